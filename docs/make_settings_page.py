@@ -10,7 +10,7 @@ from typing import Any, get_args
 from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
 
-from prefect_lineage_events.settings import LineageSettings
+from prefect_lineage_events.settings import FAMILIES, LineageSettings
 
 _BOUNDS = {Ge: "at least", Gt: "over", Le: "at most"}
 PAGE = Path(__file__).resolve().parent / "settings.md"
@@ -55,12 +55,15 @@ def page() -> str:
 def rows() -> Iterator[str]:
     for name, field in LineageSettings.model_fields.items():
         default = field.get_default(call_default_factory=True)
+        default = False if default == () else default
         shown = "" if default is None else f"`{default if isinstance(default, str) else repr(default)}`"
         yield f"| `{name.upper()}` | {shown} | {allowed(field)} | {field.description} |\n"
 
 
 def allowed(field: FieldInfo) -> str:
     """The values that a setting accepts, in words."""
+    if field.get_default() == ():
+        return f"`true`, `false`, or a list of {', '.join(f'`{family}`' for family in FAMILIES)}"
     kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not NoneType]
     if all(isinstance(kind, str) for kind in kinds):
         return ", ".join(f"`{kind}`" for kind in kinds)

@@ -6,15 +6,15 @@ fields in their order here: those for people first, those for machines last.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from prefect_lineage_events import encoding, escaping
 from prefect_lineage_events.datasets import Dataset, uri_of
+from prefect_lineage_events.event_fields import MAX_LABEL, Count, Label, Moment, Name, Seconds, Text
 
 SCHEMA_VERSION = 1
 Operation = Literal["read", "write", "create", "alter", "drop", "misc"]
@@ -40,32 +40,10 @@ EMITTER_PREFIX = "prefect-lineage.emitter."
 # Prefect refuses more than 100 related resources and truncates what it attaches itself beyond that; 85 leaves it room
 # for the run, the task, the flow, the deployment, the work pool and ten tags.
 MAX_RELATED_DATASETS = 85
-_MAX_LABEL = 512
 # Effects by which Python may hand rows to a dataset; a DELETE or a CREATE TABLE takes none.
 _CARRYING_EFFECTS = frozenset({None, "append", "overwrite", "update"})
 # The number of tables in the name of a `lineage.schema` event.
 _NAMED = 5
-
-
-def _encoded_text(value: Any) -> Any:
-    return encoding.text(value) if isinstance(value, str) else value
-
-
-def _encoded_label(value: Any) -> Any:
-    return encoding.text(value[:_MAX_LABEL]) if isinstance(value, str) else value
-
-
-def _encoded_name(value: Any) -> Any:
-    return encoding.name(value) if isinstance(value, str) else value
-
-
-# The fields of events are of these types, so that no event holds what a store cannot (`encoding`).
-Text = Annotated[str, BeforeValidator(_encoded_text)]
-Label = Annotated[str, BeforeValidator(_encoded_label)]
-Name = Annotated[str, BeforeValidator(_encoded_name)]
-Count = Annotated[int, Field(ge=0, le=encoding.MAX_INTEGER)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Moment = Annotated[dt.datetime, AfterValidator(encoding.moment)]
 
 
 class _Value(BaseModel):
@@ -82,7 +60,8 @@ class Column(_Value):
 class EventDataset(_Value):
     """A dataset in an event, with the columns known when it was emitted.
 
-    `temporary`: it ends with the session or the run. `kind`: table, view, stage, file, topic, api, ...
+    `temporary`: it ends with the session or the run. `kind`: table, view, stage, file, topic, api, ... `subset` are the
+    parts of it that were touched, relative to it: partitions (`dt=2026-11-28`) or files of a directory.
     """
 
     namespace: Name
@@ -90,6 +69,7 @@ class EventDataset(_Value):
     kind: Label = "table"
     temporary: bool = False
     columns: tuple[Column, ...] = ()
+    subset: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _has_a_name(self) -> EventDataset:
@@ -128,16 +108,19 @@ class EventColumnEdge(_Value):
 class StatementInfo(_Value):
     """The statement of an event. Times are UTC, durations seconds.
 
-    `rows`: read, or written, by all executions together; `executions`: how many times it ran (coalesced, executemany
-    counts once; 0 adds rows to an earlier event of the same `id`), and `last` when the last of them started; `part` of
-    `parts`: a statement with too many inputs for one event is split into several. `renames` are (from, to) pairs of
-    URIs for effects `rename`, `swap`, `clone`. `from_program`: it reads rows of the program's own beside its inputs,
-    such as a DataFrame that DuckDB takes for a table. `if_exists`: a DROP that may have found nothing.
+    `rows`: read, or written, by all executions together; `size` in bytes and `files` likewise; `executions`: how many
+    times it ran (coalesced, executemany counts once; 0 adds rows to an earlier event of the same `id`), and `last` when
+    the last of them started; `part` of `parts`: a statement with too many inputs for one event is split into several.
+    `renames` are (from, to) pairs of URIs for effects `rename`, `swap`, `clone`. `from_program`: it reads rows of the
+    program's own beside its inputs, such as a DataFrame that DuckDB takes for a table. `if_exists`: a DROP that may
+    have found nothing.
     """
 
     sql: Text | None = None
     effect: Label | None = None
     rows: Count | None = None
+    size: Count | None = None
+    files: Count | None = None
     started: Moment | None = None
     duration: Seconds | None = None
     executions: Count = 1
@@ -180,7 +163,7 @@ class RunInfo(_Value):
             if id_ is not None:
                 labels = {"prefect.resource.id": f"prefect.{kind}.{id_}", "prefect.resource.role": kind}
                 resources.append(
-                    {**labels, "prefect.resource.name": escaping.line(name, _MAX_LABEL)} if name else labels
+                    {**labels, "prefect.resource.name": escaping.line(name, MAX_LABEL)} if name else labels
                 )
         return resources
 
@@ -385,10 +368,10 @@ def parse(name: str, payload: Mapping[str, Any]) -> HistoryEvent | None:
 
 def _resource(dataset: EventDataset) -> dict[str, str]:
     return {
-        "prefect.resource.id": dataset.uri[:_MAX_LABEL],
-        "prefect.resource.name": escaping.line(dataset.name, _MAX_LABEL),
-        "lineage.namespace": dataset.namespace[:_MAX_LABEL],
-        "lineage.name": dataset.name[:_MAX_LABEL],
+        "prefect.resource.id": dataset.uri[:MAX_LABEL],
+        "prefect.resource.name": escaping.line(dataset.name, MAX_LABEL),
+        "lineage.namespace": dataset.namespace[:MAX_LABEL],
+        "lineage.name": dataset.name[:MAX_LABEL],
         "lineage.kind": dataset.kind,
     }
 
@@ -396,5 +379,5 @@ def _resource(dataset: EventDataset) -> dict[str, str]:
 def _emitter_resource(emitter_id: UUID, description: str) -> dict[str, str]:
     return {
         "prefect.resource.id": f"{EMITTER_PREFIX}{emitter_id}",
-        "prefect.resource.name": escaping.line(description, _MAX_LABEL),
+        "prefect.resource.name": escaping.line(description, MAX_LABEL),
     }

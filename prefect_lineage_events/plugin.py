@@ -16,11 +16,12 @@ __all__ = ["setup_environment"]
 
 @register_hook
 def setup_environment(*, ctx: Any) -> None:
-    """Instrument the plain connectors, if the settings enable that. May run more than once in a process."""
+    """Capture the families of libraries that the settings name. May run more than once in a process."""
     # Imported here: Prefect is still being imported when this module is.
     from prefect_lineage_events.settings import settings
 
-    if settings().instrument and settings().enabled:
+    families = settings().instrument
+    if families and settings().enabled:
         from prefect_lineage_events.instrumentation.instrument import instrument
 
-        instrument()
+        instrument(*families)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from prefect.settings.base import PrefectBaseSettings, build_settings_config
 from prefect.settings.sources import PrefectTomlConfigSettingsSource, PyprojectTomlConfigSettingsSource
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -49,6 +49,33 @@ def _listed(value: Any) -> Any:
 
 Globs = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 
+Family = Literal["blocks", "databases", "files", "http", "messages", "children"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
+"""The families of libraries whose calls can be captured without a changed line; `instrumentation/libraries.py`."""
+
+
+def chosen_families(names: Iterable[object]) -> tuple[Family, ...]:
+    """The families of these names, in the order of `FAMILIES`. Raises ValueError for a name that is none."""
+    chosen = list(names)
+    for name in chosen:
+        if name not in FAMILIES:
+            raise ValueError(f"{name!r} is no family of libraries: there are {', '.join(FAMILIES)}")
+    return tuple(family for family in FAMILIES if family in chosen)
+
+
+def _families(value: Any) -> Any:
+    """The families of a setting: `true` for all, `false` for none, or a list of their names."""
+    try:
+        return FAMILIES if TypeAdapter(bool).validate_python(value) else ()
+    except ValidationError:
+        listed = _listed(value)
+        if not isinstance(listed, list | tuple):
+            raise ValueError(f"must be true, false, or a list of {', '.join(FAMILIES)}") from None
+        return chosen_families(listed)
+
+
+Families = Annotated[tuple[Family, ...], NoDecode, BeforeValidator(_families)]
+
 
 class LineageSettings(PrefectBaseSettings):
     """The settings and their defaults."""
@@ -58,9 +85,10 @@ class LineageSettings(PrefectBaseSettings):
     enabled: bool = Field(
         default=True, description="Set it to false to switch all capture off; flows then run as without this package."
     )
-    instrument: bool = Field(
-        default=False,
-        description="Let the Prefect plugin instrument the plain connectors in every process.",
+    instrument: Families = Field(
+        default=(),
+        description="Let the Prefect plugin capture the calls of installed libraries in every process: `true` for all "
+        "of them, or a list of families. See [Capture](capture.md).",
     )
     sql_text: Literal["sanitised", "full", "none"] = Field(
         default="sanitised",

@@ -45,7 +45,7 @@ def test_plugin_instruments_drivers_imported_before_prefect(module: str, block: 
 
 
 def test_plugin_instruments_an_unchanged_program() -> None:
-    assert get_engine_in_a_fresh_process(**_ON) == "_Patch"
+    assert get_engine_in_a_fresh_process(**_ON) == "PatchedFunction"
 
 
 @pytest.mark.parametrize(

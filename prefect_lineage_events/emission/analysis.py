@@ -256,26 +256,41 @@ def from_record(note: RecordNote) -> list[PendingEvent]:
     """The pending events of a record, without datasets that the filters exclude."""
     reports = filters.current().reports
     inputs = [_recorded(d) for d in note.inputs if reports(d.uri)]
-    output = _recorded(note.output) if note.output is not None and reports(note.output.uri) else None
+    output = _recorded(note.output, note) if note.output is not None and reports(note.output.uri) else None
     if output is None and (note.output is not None or not inputs):
         return []
-    statement = StatementInfo(
-        id=uuid4(),
-        rows=encoding.count(note.rows),
-        started=note.started,
-        fingerprint=f"recorded {note.operation} {note.description}",
-        reason=note.description[:_MAX_REASON],
-    )
-    fields = {
+    fields: dict[str, Any] = {
         "operation": note.operation,
-        "statement": statement,
+        "statement": _recorded_statement(note),
         "output": output,
         "threads": (note.thread,),
         "run": note.run.info,
+        "columns": note.edges,
     }
+    if note.operation == "read" and len(note.inputs) == 1:
+        inputs = [_recorded(note.inputs[0], note)]
+        names = dict.fromkeys(column.name for column in note.columns)
+        edges = tuple(_event_edge(name, inputs[0].uri, name, "IDENTITY", 0) for name in names)
+        fields |= {"result_columns": note.columns, "columns": note.edges or edges}
     return [PendingEvent(note.run, event) for event in _portions(fields, tuple(inputs))]
 
 
-def _recorded(recorded: Dataset) -> EventDataset:
+def _recorded_statement(note: RecordNote) -> StatementInfo:
+    return StatementInfo(
+        id=uuid4(),
+        rows=encoding.count(note.rows),
+        size=encoding.count(note.size),
+        files=encoding.count(note.files),
+        started=note.started,
+        fingerprint=f"recorded {note.operation} {note.description} {','.join(c.name for c in note.columns)}"[:512],
+        reason=note.description[:_MAX_REASON],
+    )
+
+
+def _recorded(recorded: Dataset, note: RecordNote | None = None) -> EventDataset:
+    """A recorded dataset, with the columns and the subset of the note, if it is about this dataset."""
     dataset = without_credentials(recorded)
-    return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind_of(dataset))
+    columns, subset = (note.columns, note.subset) if note is not None else ((), ())
+    return EventDataset(
+        namespace=dataset.namespace, name=dataset.name, kind=kind_of(dataset), columns=columns, subset=subset
+    )

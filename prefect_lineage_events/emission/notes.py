@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.events import Column
+from prefect_lineage_events.events import Column, EventColumnEdge
 from prefect_lineage_events.stores import Store
 
 Counted = Literal["affected", "returned", "fetched"]
@@ -193,7 +193,12 @@ class AbandonedResultNote(_Reference):
 
 @dataclass(slots=True)
 class RecordNote:
-    """Datasets that a block or a user recorded (`record_read`, `record_write`, `record_misc`)."""
+    """Datasets that a library's call has read or written, or that a block or a user recorded (`record_read`, ...).
+
+    `columns` are those of the output, or of the only input of a read; `edges` those of the write, if they are known
+    better than by equal names. `subset` are the parts of this dataset that were touched, `size` their bytes, `files`
+    their number. `description` names the call, or the operation of a `record_misc`.
+    """
 
     operation: Literal["read", "write", "misc"]
     output: Dataset | None
@@ -203,6 +208,11 @@ class RecordNote:
     rows: int | None = None
     description: str = ""
     thread: str = ""
+    columns: tuple[Column, ...] = ()
+    edges: tuple[EventColumnEdge, ...] = ()
+    subset: tuple[str, ...] = ()
+    size: int | None = None
+    files: int | None = None
 
 
 @dataclass(slots=True)

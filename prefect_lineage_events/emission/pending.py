@@ -10,7 +10,7 @@ from uuid import UUID
 from prefect_lineage_events import encoding
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission.notes import SchemaLookup
-from prefect_lineage_events.events import EmitterInfo, LineageEvent, UnnumberedEvent
+from prefect_lineage_events.events import EmitterInfo, EventDataset, LineageEvent, UnnumberedEvent
 
 Key = tuple[object, ...]
 # Statements that change a dataset's lifetime: statements before and after one of them are not counted together.
@@ -19,6 +19,7 @@ _LIFECYCLE_EFFECTS = frozenset({"truncate", "overwrite"})
 _MAX_TASK_RUNS = 2_000
 _MAX_THREADS = 20
 _MAX_ORIGINS = 50
+MAX_SUBSET = 100
 _OWN, _ANY = ("",), ("*",)
 
 
@@ -42,6 +43,9 @@ class PendingEvent:
     executions: int = field(init=False, default=1)
     executions_without_rows: int = field(init=False)
     last: dt.datetime | None = field(init=False, default=None)
+    size: int | None = field(init=False)
+    files: int | None = field(init=False)
+    subset: tuple[str, ...] = field(init=False)
     value_origins: tuple[UUID, ...] = field(init=False)
     threads: tuple[str, ...] = field(init=False)
     task_runs: list[UUID] = field(init=False, default_factory=list)
@@ -53,7 +57,14 @@ class PendingEvent:
         self.key = _key(self.run, self.event)
         self.rows, self.duration = statement.rows, statement.duration
         self.executions_without_rows = int(self.rows is None)
+        self.size, self.files = statement.size, statement.files
+        self.subset = self._about.subset if self._about is not None else ()
         self.value_origins, self.threads = self.event.value_origins, self.event.threads
+
+    @property
+    def _about(self) -> EventDataset | None:
+        """The dataset that the event's subset belongs to: its output, or its only input."""
+        return self.event.output or (self.event.inputs[0] if len(self.event.inputs) == 1 else None)
 
     @property
     def started(self) -> dt.datetime | None:
@@ -85,6 +96,12 @@ class PendingEvent:
         self.executions_without_rows += other.executions_without_rows
         if other.duration is not None:
             self.duration = (self.duration or 0.0) + other.duration
+        self.size = None if self.size is None or other.size is None else encoding.count(self.size + other.size)
+        self.files = None if self.files is None or other.files is None else encoding.count(self.files + other.files)
+        if other.subset != self.subset:
+            # A statement on the whole dataset, or on more parts than are named, is one on the whole.
+            parts = tuple(dict.fromkeys((*self.subset, *other.subset))) if self.subset and other.subset else ()
+            self.subset = parts if len(parts) <= MAX_SUBSET else ()
         if other.executions > 0:
             self.last = max(filter(None, (self.last or self.started, other.last or other.started)), default=None)
         if other.value_origins:
@@ -122,6 +139,8 @@ class PendingEvent:
         statement = self.event.statement.model_copy(
             update={
                 "rows": None if self.executions_without_rows else self.rows,
+                "size": self.size,
+                "files": self.files,
                 "duration": encoding.seconds(self.duration and round(self.duration, 6)),
                 "executions": self.executions,
                 "last": self.last,
@@ -133,7 +152,14 @@ class PendingEvent:
             "threads": () if self.threads == _OWN else self.threads,
             "task_runs": tuple(self.task_runs),
         }
-        return LineageEvent(**{**dict(self.event), **counted}, emitter=emitter)
+        return LineageEvent(**{**dict(self.event), **self._with_subset(), **counted}, emitter=emitter)
+
+    def _with_subset(self) -> dict[str, object]:
+        about = self._about
+        if about is None or about.subset == self.subset:
+            return {}
+        changed = about.model_copy(update={"subset": self.subset})
+        return {"output": changed} if self.event.output is not None else {"inputs": (changed,)}
 
 
 def _key(run: Run, event: UnnumberedEvent) -> Key:

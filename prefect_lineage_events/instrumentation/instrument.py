@@ -1,98 +1,34 @@
 """`instrument()`, `uninstrument()` and `instrument_connection()`: lineage for plain connectors and users' connections.
 
-A connector module is patched when it is imported, and never imported to be patched. One method of each connector class
-is wrapped, so that classes, subclasses, saved blocks and pickles stay the same.
+A library is patched when it is imported, and never imported to be patched.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import partial
 from importlib import import_module
-from threading import Lock
 from typing import Any, TypeVar
-from weakref import WeakSet
-
-import wrapt
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.instrumentation.engines import is_engine, trace_any_engine, untrace_engines
 from prefect_lineage_events.instrumentation.import_hooks import when_imported
+from prefect_lineage_events.settings import FAMILIES, Family, chosen_families
 
 T = TypeVar("T")
-Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
-def _count_untraced(reason: str) -> None:
-    from prefect_lineage_events.emission.losses import count_untraced
+def instrument(*families: Family) -> None:
+    """Capture the calls of libraries in this process, from now on: those of some families, or of all.
 
-    count_untraced(reason)
-
-
-def _traced_engine(method: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
-    engine = method(*args, **kwargs)
-    with guarded("tracing an engine", _count_untraced):
-        _trace_engine(engine)
-    return engine
-
-
-def _trace_engine(engine: Any) -> None:
-    from prefect_lineage_events.instrumentation.drivers.sqlalchemy import trace_engine
-
-    sync_engine = getattr(engine, "sync_engine", engine)
-    trace_engine(sync_engine)
-    _engines.add(sync_engine)
-
-
-def _is_engine(connection: Any) -> bool:
-    """Return whether this is a SQLAlchemy engine. A caller with one has imported SQLAlchemy, so the check does not."""
-    kinds = (("sqlalchemy", "Engine"), ("sqlalchemy.ext.asyncio", "AsyncEngine"))
-    return any(isinstance(connection, getattr(sys.modules[m], name)) for m, name in kinds if m in sys.modules)
-
-
-def _traced_snowflake(method: Callable[..., Any], block: Any, args: Any, kwargs: Any) -> Any:
-    connection = method(*args, **kwargs)
-    with guarded("tracing a Snowflake connection", _count_untraced):
-        from prefect_lineage_events.instrumentation.drivers.snowflake.block import traced_connection
-
-        connection = block._connection = traced_connection(block, connection, kwargs)
-    return connection
-
-
-def _traced_bigquery(method: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
-    client = method(*args, **kwargs)
-    with guarded("tracing a BigQuery client", _count_untraced):
-        from prefect_lineage_events.instrumentation.drivers.bigquery.client import trace_client
-
-        return trace_client(client)
-    return client
-
-
-def _is_bigquery_client(connection: Any) -> bool:
-    module = sys.modules.get("google.cloud.bigquery.client")
-    return module is not None and isinstance(connection, module.Client)
-
-
-# The module and class of each connector, and the one method through which all its others reach the database. In
-# prefect-gcp, the block and the tasks get their client from the credentials.
-_PATCHES: tuple[tuple[str, str, str, Wrapper], ...] = (
-    ("prefect_sqlalchemy.database", "SqlAlchemyConnector", "get_engine", _traced_engine),
-    ("prefect_sqlalchemy.database", "AsyncSqlAlchemyConnector", "get_engine", _traced_engine),
-    ("prefect_snowflake.database", "SnowflakeConnector", "get_connection", _traced_snowflake),
-    ("prefect_gcp.credentials", "GcpCredentials", "get_bigquery_client", _traced_bigquery),
-)
-_engines: WeakSet[Any] = WeakSet()
-_lock = Lock()
-
-
-def instrument() -> None:
-    """Capture the blocks of prefect-sqlalchemy, prefect-snowflake and prefect-gcp in this process, from now on.
-
-    May be called any number of times, before or after the connectors are imported, in code or by the Prefect plugin.
+    Families are `blocks` (of prefect-sqlalchemy, prefect-snowflake, prefect-gcp), `databases`, `files`, `http`,
+    `messages` and `children`. May be called any number of times, before or after the libraries are imported, in code or
+    by the Prefect plugin; further families are added. Raises ValueError for a name that is no family.
     """
-    for module_name in dict.fromkeys(patch[0] for patch in _PATCHES):
-        when_imported(module_name, _patch)
+    chosen = chosen_families(families) if families else FAMILIES
+    from prefect_lineage_events.instrumentation.libraries import capture
+
+    capture(chosen)
     # The engines are imported when the first flow or task is run: before its context is entered.
     for module_name in ("prefect.flow_engine", "prefect.task_engine"):
         when_imported(module_name, _watch_runs)
@@ -105,28 +41,8 @@ def uninstrument() -> None:
     connection of the user's (`instrument_connection`), but for cursors that are made from a class. The next use of
     lineage (a lineage block, `record_*`, `instrument_connection`) installs its patches again.
     """
-    with _lock:
-        while _engines:
-            from prefect_lineage_events.instrumentation.drivers.sqlalchemy import untrace_engine
-
-            # Lineage blocks trace their engine again whenever they return it.
-            untrace_engine(_engines.pop())
+    untrace_engines()
     patches.switch_off()
-
-
-class _Patch(wrapt.FunctionWrapper):  # type: ignore[type-arg]
-    """A wrapped method of a connector."""
-
-
-def _patch(module: Any) -> None:
-    for module_name, class_name, method_name, wrapper in _PATCHES:
-        connector = getattr(module, class_name, None) if module_name == module.__name__ else None
-        if connector is not None:
-            patches.add(connector, method_name, partial(_traced, wrapper))
-
-
-def _traced(wrapper: Wrapper, method: Any, is_on: Callable[[], bool]) -> Any:
-    return _Patch(method, wrapper, enabled=is_on)
 
 
 def _watch_runs(_: Any) -> None:
@@ -138,6 +54,11 @@ def _watch_runs(_: Any) -> None:
     with guarded("watching runs"):
         import_module("prefect_lineage_events.emission.losses")
         patches.switch_on()
+
+
+def _is_bigquery_client(connection: Any) -> bool:
+    module = sys.modules.get("google.cloud.bigquery.client")
+    return module is not None and isinstance(connection, module.Client)
 
 
 def instrument_connection(connection: T, *, url: str | None = None) -> T:
@@ -153,8 +74,8 @@ def instrument_connection(connection: T, *, url: str | None = None) -> T:
     """
     import_module("prefect_lineage_events.emission.losses")
     patches.switch_on()
-    if _is_engine(connection):
-        _trace_engine(connection)
+    if is_engine(connection):
+        trace_any_engine(connection)
         return connection
     if _is_bigquery_client(connection):
         from prefect_lineage_events.instrumentation.drivers.bigquery.client import trace_client

@@ -12,9 +12,10 @@ from prefect_lineage_events import encoding, filters, patches
 from prefect_lineage_events.context.run import Run, current_run
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import worker
-from prefect_lineage_events.emission.losses import count_loss, count_without_run
+from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import RecordNote
 from prefect_lineage_events.guard import is_own, logger, raised_by_signal_handler
+from prefect_lineage_events.instrumentation.access import reporting_run
 
 _MAX_DESCRIPTION = 200
 _MAX_INPUTS = 10_000
@@ -82,14 +83,9 @@ def _record(
 
 
 def _reporting_run(raise_on_error: bool) -> Run | None:
-    if not filters.current().enabled or filters.disabled():
-        return None
-    run = current_run()
-    if run is None:
-        count_without_run()
-    if run is None and raise_on_error:
+    if raise_on_error and filters.current().enabled and not filters.disabled() and current_run() is None:
         raise RuntimeError("there is no flow run or task run here to record lineage for")
-    return run if run is not None and run.captured else None
+    return reporting_run()
 
 
 def _inputs(given: Iterable[Dataset | str]) -> tuple[Dataset, ...]:

@@ -23,9 +23,9 @@ from prefect_lineage_events.emission.notes import LossNote
 from prefect_lineage_events.events import CountEvent
 from prefect_lineage_events.history.completeness import judge
 from prefect_lineage_events.instrumentation import (
+    connectors,
     cursor_classes,
     execution,
-    instrument,
     subclasses,
     tracer,
 )
@@ -172,8 +172,8 @@ def tracing_cursors_fails(broken: pytest.MonkeyPatch) -> None:
 
 
 def tracing_an_engine_fails(broken: pytest.MonkeyPatch) -> None:
-    broken.setattr(instrument, "_trace_engine", fails)
-    assert instrument._traced_engine(lambda: "engine", None, (), {}) == "engine"
+    broken.setattr(connectors, "trace_any_engine", fails)
+    assert connectors._traced_engine(lambda: "engine", None, (), {}) == "engine"
 
 
 def starting_a_thread_fails(broken: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from prefect_lineage_events import (
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.notes import Note, RecordNote
-from prefect_lineage_events.instrumentation import record
+from prefect_lineage_events.instrumentation import access, record
 from prefect_lineage_events.settings import settings
 from tests.emission.conftest import make_run
 
@@ -32,13 +32,15 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     current = make_run(task="load")
     # Connections of other tests may be garbage collected meanwhile, and say so.
     monkeypatch.setattr(worker, "put", lambda note: isinstance(note, RecordNote) and (notes.append(note) or True))
-    monkeypatch.setattr(record, "current_run", lambda: current)
+    for module in (access, record):
+        monkeypatch.setattr(module, "current_run", lambda: current)
     return notes
 
 
 @pytest.fixture
 def no_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record, "current_run", lambda: None)
+    for module in (access, record):
+        monkeypatch.setattr(module, "current_run", lambda: None)
 
 
 def test_a_read_is_noted_with_its_rows_and_run(noted: list[RecordNote]) -> None:
@@ -118,6 +120,7 @@ def test_nothing_is_noted_when_switched_off(noted: list[RecordNote], monkeypatch
 def test_excluded_run_notes_nothing(noted: list[RecordNote], monkeypatch: pytest.MonkeyPatch) -> None:
     run: Run = make_run()
     run.captured = False
+    monkeypatch.setattr(access, "current_run", lambda: run)
     monkeypatch.setattr(record, "current_run", lambda: run)
     record_read("s3://b/in", raise_on_error=True)
     assert noted == []

@@ -1,0 +1,169 @@
+"""Reads and writes by calls of libraries that are no databases: files, objects, HTTP, messages.
+
+`reports` makes the patch of a function or method (`patches.add`): the call is made, and what it accessed is noted once
+it has succeeded. A library that uses another one for the same access (pandas uses pyarrow, which uses fsspec) is noted
+once, by the outermost call.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from inspect import iscoroutinefunction
+from typing import Any, Literal
+
+from prefect_lineage_events import filters
+from prefect_lineage_events.context.run import Run, current_run
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.emission import worker
+from prefect_lineage_events.emission.losses import count_loss, count_without_run
+from prefect_lineage_events.emission.notes import RecordNote
+from prefect_lineage_events.events import Column, EventColumnEdge
+from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.instrumentation.patched_function import PatchedFunction
+
+MAX_COLUMNS = 2_000
+
+_inside: ContextVar[bool] = ContextVar("lineage_inside_library_call", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A dataset that a call has read or written.
+
+    `call` names it (`pandas.read_csv`). `columns` and `rows` are those of the frame, `size` is in bytes, `files` the
+    number of files; `subset` are the parts of the dataset that were touched, relative to it. `inputs` of a write are
+    sources that the call itself names. None and () mean "not known".
+    """
+
+    operation: Literal["read", "write"]
+    dataset: Dataset
+    call: str = ""
+    columns: tuple[Column, ...] = ()
+    edges: tuple[EventColumnEdge, ...] = ()
+    rows: int | None = None
+    size: int | None = None
+    files: int | None = None
+    subset: tuple[str, ...] = ()
+    inputs: tuple[Dataset, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a library that has succeeded."""
+
+    function: Callable[..., Any]
+    instance: Any
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    result: Any = None
+
+    def argument(self, position: int, *names: str, default: Any = None) -> Any:
+        """An argument by its position, or by the first of its names that is given."""
+        if len(self.args) > position:
+            return self.args[position]
+        return next((self.kwargs[name] for name in names if name in self.kwargs), default)
+
+
+Describe = Callable[[Call], Iterable[Access]]
+
+
+def reporting_run() -> Run | None:
+    """The run for which the calling code reports; None outside of runs, and where a filter or the user excludes it."""
+    if not filters.current().enabled or filters.disabled() or worker.is_worker_thread():
+        return None
+    run = current_run()
+    if run is None:
+        count_without_run()
+        return None
+    return run if run.captured else None
+
+
+def report(access: Access) -> None:
+    """Note an access that has succeeded. Never raises, never waits; outside of runs it does nothing."""
+    with guarded("noting an access", count_loss):
+        run = reporting_run()
+        if run is not None:
+            worker.put(_note(access, run))
+
+
+def _note(access: Access, run: Run) -> RecordNote:
+    writes = access.operation == "write"
+    return RecordNote(
+        access.operation,
+        access.dataset if writes else None,
+        access.inputs if writes else (access.dataset,),
+        run,
+        dt.datetime.now(dt.timezone.utc),
+        access.rows,
+        access.call,
+        run.thread,
+        access.columns[:MAX_COLUMNS],
+        access.edges,
+        access.subset,
+        access.size,
+        access.files,
+    )
+
+
+def is_inside() -> bool:
+    """Return whether the calling code is a part of a library's call that is noted as a whole, or of `suppressed`."""
+    return _inside.get()
+
+
+@contextmanager
+def suppressed() -> Iterator[None]:
+    """A block in which no library's call is noted: it is noted as a whole, or it is work of Prefect's or our own."""
+    token = _inside.set(True)
+    try:
+        yield
+    finally:
+        _inside.reset(token)
+
+
+def reports(describe: Describe) -> Callable[[Any, Callable[[], bool]], Any]:
+    """The maker of a patch (`patches.add`) of a function or method, sync or `async`, whose accesses are noted.
+
+    `describe` gets the call after it has returned, and yields its accesses. Its errors do not reach the caller.
+    """
+
+    def wrapper(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if _inside.get():
+            return function(*args, **kwargs)
+        if iscoroutinefunction(function):
+            return _awaited(describe, function, instance, args, kwargs)
+        token = _inside.set(True)
+        try:
+            result = function(*args, **kwargs)
+        finally:
+            _inside.reset(token)
+        report_call(describe, Call(function, instance, args, kwargs, result))
+        return result
+
+    def make(original: Any, is_on: Callable[[], bool]) -> Any:
+        return PatchedFunction(original, wrapper, enabled=is_on)
+
+    return make
+
+
+async def _awaited(
+    describe: Describe, function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    token = _inside.set(True)
+    try:
+        result = await function(*args, **kwargs)
+    finally:
+        _inside.reset(token)
+    report_call(describe, Call(function, instance, args, kwargs, result))
+    return result
+
+
+def report_call(describe: Describe, call: Call) -> None:
+    """Note the accesses of a call that has succeeded."""
+    with guarded("describing a call", count_loss):
+        if reporting_run() is not None:
+            for access in describe(call):
+                report(access)
