@@ -19,6 +19,7 @@ from prefect_lineage_events.naming import (
     scheme_of,
     split_name,
 )
+from prefect_lineage_events.object_stores import without_user
 
 _URI = re.compile(r"^(?:jdbc:)?([A-Za-z][A-Za-z0-9+._\-]*):(//)?(.*)$", re.DOTALL)
 _WINDOWS_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
@@ -129,14 +130,11 @@ _CREDENTIALS = re.compile(r"^[^/@:]*:(?!\d+(?:/|$))[^@]*@")
 # The end of a path: a query, a fragment, parameters (`;password=x`).
 _PARAMETERS = re.compile(r"[?#]|;\w+=")
 _PARAMETERS_OF_ANYTHING = re.compile(r"[?#;=]")
-# Azure puts the container before the account, in the position of a user.
-_CONTAINER_BEFORE_HOST = frozenset({"abfss", "wasbs"})
 
 
 def _without_secrets(scheme: str, rest: str) -> str:
     authority, slash, path = _CREDENTIALS.sub("", rest).partition("/")
-    if scheme not in _CONTAINER_BEFORE_HOST:
-        authority = authority.rpartition("@")[2]
+    authority = without_user(scheme, authority)
     path = _PARAMETERS.split(path, maxsplit=1)[0]
     return f"{authority}{slash}{path}"
 

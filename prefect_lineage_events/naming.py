@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from os.path import realpath
 
+from prefect_lineage_events import object_stores
 from prefect_lineage_events.dialects import dialect_of
+from prefect_lineage_events.object_stores import AZURE_SCHEMES
 
 
 def fold(name: str, quoted: bool, dialect: str) -> str:
@@ -127,8 +129,7 @@ _ALIASES = {
     "s3a": "s3",
     "s3n": "s3",
     "gcs": "gs",
-    "abfs": "abfss",
-    "wasb": "wasbs",
+    **AZURE_SCHEMES,
 }
 # Schemes whose authority is a host and a port, beside the stores of tables.
 _HOSTED = {
@@ -247,8 +248,8 @@ def canonical(namespace: str, name: str) -> tuple[str, str]:
         return _table_namespace(scheme, rest), _table_name(SCHEMES[scheme], name)
     if not separator:
         return namespace, name
-    if scheme in ("http", "https", "azure", "abfss", "wasbs") and (stored := _object_store(scheme, rest, name)):
-        return stored
+    if found_object := object_stores.stored(scheme, rest, name):
+        return found_object
     if scheme in _HOSTED:
         return _hosted(scheme, rest), name
     # An unknown scheme (`metabase://Dashboards`) stays as written.
@@ -305,32 +306,6 @@ def host_and_port(authority: str) -> tuple[str, int | None]:
     if colon and port.isdecimal() and (host.endswith("]") or ":" not in host):
         return host, int(port)
     return authority.removesuffix(":"), None
-
-
-_AMAZON_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?")
-_GOOGLE_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?storage\.(?:googleapis|cloud\.google)\.com")
-_AZURE_HOST = re.compile(r"[a-z0-9-]+\.(?P<kind>blob|dfs)\.core\.[a-z.]+")
-
-
-def _object_store(scheme: str, authority: str, name: str) -> tuple[str, str] | None:
-    """The bucket or container of an address, and the key in it.
-
-    The web address of an object names the object (`https://bucket.s3.eu-west-1.amazonaws.com/key` is
-    `s3://bucket/key`). In each form of an Azure address, the container is put before the account
-    (`abfss://container@account.dfs.core.windows.net`).
-    """
-    container, _, host = authority.rstrip("/").rpartition("@")
-    host = host.lower()
-    if scheme in ("abfss", "wasbs"):
-        return f"{scheme}://{container.rpartition(':')[2]}@{host}" if container else f"{scheme}://{host}", name
-    if azure := _AZURE_HOST.fullmatch(host):
-        container, _, key = name.lstrip("/").partition("/")
-        return (f"{'wasbs' if azure['kind'] == 'blob' else 'abfss'}://{container}@{host}", key) if key else None
-    for kind, pattern in (("s3", _AMAZON_HOST), ("gs", _GOOGLE_HOST)):
-        if found := pattern.fullmatch(host):
-            bucket, _, key = (found["bucket"], "", name) if found["bucket"] else name.lstrip("/").partition("/")
-            return (f"{kind}://{bucket}", key) if bucket and key else None
-    return None
 
 
 def _file(host: str, path: str) -> tuple[str, str]:

@@ -95,15 +95,38 @@ _SPELLINGS = {
     Dataset("abfss://raw@acct.dfs.core.windows.net", "in/orders.csv"): [
         "abfss://raw@acct.dfs.core.windows.net/in/orders.csv",
         "abfs://raw@ACCT.dfs.core.windows.net/in/orders.csv",
+        "abfs://raw@acct/in/orders.csv",
+        "az://raw@acct.dfs.core.windows.net/in/orders.csv",
+        "az://acct.blob.core.windows.net/raw/in/orders.csv",
+        "azure://acct.blob.core.windows.net/raw/in/orders.csv",
+        "abfss://acct.dfs.core.windows.net/raw/in/orders.csv",
         "https://acct.dfs.core.windows.net/raw/in/orders.csv?sig=secret",
+        "https://acct.blob.core.windows.net/raw/in/orders.csv?sv=1&sig=secret",
+        "https://acct-secondary.blob.core.windows.net/raw/in/orders.csv",
+        "https://acct.privatelink.blob.core.windows.net:443/raw/in/orders.csv",
     ],
     Dataset("abfss://curated@acct.dfs.core.windows.net", "in/orders.csv"): [
         "abfss://curated@acct.dfs.core.windows.net/in/orders.csv",
+        "https://acct.blob.core.windows.net/curated/in/orders.csv",
     ],
-    Dataset("wasbs://raw@acct.blob.core.windows.net", "in/orders.csv"): [
+    Dataset("abfss://raw@acct.dfs.core.chinacloudapi.cn", "o.csv"): [
+        "https://acct.blob.core.chinacloudapi.cn/raw/o.csv",
+    ],
+    Dataset("abfss://raw@acct.z01.dfs.storage.azure.net", "o.csv"): [
+        "https://acct.z01.blob.storage.azure.net/raw/o.csv"
+    ],
+    Dataset("abfss://sales@onelake.dfs.fabric.microsoft.com", "shop.Lakehouse/Files/o.csv"): [
+        "https://onelake.dfs.fabric.microsoft.com/sales/shop.Lakehouse/Files/o.csv",
+        "https://onelake.blob.fabric.microsoft.com/sales/shop.Lakehouse/Files/o.csv",
+    ],
+    Dataset("abfss://raw", "in/orders.csv"): [
+        "az://raw/in/orders.csv",
+        "azure://raw/in/orders.csv",
+        "abfs://raw/in/orders.csv",
+    ],
+    Dataset("wasbs://raw@acct.dfs.core.windows.net", "in/orders.csv"): [
         "wasb://raw@acct.blob.core.windows.net/in/orders.csv",
-        "azure://acct.blob.core.windows.net/raw/in/orders.csv",
-        "https://acct.blob.core.windows.net/raw/in/orders.csv?sv=1&sig=secret",
+        "wasbs://acct.blob.core.windows.net/raw/in/orders.csv",
     ],
     Dataset("kafka://broker:9092", "orders"): ["kafka://Broker/orders", "kafka://broker:9092/orders"],
     Dataset("mongodb://db.example.com:27017", "shop.orders"): [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import MAX_RELATED_DATASETS, EventDataset, LineageEvent
+from prefect_lineage_events.object_stores import without_user
 from prefect_lineage_events.settings import LineageSettings
 
 if TYPE_CHECKING:  # so that events can be sent where the analyser cannot be imported
@@ -22,7 +23,7 @@ def without_credentials(dataset: Dataset) -> Dataset:
     name = dataset.name.partition("?")[0] if scheme in ("http", "https") else dataset.name
     if "@" not in authority and name == dataset.name:
         return dataset
-    return Dataset(f"{scheme}{separator}{authority.rpartition('@')[2]}", name)
+    return Dataset(f"{scheme}{separator}{without_user(scheme, authority)}", name)
 
 
 def sql_for_event(statement: Statement, sql: str, values: LineageSettings) -> str | None:

@@ -10,7 +10,7 @@ import re
 
 _LONGEST = 4_096  # characters
 # Part of the naming of Azure's stores, not a credential: abfss://container@account.dfs.core.windows.net/path
-_CONTAINER_SCHEMES = frozenset({"abfs", "abfss", "wasb", "wasbs", "adl"})
+_CONTAINER_SCHEMES = frozenset({"abfs", "abfss", "wasb", "wasbs", "adl", "az", "azure"})
 _WEB = frozenset({"http", "https"})
 _PORT_SCHEMES = frozenset(
     {"http", "https", "hdfs", "webhdfs", "ftp", "sftp", "ssh", "jdbc", "postgres", "mysql", "file"}
