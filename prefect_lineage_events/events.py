@@ -61,7 +61,8 @@ class EventDataset(_Value):
     """A dataset in an event, with the columns known when it was emitted.
 
     `temporary`: it ends with the session or the run. `kind`: table, view, stage, file, topic, api, ... `subset` are the
-    parts of it that were touched, relative to it: partitions (`dt=2026-11-28`) or files of a directory.
+    parts of it that were touched, relative to it: partitions (`dt=2026-11-28`) or files of a directory. `symlinks` are
+    other names of it, as pairs of namespace and name, that only the connection or the library knows.
     """
 
     namespace: Name
@@ -70,6 +71,7 @@ class EventDataset(_Value):
     temporary: bool = False
     columns: tuple[Column, ...] = ()
     subset: tuple[Text, ...] = ()
+    symlinks: tuple[tuple[Name, Name], ...] = ()
 
     @model_validator(mode="after")
     def _has_a_name(self) -> EventDataset:

@@ -15,7 +15,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission.connection_state import ConnectionState, kind_of
 from prefect_lineage_events.emission.limits import split_inputs, sql_for_event, without_credentials
 from prefect_lineage_events.emission.notes import RecordNote, StatementNote
-from prefect_lineage_events.emission.pending import PendingEvent
+from prefect_lineage_events.emission.pending import MAX_SUBSET, PendingEvent
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo, UnnumberedEvent
 from prefect_lineage_events.guard import described, guarded, logger
 from prefect_lineage_events.settings import LineageSettings
@@ -26,6 +26,7 @@ from prefect_lineage_events.sql.redaction.shown_names import without_values_of_t
 _PLAN = re.compile(r"(?=(\s*))\1(?:EXPLAIN|PROFILE|DESCRIBE|DESC)\b", re.IGNORECASE)
 _WRITES_INSIDE = re.compile(r"\bAS (?:NOT )?(?:MATERIALIZED )?\( ?(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 _MAX_REASON = 300
+MAX_SYMLINKS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +289,17 @@ def _recorded_statement(note: RecordNote) -> StatementInfo:
 
 
 def _recorded(recorded: Dataset, note: RecordNote | None = None) -> EventDataset:
-    """A recorded dataset, with the columns and the subset of the note, if it is about this dataset."""
+    """A recorded dataset, with what the note says of it, if the note is about this dataset.
+
+    More parts than an event names are a use of the whole.
+    """
     dataset = without_credentials(recorded)
-    columns, subset = (note.columns, note.subset) if note is not None else ((), ())
-    return EventDataset(
-        namespace=dataset.namespace, name=dataset.name, kind=kind_of(dataset), columns=columns, subset=subset
-    )
+    known: dict[str, Any] = {}
+    if note is not None:
+        symlinks = [without_credentials(other) for other in note.symlinks[:MAX_SYMLINKS] if other != recorded]
+        known = {
+            "columns": note.columns,
+            "subset": note.subset if len(note.subset) <= MAX_SUBSET else (),
+            "symlinks": tuple((other.namespace, other.name) for other in symlinks),
+        }
+    return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind_of(dataset), **known)

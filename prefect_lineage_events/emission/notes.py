@@ -197,7 +197,7 @@ class RecordNote:
 
     `columns` are those of the output, or of the only input of a read; `edges` those of the write, if they are known
     better than by equal names. `subset` are the parts of this dataset that were touched, `size` their bytes, `files`
-    their number. `description` names the call, or the operation of a `record_misc`.
+    their number; `symlinks` are its other names. `description` names the call, or the operation of a `record_misc`.
     """
 
     operation: Literal["read", "write", "misc"]
@@ -213,6 +213,7 @@ class RecordNote:
     subset: tuple[str, ...] = ()
     size: int | None = None
     files: int | None = None
+    symlinks: tuple[Dataset, ...] = ()
 
 
 @dataclass(slots=True)

@@ -36,7 +36,8 @@ class Access:
 
     `call` names it (`pandas.read_csv`). `columns` and `rows` are those of the frame, `size` is in bytes, `files` the
     number of files; `subset` are the parts of the dataset that were touched, relative to it. `inputs` of a write are
-    sources that the call itself names. None and () mean "not known".
+    sources that the call itself names. `symlinks` are other names of the dataset, which the library knows (the location
+    of a catalog's table). None and () mean "not known".
     """
 
     operation: Literal["read", "write"]
@@ -49,6 +50,7 @@ class Access:
     files: int | None = None
     subset: tuple[str, ...] = ()
     inputs: tuple[Dataset, ...] = ()
+    symlinks: tuple[Dataset, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def _note(access: Access, run: Run) -> RecordNote:
         access.subset,
         access.size,
         access.files,
+        access.symlinks,
     )
 
 
