@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -266,14 +267,47 @@ def from_record(note: RecordNote) -> list[PendingEvent]:
         "output": output,
         "threads": (note.thread,),
         "run": note.run.info,
-        "columns": note.edges,
+        "columns": _recorded_edges(note, reports),
     }
-    if note.operation == "read" and len(note.inputs) == 1:
+    if output is None and len(note.inputs) == 1:
         inputs = [_recorded(note.inputs[0], note)]
-        names = dict.fromkeys(column.name for column in note.columns)
-        edges = tuple(_event_edge(name, inputs[0].uri, name, "IDENTITY", 0) for name in names)
-        fields |= {"result_columns": note.columns, "columns": note.edges or edges}
+    if note.operation == "read" and len(note.inputs) == 1:
+        inputs = [_with_own_names(inputs[0], note.edges)]
+        fields |= _columns_of_read(note, inputs[0], fields["columns"])
     return [PendingEvent(note.run, event) for event in _portions(fields, tuple(inputs))]
+
+
+def _recorded_edges(note: RecordNote, reports: Callable[[str], bool]) -> tuple[EventColumnEdge, ...]:
+    """The edges of a record from datasets that are reported, by the names that these have in the event."""
+    if not note.edges:
+        return ()
+    datasets = (*note.inputs, *([note.output] if note.output is not None else []))
+    uris = {dataset.uri: without_credentials(dataset).uri for dataset in datasets if reports(dataset.uri)}
+    return tuple(
+        edge if uris[edge.source] == edge.source else edge.model_copy(update={"source": uris[edge.source]})
+        for edge in note.edges
+        if edge.source in uris
+    )
+
+
+def _with_own_names(dataset: EventDataset, renames: Iterable[EventColumnEdge]) -> EventDataset:
+    """The dataset with its own names of columns that the program got under other ones."""
+    own = {edge.column: edge.source_column for edge in renames}
+    if not own:
+        return dataset
+    columns = (c.model_copy(update={"name": own.get(c.name, c.name)}) for c in dataset.columns)
+    return dataset.model_copy(update={"columns": tuple(columns)})
+
+
+def _columns_of_read(
+    note: RecordNote, dataset: EventDataset, renamed_edges: tuple[EventColumnEdge, ...]
+) -> dict[str, Any]:
+    """The columns of the rows that the program got, and their origins: equal names, unless the note names others."""
+    renamed = {edge.column: None for edge in renamed_edges}
+    names = {column.name: None for column in note.columns}
+    edges = (_event_edge(name, dataset.uri, name, "IDENTITY", 0) for name in names if name not in renamed)
+    columns = (*note.columns, *(Column(name=name) for name in renamed if name not in names))
+    return {"result_columns": columns, "columns": (*renamed_edges, *edges)}
 
 
 def _recorded_statement(note: RecordNote) -> StatementInfo:
@@ -283,9 +317,18 @@ def _recorded_statement(note: RecordNote) -> StatementInfo:
         size=encoding.count(note.size),
         files=encoding.count(note.files),
         started=note.started,
-        fingerprint=f"recorded {note.operation} {note.description} {','.join(c.name for c in note.columns)}"[:512],
+        fingerprint=f"recorded {note.operation} {note.description} {_digest_of_columns(note)}",
         reason=note.description[:_MAX_REASON],
     )
+
+
+def _digest_of_columns(note: RecordNote) -> str:
+    """A digest of columns and edges: records that differ in them are not counted together."""
+    if not note.columns and not note.edges:
+        return ""
+    edges = ((e.column, e.source, e.source_column, e.transformation) for e in note.edges)
+    shape = repr(([column.name for column in note.columns], list(edges)))
+    return sha256(shape.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _recorded(recorded: Dataset, note: RecordNote | None = None) -> EventDataset:

@@ -93,6 +93,9 @@ class StatementProvenance:
         alone = len(stars) == 1 and not result.columns
         for edge, lifetime in stars:
             names = self._names_of(lifetime)
+            if resolved.step.evidence == "recorded":
+                self._add_equal_names(result, edge, lifetime, names or (into if len(stars) == 1 else ()), into)
+                continue
             if edge.position:
                 known = (
                     self._by_position(lifetime, resolved.target, names, into) if alone and edge.position == 1 else ()
@@ -109,6 +112,15 @@ class StatementProvenance:
                     result.add_column(name, through(self._origins(lifetime, name), edge.transformation))
             else:
                 result.stars.update(self._contents[lifetime].stars if lifetime.transient else {lifetime: None})
+
+    def _add_equal_names(
+        self, result: Provenance, edge: EventColumnEdge, source: Lifetime, names: Sequence[str], into: Sequence[str]
+    ) -> None:
+        """Add the columns that source and target both have, of a write that was recorded as "by name"."""
+        theirs = {name.casefold(): name for name in names}
+        for name in into or names:
+            if own := theirs.get(name.casefold()):
+                result.add_column(name, through(self._origins(source, own), edge.transformation))
 
     def _by_position(
         self, source: Lifetime, target: Lifetime | None, names: Sequence[str], into: Sequence[str]
