@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib.metadata import distributions
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ from prefect_lineage_events.delivery.configuration import is_configured
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, open_once
 from prefect_lineage_events.delivery.targets import Target, targets
 from prefect_lineage_events.health import CHECKS, Finding
+from prefect_lineage_events.instrumentation.libraries import LIBRARIES
+from prefect_lineage_events.instrumentation.uncovered import UNCOVERED
 from prefect_lineage_events.settings import settings, unknown_settings
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ _CONFIGURATION = "see OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__* and openlineage
 
 def examine() -> list[Finding]:
     """All findings; without a reachable Prefect API, only those that do not need it."""
-    return [*_prefect(), *_targets(), *_settings(), _capture()]
+    return [*_prefect(), *_targets(), *_settings(), _capture(), *_libraries()]
 
 
 def _prefect() -> Iterator[Finding]:
@@ -91,10 +94,31 @@ def _capture() -> Finding:
     if settings().instrument and not plugins:
         observed = "the setting `instrument` is on, but Prefect does not load plugins"
         return Finding(False, "capture", observed, "set PREFECT_PLUGINS_ENABLED=true")
-    plain = (
-        "for plain connectors too" if settings().instrument else "for lineage blocks; plain connectors are not traced"
-    )
-    return Finding(True, "capture", f"on, {plain}")
+    families = settings().instrument
+    captured = f"families {', '.join(families)}" if families else "for lineage blocks; other libraries are not captured"
+    return Finding(True, "capture", f"on, {captured}")
+
+
+def _libraries() -> Iterator[Finding]:
+    """The installed libraries whose calls are captured, those of families that are off, and those of no family."""
+    chosen = settings().instrument
+    installed = {distribution.name.lower().replace("_", "-") for distribution in distributions() if distribution.name}
+
+    def there(packages: Iterable[str]) -> str:
+        return ", ".join(sorted({p for p in packages if p.lower().replace("_", "-") in installed or p in _STANDARD}))
+
+    if on := there(library.package for library in LIBRARIES if library.family in chosen):
+        yield Finding(True, "captured libraries", on)
+    if off := there(library.package for library in LIBRARIES if library.family not in chosen):
+        advice = "set PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INSTRUMENT=true, or call instrument()"
+        yield Finding(True, "libraries not captured here", off, advice)
+    if uncovered := there(library.package for library in UNCOVERED):
+        advice = "record their reads and writes (docs/capture.md); a run that uses them says so"
+        yield Finding(True, "libraries of no family", uncovered, advice)
+
+
+# Libraries of Python itself, which no distribution installs.
+_STANDARD = frozenset({"sqlite3", "ftplib", "subprocess"})
 
 
 def _targets() -> list[Finding]:

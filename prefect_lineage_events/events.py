@@ -293,7 +293,7 @@ class CountEvent(_Payload):
 
     `count` is cumulative, so numbers 0..count-1 must be in the history; `dropped` statements were never turned into
     events (a full queue), `failed` could not be sent. `final`: sent as the process ended, so that nothing can follow,
-    even if the run continues elsewhere.
+    even if the run continues elsewhere. `not_captured` names libraries that the run used and whose calls are not seen.
     """
 
     closed: bool
@@ -303,6 +303,7 @@ class CountEvent(_Payload):
     dropped: Count = 0
     failed: Count = 0
     reason: Text = ""
+    not_captured: tuple[Label, ...] = ()
     occurred: Moment | None = None
     run: RunInfo = RunInfo()
 
@@ -310,6 +311,7 @@ class CountEvent(_Payload):
         name = CLOSED_EVENT if self.closed else CHECKPOINT_EVENT
         identity = (
             f"{name} {self.run.run_count} {self.count} {self.dropped} {self.failed}{' final' if self.final else ''}"
+            f"{len(self.not_captured) or ''}"
         )
         return {
             "event": name,
@@ -326,6 +328,7 @@ class CountEvent(_Payload):
         parts = [f"{self.count} lineage event{'' if self.count == 1 else 's'}{'' if self.closed else ' so far'}"]
         parts += [f"{self.dropped} statements dropped"] if self.dropped else []
         parts += [f"{self.failed} events not taken"] if self.failed else []
+        parts += [f"not captured: {', '.join(self.not_captured[:_NAMED])}"] if self.not_captured else []
         return ", ".join(parts)
 
 

@@ -67,7 +67,18 @@ def test_unreachable_api_leaves_other_findings(monkeypatch):
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         first, *rest = doctor.examine()
     assert "no response at http://127.0.0.1:9/api" in what_is_wrong(first)
-    assert {f.subject for f in rest} == {"lineage target", "capture"}
+    libraries = {"libraries not captured here", "libraries of no family"}
+    assert {f.subject for f in rest} == {"lineage target", "capture", *libraries}
+
+
+def test_installed_libraries_are_listed_by_what_is_captured(monkeypatch):
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INSTRUMENT", "blocks")
+    settings.cache_clear()
+    found = {finding.subject: finding.observed for finding in doctor._libraries()}
+    assert "prefect-sqlalchemy" in found["captured libraries"]
+    assert "prefect-sqlalchemy" not in found.get("libraries not captured here", "")
+    assert "numpy" in found["libraries of no family"]
+    assert "pymongo" not in found["libraries of no family"]
 
 
 def test_too_old_server_is_a_finding(client, monkeypatch):

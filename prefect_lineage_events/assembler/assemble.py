@@ -65,8 +65,8 @@ def assemble_run(
     lineage = marked_if_cached(client, stitched(history, reanalyse=options.reanalyse))
     completeness = history.completeness
     if not lineage.worth_sending:
-        if completeness.rejected:
-            _show_rejected(client, lineage)
+        if completeness.rejected or completeness.not_captured:
+            _show_gaps(client, lineage)
         return AssemblyResult(
             run.id, run.flow_name, "no lineage", lacks=completeness.lacks(), awaits=completeness.awaited
         )
@@ -86,8 +86,8 @@ def patience() -> Patience:
     return Patience(completeness=settings().completeness_timeout)
 
 
-def _show_rejected(client: SyncPrefectClient, lineage: RunLineage) -> None:
-    """Name the events that could not be read on the page of a run without lineage to send."""
+def _show_gaps(client: SyncPrefectClient, lineage: RunLineage) -> None:
+    """Name unreadable events, and libraries that are not captured, on the page of a run without lineage to send."""
     run = lineage.run
     if run.id not in ledger.read(client, [run.id]):
         entry = Entry(None, ledger.end_of(run), complete=False, stored_events=0, empty=True)

@@ -48,6 +48,7 @@ def markdown(run: RunLineage, sent: Mapping[str, DeliveryState] = MappingProxyTy
         f"# Lineage of {word(run.run.flow_name)}",
         _summary(run),
         *_completeness(run),
+        *_not_captured(run.completeness.not_captured),
         *_rejected(sent),
     ]
     if not lineage.empty:
@@ -138,6 +139,13 @@ def _completeness(run: RunLineage) -> list[str]:
         lines += ["", "It lacks:", *(f"- {prose(lack)}" for lack in lacks[:MAX_REASONS])]
         lines += _more(len(lacks), MAX_REASONS, "emitters")
     return ["## Incomplete\n\n" + "\n".join(lines)] if lines else []
+
+
+def _not_captured(libraries: Sequence[str]) -> list[str]:
+    if not libraries:
+        return []
+    named = "\n".join(f"- {word(name)}" for name in libraries)
+    return [f"## Not captured\n\nThe run also used these libraries. What they read and wrote is not shown:\n\n{named}"]
 
 
 def _rejected(sent: Mapping[str, DeliveryState]) -> list[str]:

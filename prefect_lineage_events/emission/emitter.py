@@ -22,6 +22,7 @@ Send = Callable[[dict[str, Any], Run], bool]
 
 _MAX_PENDING = 500
 _MAX_REASONS = 10
+_MAX_LIBRARIES = 50
 
 
 class Emitter:
@@ -36,12 +37,13 @@ class Emitter:
         self.end_noticed = False
         self.last_active = 0.0
         self.counts_sent = 0
+        self.not_captured: dict[str, None] = {}
         self._send = send
         self._live: Any = None
         self._sequence = 0
         self._failed = 0
         self._reasons: dict[str, None] = {}
-        self._last_count: tuple[bool, bool, int, int, int] | None = None
+        self._last_count: tuple[bool, bool, int, int, int, int] | None = None
         self._pending = Coalescer()
         self._due: float | None = None
         self._waits = Waits(coalesce_seconds)
@@ -127,6 +129,7 @@ class Emitter:
             dropped=self.dropped,
             failed=self._failed,
             reason="; ".join(dict.fromkeys(filter(None, (reason, *self._reasons)))),
+            not_captured=tuple(sorted(self.not_captured))[:_MAX_LIBRARIES],
             occurred=_now(),
             run=self._flow_run,
         )
@@ -138,8 +141,8 @@ class Emitter:
         return self._due is not None or self._last_count is None or self._last_count[2:] != self._counts
 
     @property
-    def _counts(self) -> tuple[int, int, int]:
-        return self._sequence, self.dropped, self._failed
+    def _counts(self) -> tuple[int, int, int, int]:
+        return self._sequence, self.dropped, self._failed, len(self.not_captured)
 
     def _schema_event(self, datasets: list[EventDataset], emitter: EmitterInfo) -> dict[str, Any]:
         event = SchemaEvent(datasets=tuple(datasets), observed=_now(), run=self._flow_run, emitter=emitter)

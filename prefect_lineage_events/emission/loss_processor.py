@@ -10,7 +10,15 @@ from collections.abc import Callable
 
 from prefect_lineage_events.emission.emitter import Send
 from prefect_lineage_events.emission.emitters import Emitters, isolated
-from prefect_lineage_events.emission.notes import FlushNote, LossNote, Note, RecordNote, RunEndedNote, StatementNote
+from prefect_lineage_events.emission.notes import (
+    FlushNote,
+    LossNote,
+    NotCapturedNote,
+    Note,
+    RecordNote,
+    RunEndedNote,
+    StatementNote,
+)
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.emission.run_end import RunEnd
 from prefect_lineage_events.settings import LineageSettings
@@ -39,6 +47,8 @@ class LossProcessor:
             self._run_end.close(note.run, even_none=note.elsewhere)
         elif isinstance(note, FlushNote):
             self._flush(note)
+        elif isinstance(note, NotCapturedNote):
+            self._name_library(note)
         elif isinstance(note, LossNote) and note.in_any_run:
             self._emitters.count_loss_everywhere(note.reason)
         elif isinstance(note, StatementNote | RecordNote | LossNote) and note.run is not None:
@@ -72,6 +82,9 @@ class LossProcessor:
         self._run_end.drop_reason = ""
         self._run_end.count_dropped()
         self._run_end.abandon(reason)
+
+    def _name_library(self, note: NotCapturedNote) -> None:
+        self._emitters.of(note.run).not_captured[note.library] = None
 
     def _flush(self, note: FlushNote) -> None:
         try:

@@ -243,6 +243,14 @@ class LossNote:
 
 
 @dataclass(slots=True)
+class NotCapturedNote:
+    """A run has used a library whose calls are not captured."""
+
+    library: str
+    run: Run
+
+
+@dataclass(slots=True)
 class FlushNote:
     """A thread waits for `done`, which is set when all earlier notes have been handed to Prefect."""
 
@@ -259,6 +267,7 @@ Note = (
     | RecordNote
     | RunEndedNote
     | LossNote
+    | NotCapturedNote
 )
 
 

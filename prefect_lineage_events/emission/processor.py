@@ -18,6 +18,7 @@ from prefect_lineage_events.emission.notes import (
     AbandonedResultNote,
     Connection,
     FailureNote,
+    FlushNote,
     LossNote,
     Note,
     RecordNote,
@@ -110,8 +111,10 @@ class NoteProcessor(LossProcessor):
             self._run_end.close(note.run, even_none=note.elsewhere)
         elif isinstance(note, LossNote):
             self._count_loss(note)
-        else:
+        elif isinstance(note, FlushNote):
             self._flush(note)
+        else:
+            self._name_library(note)
 
     def finish(self) -> None:
         self._run_end.count_dropped()

@@ -164,7 +164,8 @@ class Completeness:
     not ended, so its emitters have not closed yet. `end_unrecorded`: Prefect's own end-of-run event is missing too, so
     missing lineage events prove nothing. `incomplete_related_runs` are parent and subflow runs that may have passed
     rows or columns to the run, and have not ended or lack events themselves; events of `lossy_related_runs` cannot be
-    read or were dropped, so they will never arrive.
+    read or were dropped, so they will never arrive. `not_captured` names libraries that the run used and whose calls
+    are not seen: all that was to be sent may be there nevertheless.
     """
 
     missing: Mapping[UUID, tuple[int, ...]] = field(default_factory=dict)
@@ -177,6 +178,7 @@ class Completeness:
     rejected: tuple[RejectedEvent, ...] = ()
     unnamed: int = 0
     running: bool = False
+    not_captured: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -12,6 +12,7 @@ from prefect_lineage_events.instrumentation import children, connectors, files, 
 from prefect_lineage_events.instrumentation.drivers import opened
 from prefect_lineage_events.instrumentation.import_hooks import when_imported
 from prefect_lineage_events.instrumentation.library import Library
+from prefect_lineage_events.instrumentation.uncovered import UNCOVERED
 from prefect_lineage_events.settings import Family
 
 LIBRARIES: tuple[Library, ...] = (
@@ -25,7 +26,12 @@ LIBRARIES: tuple[Library, ...] = (
 
 
 def capture(families: Collection[Family]) -> None:
-    """Patch the libraries of these families, each when it is imported. Imports none of them."""
+    """Patch the libraries of these families, each when it is imported. Imports none of them.
+
+    Libraries of no family are watched as well, so that a run names those that it used.
+    """
     for library in LIBRARIES:
         if library.family in families:
             when_imported(library.module, library.patch)
+    for uncovered in UNCOVERED:
+        when_imported(uncovered.module, uncovered.watch)

@@ -94,6 +94,7 @@ def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Face
         completeness=_completeness(run.completeness),
         queries=queries[:MAX_QUERIES] or None,
         unknownSources=unknown_sources(lineage) or None,
+        notCaptured=list(run.completeness.not_captured) or None,
         schemaChanges={dataset.uri: change for dataset, change in run.schema_changes.items()} or None,
     )
 

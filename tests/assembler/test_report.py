@@ -188,3 +188,10 @@ def test_excess_is_counted():
     assert "... and 5 more datasets." in shown
     assert "... and 7 more column edges." in shown
     assert len(shown) < 100_000
+
+
+def test_libraries_that_are_not_captured_are_named():
+    run = RunLineage(RUN, lineage(), completeness=Completeness(not_captured=("numpy", "pymongo")))
+    assert "## Not captured" in markdown(run)
+    assert "- pymongo" in markdown(run)
+    assert "Not captured" not in text()

@@ -20,6 +20,7 @@ from prefect_lineage_events.emission.notes import (
     FailureNote,
     FlushNote,
     LossNote,
+    NotCapturedNote,
     Note,
     RecordNote,
     RowsNote,
@@ -506,6 +507,7 @@ def make_notes(connection: Connection, run: Run) -> list[Note]:
         RecordNote("write", Dataset("s3://bucket", "key"), (), run, STARTED),
         RunEndedNote(run),
         LossNote("a loss", run, connection),
+        NotCapturedNote("pymongo", run),
     ]
 
 
@@ -518,7 +520,9 @@ def fails(*_: Any, **__: Any) -> Any:
     raise RuntimeError("poison")
 
 
-@pytest.mark.parametrize("kind", [kind for kind in get_args(Note) if kind not in (FlushNote, LossNote)])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in get_args(Note) if kind not in (FlushNote, LossNote, NotCapturedNote)]
+)
 def test_an_error_in_a_note_of_any_kind_is_counted_and_loses_that_note_only(
     kind: type[Any], bench: Bench, db: ConnectionDriver, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

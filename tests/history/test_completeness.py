@@ -130,3 +130,10 @@ def test_counts_are_limited_to_the_integers_of_targets():
     counts = [closing(emitter, 2**63 - 1, dropped=2**63 - 1) for emitter in (A, B)]
     found = judge([], counts)
     assert found.missing_events == found.dropped == 2**63 - 1
+
+
+def test_libraries_that_are_not_captured_leave_a_run_complete():
+    counts = [closing(A, 0).model_copy(update={"not_captured": ("pymongo", "numpy")})]
+    found = judge([], [*counts, closing(B, 0).model_copy(update={"not_captured": ("numpy",)})])
+    assert found.not_captured == ("numpy", "pymongo")
+    assert found.complete
