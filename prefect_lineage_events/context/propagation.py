@@ -45,6 +45,17 @@ def thread_starter() -> Any:
     return getattr(threading.current_thread(), _NOTE, None)
 
 
+def starter() -> Any:
+    """The attribute of the work item that the calling code runs in; outside any, that of the calling thread."""
+    item = work_item()
+    return getattr(threading.current_thread() if item is None else item, _NOTE, None)
+
+
+def is_foreign() -> bool:
+    """Return whether the calling thread was not started by Python: a library in C++ or Rust calls back in it."""
+    return isinstance(threading.current_thread(), threading._DummyThread)
+
+
 def is_unmarked() -> bool:
     """Return whether the calling thread, or its work item, was started before lineage was switched on."""
     thread, item = threading.current_thread(), work_item()

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -25,6 +26,9 @@ from prefect_lineage_events.events import RunInfo
 from prefect_lineage_events.guard import count_loss, guarded, logger
 
 _MAX_CACHED = 2_000
+
+# True within a library's call that is noted as a whole, or in which nothing is noted.
+in_call: ContextVar[bool] = ContextVar("lineage_in_library_call", default=False)
 
 
 class Run:
@@ -109,23 +113,38 @@ def _inherited_run() -> Run | None:
     Work of a pool belongs to the run that submitted it; another thread to the run that started it, while that runs.
     """
     start: _Start | None = propagation.submitting_run()
-    if start is None:
-        start = propagation.thread_starter()
-        if start is not None and not start.run.is_running():
-            start = None
-    return start.run if start is not None else None
+    if start is not None and start.run is not None:
+        return start.run
+    start = propagation.thread_starter()
+    return start.run if start is not None and start.run is not None and start.run.is_running() else None
 
 
 class _Start(NamedTuple):
-    """The attribute of a thread, or of a work item of a pool: the run that started it, and its path there."""
+    """The attribute of a thread, or of a work item of a pool: the run that started it, and its path there.
 
-    run: Run
+    `in_call`: it was started within a library's call that is noted as a whole, or in which nothing is noted.
+    """
+
+    run: Run | None
     path: str
+    in_call: bool
 
 
 def _start() -> _Start | None:
-    run = _starting_run()
-    return _Start(run, threads.path_below(run.info.task_run_id or run.info.flow_run_id)) if run is not None else None
+    run, in_call = _starting_run(), is_in_call()
+    if run is None:
+        return _Start(None, threads.UNKNOWN, in_call) if in_call else None
+    return _Start(run, threads.path_below(run.info.task_run_id or run.info.flow_run_id), in_call)
+
+
+def is_in_call() -> bool:
+    """Return whether the calling code, or what started its thread or work item, is within a library's call."""
+    if in_call.get():
+        return True
+    if FlowRunContext.get() is not None or TaskRunContext.get() is not None:
+        return False  # a context that was inherited as a whole
+    start: _Start | None = propagation.starter()
+    return start is not None and start.in_call
 
 
 def _starting_run() -> Run | None:

@@ -316,6 +316,7 @@ def _recorded_statement(note: RecordNote) -> StatementInfo:
         rows=encoding.count(note.rows),
         size=encoding.count(note.size),
         files=encoding.count(note.files),
+        if_exists=note.operation == "drop",  # stores delete what does not exist without an error
         started=note.started,
         fingerprint=f"recorded {note.operation} {note.description} {_digest_of_columns(note)}",
         reason=note.description[:_MAX_REASON],

@@ -200,7 +200,7 @@ class RecordNote:
     their number; `symlinks` are its other names. `description` names the call, or the operation of a `record_misc`.
     """
 
-    operation: Literal["read", "write", "misc"]
+    operation: Literal["read", "write", "misc", "drop"]
     output: Dataset | None
     inputs: tuple[Dataset, ...]
     run: Run

@@ -10,13 +10,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from typing import Any, Literal
 
 from prefect_lineage_events import filters
-from prefect_lineage_events.context.run import Run, current_run
+from prefect_lineage_events.context import propagation
+from prefect_lineage_events.context.run import Run, current_run, in_call, is_in_call
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.losses import count_loss, count_without_run
@@ -27,12 +27,13 @@ from prefect_lineage_events.instrumentation.patched_function import PatchedFunct
 
 MAX_COLUMNS = 2_000
 
-_inside: ContextVar[bool] = ContextVar("lineage_inside_library_call", default=False)
+# The calls in progress that are noted as a whole, in all threads.
+_in_progress: set[object] = set()
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A dataset that a call has read or written.
+    """A dataset that a call has read, written or removed (`drop`).
 
     `call` names it (`pandas.read_csv`). `columns` and `rows` are those of the frame, `size` is in bytes, `files` the
     number of files; `subset` are the parts of the dataset that were touched, relative to it. `inputs` of a write are
@@ -40,7 +41,7 @@ class Access:
     of a catalog's table). None and () mean "not known".
     """
 
-    operation: Literal["read", "write"]
+    operation: Literal["read", "write", "drop"]
     dataset: Dataset
     call: str = ""
     columns: tuple[Column, ...] = ()
@@ -84,6 +85,14 @@ def reporting_run() -> Run | None:
     return run if run.captured else None
 
 
+def _is_part_of_call() -> bool:
+    """Return whether the calling thread works for a call that is noted in another thread.
+
+    A pool's work item has the mark of its start. A thread of a library in C++ or Rust has none.
+    """
+    return is_in_call() or (bool(_in_progress) and propagation.is_foreign())
+
+
 def report(access: Access) -> None:
     """Note an access that has succeeded. Never raises, never waits; outside of runs it does nothing."""
     with guarded("noting an access", count_loss):
@@ -93,11 +102,11 @@ def report(access: Access) -> None:
 
 
 def _note(access: Access, run: Run) -> RecordNote:
-    writes = access.operation == "write"
+    reads = access.operation == "read"
     return RecordNote(
         access.operation,
-        access.dataset if writes else None,
-        access.inputs if writes else (access.dataset,),
+        None if reads else access.dataset,
+        (access.dataset,) if reads else access.inputs,
         run,
         dt.datetime.now(dt.timezone.utc),
         access.rows,
@@ -114,17 +123,17 @@ def _note(access: Access, run: Run) -> RecordNote:
 
 def is_inside() -> bool:
     """Return whether the calling code is a part of a library's call that is noted as a whole, or of `suppressed`."""
-    return _inside.get()
+    return in_call.get() or _is_part_of_call()
 
 
 @contextmanager
 def suppressed() -> Iterator[None]:
     """A block in which no library's call is noted: it is noted as a whole, or it is work of Prefect's or our own."""
-    token = _inside.set(True)
+    token = in_call.set(True)
     try:
         yield
     finally:
-        _inside.reset(token)
+        in_call.reset(token)
 
 
 def reports(describe: Describe) -> Callable[[Any, Callable[[], bool]], Any]:
@@ -134,17 +143,7 @@ def reports(describe: Describe) -> Callable[[Any, Callable[[], bool]], Any]:
     """
 
     def wrapper(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if _inside.get():
-            return function(*args, **kwargs)
-        if iscoroutinefunction(function):
-            return _awaited(describe, function, instance, args, kwargs)
-        token = _inside.set(True)
-        try:
-            result = function(*args, **kwargs)
-        finally:
-            _inside.reset(token)
-        report_call(describe, Call(function, instance, args, kwargs, result))
-        return result
+        return call_and_report(describe, Call(function, instance, args, kwargs))
 
     def make(original: Any, is_on: Callable[[], bool]) -> Any:
         return PatchedFunction(original, wrapper, enabled=is_on)
@@ -152,21 +151,40 @@ def reports(describe: Describe) -> Callable[[Any, Callable[[], bool]], Any]:
     return make
 
 
-async def _awaited(
-    describe: Describe, function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    token = _inside.set(True)
+def call_and_report(describe: Describe, call: Call) -> Any:
+    """Make a call, and note its accesses once it has succeeded; a coroutine that does so, where it is `async`."""
+    if in_call.get():
+        return call.function(*call.args, **call.kwargs)
+    if iscoroutinefunction(call.function):
+        coroutine: Any = _awaited(describe, call)
+        coroutine.__qualname__ = call.function.__qualname__  # Python's warning about a missing `await` names it
+        return coroutine
+    token, in_progress = in_call.set(True), object()
+    _in_progress.add(in_progress)
     try:
-        result = await function(*args, **kwargs)
+        result = call.function(*call.args, **call.kwargs)
     finally:
-        _inside.reset(token)
-    report_call(describe, Call(function, instance, args, kwargs, result))
+        in_call.reset(token)
+        _in_progress.discard(in_progress)
+    report_call(describe, Call(call.function, call.instance, call.args, call.kwargs, result))
+    return result
+
+
+async def _awaited(describe: Describe, call: Call) -> Any:
+    token, in_progress = in_call.set(True), object()
+    _in_progress.add(in_progress)
+    try:
+        result = await call.function(*call.args, **call.kwargs)
+    finally:
+        in_call.reset(token)
+        _in_progress.discard(in_progress)
+    report_call(describe, Call(call.function, call.instance, call.args, call.kwargs, result))
     return result
 
 
 def report_call(describe: Describe, call: Call) -> None:
     """Note the accesses of a call that has succeeded."""
     with guarded("describing a call", count_loss):
-        if reporting_run() is not None:
+        if reporting_run() is not None and not _is_part_of_call():
             for access in describe(call):
                 report(access)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prefect_lineage_events.instrumentation.files import s3
 from prefect_lineage_events.instrumentation.library import Library
 
-LIBRARIES: tuple[Library, ...] = ()
+LIBRARIES: tuple[Library, ...] = (*s3.LIBRARIES,)

@@ -1,0 +1,214 @@
+"""S3 by the calls of boto3 and aiobotocore: objects that are read, written, copied and deleted.
+
+A bucket is `s3://bucket` at every endpoint, as OpenLineage names it: buckets of equal names at AWS and at a MinIO
+server are one. An access point, whose bucket is not known, is named by its host.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.guard import count_loss
+from prefect_lineage_events.instrumentation import aws
+from prefect_lineage_events.instrumentation.access import Access, Call, Describe
+from prefect_lineage_events.instrumentation.library import Library
+
+# Multipart uploads in progress whose parts are copied from objects; the oldest are forgotten beyond this number.
+_MAX_UPLOADS = 1_000
+_MAX_PART_SOURCES = 1_000
+# A request deletes up to 1,000 objects. Of a larger number, each would be an event of its own.
+_MAX_DELETED = 50
+
+
+def host_of_arn(arn: str) -> str:
+    """The host of an access point by its ARN, such as `name-account.s3-accesspoint.region.amazonaws.com`.
+
+    Raises ValueError for the ARN of anything else.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
+    """
+    _, _, service, region, account, resource = arn.split(":", 5)
+    kind, *names = resource.replace(":", "/").split("/")
+    if service == "s3" and kind == "accesspoint" and not region:
+        return f"{names[0]}.accesspoint.s3-global.amazonaws.com"
+    if service == "s3-outposts" and kind == "outpost" and names[1:2] == ["accesspoint"]:
+        return f"{names[2]}-{account}.{names[0]}.s3-outposts.{region}.amazonaws.com"
+    if service in ("s3", "s3-object-lambda") and kind == "accesspoint":
+        middle = "s3-accesspoint" if service == "s3" else service
+        return f"{names[0]}-{account}.{middle}.{region}.amazonaws.com"
+    raise ValueError("the ARN names no access point")
+
+
+def object_at(bucket: str, key: str) -> Dataset:
+    """The object of a key in a bucket, or behind the ARN of an access point. The key is taken as it is, no URL."""
+    if bucket.startswith("arn:"):
+        resource = bucket.split(":", 5)[-1]
+        bucket = resource if resource.count(":") + resource.count("/") == 0 else host_of_arn(bucket)
+    return Dataset(f"s3://{bucket}", key)
+
+
+def is_marker(key: str) -> bool:
+    """Return whether a key is that of an empty object which consoles show as a folder."""
+    return key.endswith("/")
+
+
+def _source(given: Any) -> Dataset:
+    """The object that CopySource names: a dictionary, or `bucket/key` or an ARN with `/object/key` before the key."""
+    if isinstance(given, Mapping):
+        return object_at(given["Bucket"], given["Key"])
+    text = str(given).partition("?versionId=")[0].removeprefix("/")
+    if text.startswith("arn:"):
+        arn, _, key = text.partition("/object/")
+        return object_at(arn, key)
+    bucket, _, key = text.partition("/")
+    return object_at(bucket, key)
+
+
+def _target(call: Call) -> Dataset:
+    given = aws.parameters(call)
+    return object_at(given["Bucket"], given["Key"])
+
+
+def _read(call: Call) -> Iterator[Access]:
+    key = aws.parameters(call)["Key"]
+    if not is_marker(key):
+        yield Access("read", _target(call), _name(call), size=_size(call))
+
+
+def _size(call: Call) -> int | None:
+    size = call.result.get("ContentLength") if isinstance(call.result, Mapping) else None
+    return size if isinstance(size, int) else None
+
+
+def _write(call: Call) -> Iterator[Access]:
+    given = aws.parameters(call)
+    body = given.get("Body")
+    size = len(body) if isinstance(body, bytes | bytearray) else None
+    if not is_marker(given["Key"]):
+        yield Access("write", _target(call), _name(call), size=size)
+
+
+def _copy(call: Call) -> Iterator[Access]:
+    source, target = _source(aws.parameters(call)["CopySource"]), _target(call)
+    if source != target and not is_marker(target.name):  # a copy onto itself changes its metadata only
+        yield Access("write", target, _name(call), inputs=(source,))
+
+
+def _rename(call: Call) -> Iterator[Access]:
+    given = aws.parameters(call)
+    source = object_at(given["Bucket"], str(given["RenameSource"]).removeprefix("/"))
+    yield Access("write", _target(call), _name(call), inputs=(source,))
+    yield Access("drop", source, _name(call))
+
+
+class _PartSources:
+    """The objects from which the parts of multipart uploads in progress were copied, by upload."""
+
+    def __init__(self) -> None:
+        self._by_upload: OrderedDict[str, dict[Dataset, None]] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def add(self, upload: str, source: Dataset) -> None:
+        with self._lock:
+            sources = self._by_upload.setdefault(upload, {})
+            if len(sources) < _MAX_PART_SOURCES:
+                sources[source] = None
+            while len(self._by_upload) > _MAX_UPLOADS:
+                self._by_upload.popitem(last=False)
+                count_loss("more multipart uploads are in progress than can be remembered")
+
+    def take(self, upload: str) -> tuple[Dataset, ...]:
+        with self._lock:
+            return tuple(self._by_upload.pop(upload, ()))
+
+
+_part_sources = _PartSources()
+
+
+def _copy_part(call: Call) -> Iterator[Access]:
+    given = aws.parameters(call)
+    _part_sources.add(given["UploadId"], _source(given["CopySource"]))
+    yield from ()
+
+
+def _complete(call: Call) -> Iterator[Access]:
+    sources = _part_sources.take(aws.parameters(call)["UploadId"])
+    yield Access("write", _target(call), _name(call), inputs=sources)
+
+
+def _abort(call: Call) -> Iterator[Access]:
+    _part_sources.take(aws.parameters(call)["UploadId"])
+    yield from ()
+
+
+def _delete(call: Call) -> Iterator[Access]:
+    given = aws.parameters(call)
+    if not is_marker(given["Key"]) and not given.get("VersionId"):
+        yield Access("drop", _target(call), _name(call))
+
+
+def _delete_many(call: Call) -> Iterator[Access]:
+    given = aws.parameters(call)
+    failed = {error.get("Key") for error in call.result.get("Errors", ())}
+    keys = [one["Key"] for one in given["Delete"]["Objects"] if not one.get("VersionId")]
+    if len(keys) <= _MAX_DELETED:
+        for key in keys:
+            if key not in failed and not is_marker(key):
+                yield Access("drop", object_at(given["Bucket"], key), _name(call))
+
+
+def _name(call: Call) -> str:
+    return f"s3.{call.args[0]}"
+
+
+OPERATIONS: dict[str, Describe] = {
+    "GetObject": _read,
+    "SelectObjectContent": _read,
+    "PutObject": _write,
+    "CopyObject": _copy,
+    "RenameObject": _rename,
+    "UploadPartCopy": _copy_part,
+    "CompleteMultipartUpload": _complete,
+    "AbortMultipartUpload": _abort,
+    "DeleteObject": _delete,
+    "DeleteObjects": _delete_many,
+}
+
+
+def _watch(class_name: str) -> Callable[[Any], None]:
+    return lambda module: aws.watch(getattr(module, class_name), "s3", OPERATIONS)
+
+
+_CAPTURED = (
+    "S3 by clients, resources, paginators and the transfer manager with its threads: objects read, written (a "
+    "multipart upload when it is completed), copied and deleted"
+)
+_NOT_CAPTURED = (
+    "DynamoDB, Athena and other services; which objects were deleted, if one request deletes more than 50; presigned "
+    "URLs, which other clients use; transfers of boto3 by the AWS Common Runtime (`boto3[crt]`), which pass no client"
+)
+LIBRARIES: tuple[Library, ...] = (
+    Library(
+        "files",
+        "botocore.client",
+        _watch("BaseClient"),
+        "boto3",
+        _CAPTURED,
+        _NOT_CAPTURED,
+        ("tests/instrumentation/files/test_s3.py",),
+        "moto's server",
+    ),
+    Library(
+        "files",
+        "aiobotocore.client",
+        _watch("AioBaseClient"),
+        "aiobotocore",
+        "S3, as by boto3",
+        "DynamoDB, Athena and other services",
+        ("tests/instrumentation/files/test_s3_async.py",),
+        "moto's server",
+    ),
+)
