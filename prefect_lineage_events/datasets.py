@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from os.path import realpath
-from urllib.parse import unquote, urlsplit
+from os.path import lexists, realpath
+from pathlib import Path
+from urllib.parse import unquote
 
 from prefect_lineage_events import encoding
+from prefect_lineage_events.file_parts import split_parts
 from prefect_lineage_events.naming import (
     SCHEMES,
     canonical,
@@ -180,6 +182,73 @@ def local_file(path: str) -> Dataset:
 
 def location(text: str) -> Dataset:
     """The dataset that a path or URL in a statement names (`read_parquet('s3://b/k')`, `COPY ... TO 'out.csv'`)."""
-    if "://" in text and urlsplit(text).scheme:
-        return Dataset.from_uri(text)
-    return local_file(text.removeprefix("file:"))
+    return file_at(text, patterns=True).dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A dataset of files, and the part of it that a path or URL names; "" for all of it."""
+
+    dataset: Dataset
+    part: str = ""
+
+
+# Stores of objects: `#` and `;` are characters of a key. `?name=` begins a version or the parameters of a signed URL.
+_OBJECTS = frozenset({"s3", "gs"})
+_OBJECT_QUERY = re.compile(r"\?[\w.\-]+=")
+_URL_OF_FILE = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://(.*)\Z", re.DOTALL)
+
+
+def file_at(text: str, *, patterns: bool = False) -> Located:
+    """The dataset that a path or URL belongs to, with the part of it that is named (`file_parts`).
+
+    `patterns`: `*` and the like stand for many files. Raises ValueError for a URL that names nothing.
+    """
+    url = _URL_OF_FILE.match(text)
+    scheme = scheme_of(url[1]) if url else ""
+    if url is None or scheme == "local" or (scheme == "file" and _is_local(url[2])):
+        return _local_at(text, patterns=patterns)
+    if scheme in _OBJECTS:
+        bucket, _, key = _OBJECT_QUERY.split(_CREDENTIALS.sub("", url[2]), maxsplit=1)[0].partition("/")
+        found = Dataset(f"{scheme}://{bucket.rpartition('@')[2]}", key.strip("/") or "/")
+    elif scheme == "memory":
+        bucket, _, key = url[2].strip("/").partition("/")
+        found = Dataset(f"memory://{bucket}", key) if key else Dataset("memory://", bucket)
+    else:
+        found = Dataset.from_uri(text)
+    is_address = found.is_table or found.namespace.startswith(("http:", "https:"))
+    return Located(found) if is_address else _within(found, found.name, patterns=patterns)
+
+
+def _within(found: Dataset, path: str, *, patterns: bool = False) -> Located:
+    root, part = split_parts(path, patterns=patterns)
+    return Located(Dataset(found.namespace, root or "/"), part)
+
+
+def _local_at(text: str, *, patterns: bool) -> Located:
+    root, part = split_parts(realpath(local_path(text)), patterns=patterns)
+    return Located(Dataset("file", root), part)
+
+
+def _is_local(rest: str) -> bool:
+    """Return whether `file://` is followed by a path. fsspec also takes a relative one, in the position of a host."""
+    return rest.startswith(("/", "localhost/")) or lexists(rest)
+
+
+def local_path(text: str) -> str:
+    """The path of a local file's URL or of a path; `~` is the home directory.
+
+    A URL may be percent-encoded, which some libraries undo and others do not: an existing file of the name as written
+    is that file.
+    """
+    path = text
+    for prefix in ("file:", "local:"):
+        if text[: len(prefix)].lower() == prefix:
+            path = text[len(prefix) :]
+            if path.startswith("//"):
+                path = path[2:]
+                path = path.removeprefix("localhost") if path.startswith("localhost/") else path
+            if "%" in path and not lexists(path):
+                path = unquote(path)
+            break
+    return str(Path(path).expanduser()) if path.startswith("~") else path

@@ -271,9 +271,10 @@ def from_record(note: RecordNote) -> list[PendingEvent]:
     }
     if output is None and len(note.inputs) == 1:
         inputs = [_recorded(note.inputs[0], note)]
-    if note.operation == "read" and len(note.inputs) == 1:
-        inputs = [_with_own_names(inputs[0], note.edges)]
-        fields |= _columns_of_read(note, inputs[0], fields["columns"])
+    if note.operation == "read":
+        if len(note.inputs) == 1:
+            inputs = [_with_own_names(inputs[0], note.edges)]
+        fields |= _columns_of_read(note, inputs, fields["columns"])
     return [PendingEvent(note.run, event) for event in _portions(fields, tuple(inputs))]
 
 
@@ -300,12 +301,12 @@ def _with_own_names(dataset: EventDataset, renames: Iterable[EventColumnEdge]) -
 
 
 def _columns_of_read(
-    note: RecordNote, dataset: EventDataset, renamed_edges: tuple[EventColumnEdge, ...]
+    note: RecordNote, inputs: Sequence[EventDataset], renamed_edges: tuple[EventColumnEdge, ...]
 ) -> dict[str, Any]:
     """The columns of the rows that the program got, and their origins: equal names, unless the note names others."""
     renamed = {edge.column: None for edge in renamed_edges}
     names = {column.name: None for column in note.columns}
-    edges = (_event_edge(name, dataset.uri, name, "IDENTITY", 0) for name in names if name not in renamed)
+    edges = (_event_edge(name, one.uri, name, "IDENTITY", 0) for one in inputs for name in names if name not in renamed)
     columns = (*note.columns, *(Column(name=name) for name in renamed if name not in names))
     return {"result_columns": columns, "columns": (*renamed_edges, *edges)}
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
-from prefect_lineage_events import datasets, stores
+from prefect_lineage_events import stores
 from prefect_lineage_events.context.process import process_token
-from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.datasets import Dataset, Located, file_at
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.emission.notes import Connection, SchemaNameLookup
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.store_schemas import StoreSchemas
 from prefect_lineage_events.emission.transactions import Transaction
 from prefect_lineage_events.events import EventDataset
+from prefect_lineage_events.file_parts import split_parts
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.naming import host_and_port
 from prefect_lineage_events.settings import settings
@@ -117,7 +118,8 @@ class ConnectionState:
         if table.namespace:
             return _event_dataset(stores.table_at(table.namespace, table.parts), table.kind)
         if table.kind == "file":
-            return _event_dataset(self._location(table.path), "file")
+            located = self._location(table.path)
+            return _event_dataset(located.dataset, "file", located.part)
         if not table.parts or is_catalog(table, self.store.dialect):
             return None
         store, parts = self._located(table.parts[-1:] if table.is_apart else table.parts)
@@ -149,12 +151,13 @@ class ConnectionState:
             _SPELLINGS.clear()
         return _SPELLINGS.setdefault(named, spelled)
 
-    def _location(self, path: str) -> Dataset:
+    def _location(self, path: str) -> Located:
         is_local = "://" in path or path.startswith("file:") or dialect_of(self.store.dialect).embedded
         host, _ = host_and_port(self.store.namespace.partition("://")[2])
         if is_local or host in ("", "localhost"):
-            return datasets.location(path)
-        return Dataset(f"file://{host}", path)
+            return file_at(path, patterns=True)
+        root, part = split_parts(path, patterns=True)
+        return Located(Dataset(f"file://{host}", root), part)
 
 
 @lru_cache(maxsize=4096)  # few datasets are named many times
@@ -164,8 +167,9 @@ def _named(store: Store, parts: tuple[str, ...]) -> Dataset:
 
 
 @lru_cache(maxsize=4096)
-def _event_dataset(dataset: Dataset, kind: str) -> EventDataset:
-    return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind)
+def _event_dataset(dataset: Dataset, kind: str, part: str = "") -> EventDataset:
+    subset = (part,) if part else ()
+    return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind, subset=subset)
 
 
 def kind_of(dataset: Dataset) -> str:

@@ -37,8 +37,8 @@ class Access:
 
     `call` names it (`pandas.read_csv`). `columns` and `rows` are those of the frame, `size` is in bytes, `files` the
     number of files; `subset` are the parts of the dataset that were touched, relative to it. `inputs` of a write are
-    sources that the call itself names. `symlinks` are other names of the dataset, which the library knows (the location
-    of a catalog's table). None and () mean "not known".
+    sources that the call itself names, those of a read further datasets of the same rows. `symlinks` are other names of
+    the dataset, which the library knows (the location of a catalog's table). None and () mean "not known".
     """
 
     operation: Literal["read", "write", "drop"]
@@ -106,7 +106,7 @@ def _note(access: Access, run: Run) -> RecordNote:
     return RecordNote(
         access.operation,
         None if reads else access.dataset,
-        (access.dataset,) if reads else access.inputs,
+        (access.dataset, *access.inputs) if reads else access.inputs,
         run,
         dt.datetime.now(dt.timezone.utc),
         access.rows,

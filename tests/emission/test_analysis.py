@@ -101,7 +101,7 @@ def test_files_of_an_embedded_database_are_named_by_their_absolute_path(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (event,) = Reader(stores.duckdb("/x.db"))("create table t as select * from read_parquet('in/*.parquet')")
-    assert [d.uri for d in event.inputs] == [f"file://{tmp_path}/in/*.parquet"]
+    assert [(d.uri, d.subset) for d in event.inputs] == [(f"file://{tmp_path}/in", ("*.parquet",))]
     assert event.inputs[0].kind == "file"
 
 
