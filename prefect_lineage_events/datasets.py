@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from os import PathLike
 from os.path import lexists, realpath
 from pathlib import Path
 from urllib.parse import unquote
 
-from prefect_lineage_events import encoding
+from prefect_lineage_events import addresses, encoding
 from prefect_lineage_events.file_parts import split_parts
 from prefect_lineage_events.naming import (
     SCHEMES,
@@ -24,6 +25,7 @@ from prefect_lineage_events.naming import (
 from prefect_lineage_events.object_stores import without_user
 
 _URI = re.compile(r"^(?:jdbc:)?([A-Za-z][A-Za-z0-9+._\-]*):(//)?(.*)$", re.DOTALL)
+_TABLE = ("database", "schema", "table")
 _WINDOWS_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 
 
@@ -70,6 +72,68 @@ class Dataset:
         Raises ValueError with the accepted form if the text is no URI or names nothing in its store.
         """
         return parse_uri(uri).canonical()
+
+    @classmethod
+    def snowflake(cls, account: str, database: str, schema: str = "", table: str = "") -> Dataset:
+        """A table of Snowflake: `Dataset.snowflake("org-account", "SHOP", "PUBLIC", "ORDERS")`.
+
+        The full name may be given alone (`"SHOP.PUBLIC.ORDERS"`). This and the other constructors give the name that
+        captured statements give, and raise ValueError with a message that says what to give.
+        """
+        parts = (database, schema, table)
+        return cls(*addresses.table("snowflake", addresses.snowflake(account), parts, _TABLE)).canonical()
+
+    @classmethod
+    def postgres(
+        cls, host: str, database: str, schema: str = "", table: str = "", *, port: int | None = None
+    ) -> Dataset:
+        """A table of PostgreSQL: `Dataset.postgres("db.example.com", "shop", "public", "orders")`; port 5432."""
+        parts = (database, schema, table)
+        return cls(*addresses.table("postgres", addresses.server("postgres", host, port), parts, _TABLE)).canonical()
+
+    @classmethod
+    def bigquery(cls, project: str, dataset: str = "", table: str = "") -> Dataset:
+        """A table of BigQuery: `Dataset.bigquery("project", "sales", "orders")`, or `"project.sales.orders"`."""
+        names = ("project", "dataset", "table")
+        return cls(*addresses.table("bigquery", "bigquery", (project, dataset, table), names)).canonical()
+
+    @classmethod
+    def s3(cls, bucket: str, key: str) -> Dataset:
+        """An object of S3, or the objects below a key: `Dataset.s3("lake", "raw/orders.csv")`."""
+        return cls(*addresses.bucket("s3", bucket, key, "Dataset.s3")).canonical()
+
+    @classmethod
+    def gcs(cls, bucket: str, key: str) -> Dataset:
+        """An object of Google Cloud Storage, or those below a key: `Dataset.gcs("lake", "raw/orders.csv")`."""
+        return cls(*addresses.bucket("gs", bucket, key, "Dataset.gcs")).canonical()
+
+    @classmethod
+    def azure(cls, account: str, container: str, path: str, *, endpoint: str = "blob") -> Dataset:
+        """A blob of Azure Storage: `Dataset.azure("account", "container", "raw/orders.csv")`.
+
+        `endpoint` is `"dfs"` where the flow addresses it as Data Lake Storage (`abfss://`).
+        """
+        return cls(*addresses.azure(account, container, path, endpoint)).canonical()
+
+    @classmethod
+    def file(cls, path: str | PathLike[str], *, host: str = "") -> Dataset:
+        """A file by its path, absolute or from the working directory; or by its absolute path on another host."""
+        return cls(*addresses.file(path, host)).canonical()
+
+    @classmethod
+    def http(cls, url: str) -> Dataset:
+        """An endpoint of an API by its URL, in which parts may stand for any value: `https://host/orders/{id}`."""
+        return cls.from_uri(addresses.url(url))
+
+    @classmethod
+    def kafka(cls, servers: str | Sequence[str], topic: str) -> Dataset:
+        """A topic of Kafka: `Dataset.kafka("broker:9092", "orders")`."""
+        return cls(*addresses.kafka(servers, topic)).canonical()
+
+    @classmethod
+    def topic(cls, address: str, name: str) -> Dataset:
+        """A topic, queue or stream of any system: `Dataset.topic("redis://cache:6379", "orders")`."""
+        return cls(*addresses.topic(address, name)).canonical()
 
     def canonical(self) -> Dataset:
         """The same dataset in canonical form."""

@@ -103,7 +103,7 @@ def test_values_in_a_type_are_left_out(given: Any) -> None:
 @pytest.mark.parametrize(
     "given", [pl.LazyFrame({"a": [1]}), FRAME["id"], 7, b"id", [{"id": 1}], {1: "int"}, [1], object()]
 )
-def test_what_has_no_columns_is_refused(given: Any) -> None:
+def test_an_object_without_columns_is_refused(given: Any) -> None:
     with pytest.raises(TypeError, match="columns"):
         columns_of(given)
 
