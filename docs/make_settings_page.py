@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any, get_args
 
 from annotated_types import Ge, Gt, Le
+from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
 from prefect_lineage_events.settings import FAMILIES, LineageSettings
@@ -73,7 +74,7 @@ def allowed(field: FieldInfo) -> str:
         bounds = [f"{_BOUNDS[type(limit)]} {_limit(limit)}" for limit in field.metadata if type(limit) in _BOUNDS]
         return ("a whole number" if kinds == [int] else "a number") + "".join(f", {bound}" for bound in bounds)
     if field.annotation == list[str]:
-        return "globs"
+        return "hosts and endpoints" if any(isinstance(kind, AfterValidator) for kind in field.metadata) else "globs"
     return "names by names, JSON" if field.annotation == dict[str, str] else "a text"
 
 

@@ -18,6 +18,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, TypeAdap
 from pydantic_settings import NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from prefect_lineage_events import endpoints
+
 PREFIX = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
 
 
@@ -75,6 +77,16 @@ def _families(value: Any) -> Any:
 
 
 Families = Annotated[tuple[Family, ...], NoDecode, BeforeValidator(_families)]
+
+
+def _endpoints(entries: list[str]) -> list[str]:
+    """Entries of the allow-list. Raises ValueError for one that is not valid, and names it."""
+    for entry in entries:
+        endpoints.parse(entry)
+    return entries
+
+
+Endpoints = Annotated[list[str], NoDecode, BeforeValidator(_listed), AfterValidator(_endpoints)]
 
 
 class LineageSettings(PrefectBaseSettings):
@@ -143,6 +155,12 @@ class LineageSettings(PrefectBaseSettings):
     exclude_datasets: Globs = Field(
         default_factory=list,
         description="Report no dataset whose URI matches one of these globs.",
+    )
+    http_endpoints: Endpoints = Field(
+        default_factory=list,
+        description="Hosts and endpoints whose HTTP requests are captured, such as `https://api.example.com`, "
+        "`https://api.example.com/orders/{id}`, `api.example.com:8443/v2/*`, "
+        "`POST https://api.example.com/search -> read`. See [HTTP](http.md).",
     )
 
     job_namespace: str | None = Field(
@@ -290,8 +308,12 @@ def _unknown(name: str, meant: list[str], kind: str = "setting") -> str:
     return f"{name} is no {kind}" + (f" (is {meant[0]} meant?)" if meant else "")
 
 
+# Values that are not in the message about a wrong one. That about an endpoint names it without what may be secret.
+_NOT_SHOWN = frozenset({"api_key", "http_endpoints"})
+
+
 def _wrong_value(fault: Any) -> str:
     """A wrong value by the name of its variable. A secret's value is not shown."""
     field = str(fault["loc"][0]) if fault["loc"] else ""
-    given = "" if field == "api_key" else f"={fault['input']}"
+    given = "" if field in _NOT_SHOWN else f"={fault['input']}"
     return f"{PREFIX}{field.upper()}{given}: {fault['msg']}"

@@ -1,0 +1,104 @@
+"""The datasets of HTTP requests: those to the endpoints of the setting `http_endpoints`, and never Prefect's own."""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from types import FrameType
+
+from prefect.context import SettingsContext
+
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.endpoints import Endpoints, Operation
+from prefect_lineage_events.settings import settings
+
+# Packages whose frames are between a request and the code that wants it.
+_HTTP = frozenset({
+    "httpx", "httpx2", "httpcore", "requests", "requests_toolbelt", "urllib3", "urllib", "aiohttp", "aiohttp_retry",
+    "anyio", "asyncio", "contextlib", "concurrent", "threading", "tenacity", "backoff", "retry", "retrying", "wrapt",
+    "cachecontrol", "requests_cache", "hishel", "functools",
+})  # fmt: skip
+# Packages whose requests are no accesses of an API: services of Prefect and of this package, and clients of stores,
+# whose calls are captured as such or not at all.
+_CLIENTS = frozenset({
+    "prefect", "prefect_lineage_events", "openlineage", "opentelemetry", "sentry_sdk", "amplitude", "ddtrace",
+    "botocore", "boto3", "aiobotocore", "s3fs", "gcsfs", "adlfs", "azure", "clickhouse_connect", "trino", "snowflake",
+    "databricks", "deltalake", "pyiceberg", "elasticsearch", "opensearchpy", "elastic_transport", "pip",
+})  # fmt: skip
+_CLIENT_MODULES = ("google.cloud.", "google.resumable_media.", "google.api_core.", "google.oauth2.")
+_OF_GOOGLE_AUTH = "google.auth."
+# Blocks whose requests are the user's.
+_BLOCKS = ("prefect.blocks.", "prefect._experimental.")
+_MAX_FRAMES = 40
+
+
+@lru_cache(maxsize=4)
+def _endpoints(entries: tuple[str, ...]) -> Endpoints:
+    return Endpoints(entries)
+
+
+def endpoints() -> Endpoints:
+    """The allow-list of this process. Raises ValueError if the settings cannot be read."""
+    return _endpoints(tuple(settings().http_endpoints))
+
+
+def api_dataset(url: str, method: str = "GET") -> Dataset | None:
+    """The dataset that a request to this URL reads or writes; None if it is none of the captured endpoints'.
+
+    For other code that is given a URL, such as `pandas.read_csv("https://...")`. Query string, fragment and credentials
+    of the URL are not in the dataset.
+    """
+    found = request_dataset(url, method)
+    return found[1] if found is not None else None
+
+
+def request_dataset(url: str, method: str) -> tuple[Operation, Dataset] | None:
+    """The operation and the dataset of a request, as `api_dataset`."""
+    found = endpoints().find(url, method)
+    return None if found is None or is_of_prefect(url) else found
+
+
+def is_of_prefect(url: str) -> bool:
+    """Return whether a URL is one of Prefect's API, by the settings of the calling code."""
+    context = SettingsContext.get()
+    if context is None:
+        return False
+    prefect = context.settings
+    addresses = (prefect.api.url, prefect.cloud.api_url)
+    return any(address and _is_below(url, address) for address in addresses)
+
+
+def _is_below(url: str, address: str) -> bool:
+    (scheme, host, path), (own_scheme, own_host, own_path) = _parts(url), _parts(address)
+    return (scheme, host) == (own_scheme, own_host) and (path == own_path or path.startswith(f"{own_path}/"))
+
+
+def _parts(url: str) -> tuple[str, str, str]:
+    """Scheme, host with port, and path of a URL, in a form that can be compared."""
+    try:
+        dataset = Dataset.from_uri(f"{url.partition('?')[0].partition('#')[0].rstrip('/')}/.")
+    except ValueError:
+        return "", "", ""
+    scheme, _, host = dataset.namespace.partition("://")
+    return scheme, host, "/" + dataset.name.removesuffix(".").strip("/")
+
+
+def is_of_client() -> bool:
+    """Return whether the innermost caller that is no HTTP library is a client of a store, or of Prefect."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_MAX_FRAMES):
+        if frame is None:
+            return False
+        module = frame.f_globals.get("__name__") or ""
+        package = module.partition(".")[0]
+        if package in _CLIENTS and not module.startswith((*_BLOCKS, _OWN)):
+            return True
+        if module.startswith(_CLIENT_MODULES):
+            return True
+        if package not in _HTTP and not module.startswith((_OF_GOOGLE_AUTH, _OWN)):
+            return False
+        frame = frame.f_back
+    return False
+
+
+_OWN = f"{__name__.rpartition('.')[0]}."
