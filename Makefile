@@ -31,7 +31,12 @@ $(VENV)-snowflake5/.stamp: tests/services/requirements-snowflake5.txt $(STAMP)
 	$(BIN)/pip install --quiet --no-deps --target $(VENV)-snowflake5 --requirement tests/services/requirements-snowflake5.txt
 	touch $@
 
-test: $(STAMP) $(VENV)-snowflake/.stamp $(VENV)-snowflake5/.stamp  ## Set up the environments that the tests need, and run the tests
+# MariaDB and ODBC drivers, from Debian's packages, in a folder beside the environment.
+$(VENV)-debian/.stamp: tests/services/debian.py $(STAMP)
+	rm -rf $(VENV)-debian
+	$(BIN)/python -m tests.services.debian $(VENV)-debian
+
+test: $(STAMP) $(VENV)-snowflake/.stamp $(VENV)-snowflake5/.stamp $(VENV)-debian/.stamp  ## Set up the environments that the tests need, and run the tests
 	$(BIN)/python -m pytest $(PARALLEL)
 
 bench: $(STAMP)  ## Measure the project's figures, as ratios within one run
@@ -114,4 +119,4 @@ constraints: $(STAMP)  ## Pin the newest versions, for every supported Python (n
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-snowflake $(VENV)-snowflake5 $(VENV)-latest .demo .test dist build
+	rm -rf $(VENV) $(VENV)-snowflake $(VENV)-snowflake5 $(VENV)-debian $(VENV)-latest .demo .test dist build

@@ -138,6 +138,14 @@ def tracing_of(connection: Any) -> Tracing | None:
     return _connections.get(id(connection)) if isinstance(connection, ConnectionMixin) else None
 
 
+def forget(connection: Any) -> None:
+    """End the session of a traced connection that has connected again: what it had not committed is undone."""
+    known = tracing_of(connection)
+    if known is not None:
+        known.tracer.lost()
+        _connections.pop(id(connection), None)
+
+
 def set_active(connection: Any, *, active: bool) -> None:
     """Switch the reports of a traced connection on or off."""
     known = tracing_of(connection)
@@ -199,7 +207,7 @@ async def _awaited_next(cursor: Any, coming: Any) -> Any:
 def _trace_iter(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     rows = method(*args, **kwargs)
     if rows is cursor:
-        return cursor._self_fetched.counted(_rest(super(type(cursor), cursor).__next__), cursor)
+        return cursor._self_fetched.counted(_rest(cursor, super(type(cursor), cursor).__next__), cursor)
     # The iterator of a user's subclass calls `__next__` of the cursor for each row.
     return rows if hasattr(type(cursor), "__next__") else cursor._self_fetched.counted(rows, cursor)
 
@@ -211,12 +219,16 @@ def _trace_aiter(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     return rows if hasattr(type(cursor), "__anext__") else cursor._self_fetched.counted_async(rows, cursor)
 
 
-def _rest(advance: Callable[[], Any]) -> Iterator[Any]:
+def _rest(cursor: Any, advance: Callable[[], Any]) -> Iterator[Any]:
+    state = _cursors[id(cursor)]
     while True:
+        state.inside = True  # in Python, `__next__` calls `fetchone`, which would count the row as well
         try:
             row = advance()
         except StopIteration:
             return
+        finally:
+            state.inside = False
         yield row
 
 

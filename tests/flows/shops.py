@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.services import mariadb as mysql_server
+from tests.services.mariadb import MariaDB
 from tests.services.postgres import Postgres
 from tests.services.snowflake import ACCOUNT, PASSWORD, SnowflakeStandIn
 
@@ -52,6 +54,13 @@ def postgres(request: pytest.FixtureRequest, folder: Path, setup: Sequence[str])
     return {"SHOP_URL": server.url(name), "SHOP_ASYNC_URL": server.url(name, "asyncpg"), "SHOP_DSN": server.dsn(name)}
 
 
+def mariadb(request: pytest.FixtureRequest, folder: Path, setup: Sequence[str]) -> Environment:
+    server: MariaDB = request.getfixturevalue("mariadb")
+    name = server.database("flows_shop")
+    server.run(f"USE {name}", *SEED, *setup)
+    return {"SHOP_URL": server.url(name), "SHOP_PORT": str(server.port), "SHOP_PASSWORD": mysql_server.PASSWORD}
+
+
 def snowflake(request: pytest.FixtureRequest, folder: Path, setup: Sequence[str]) -> Environment:
     server: SnowflakeStandIn = request.getfixturevalue("snowflake_server")
     server.connect("FLOWS_SHOP").close()
@@ -74,5 +83,6 @@ STORES: dict[str, Callable[[pytest.FixtureRequest, Path, Sequence[str]], Environ
     "sqlite": sqlite,
     "duckdb": duckdb,
     "postgres": postgres,
+    "mariadb": mariadb,
     "snowflake": snowflake,
 }

@@ -2,7 +2,8 @@
 
 `<group>_<name>.py` is an ordinary Prefect program; `<group>_<name>.yaml` is its expected lineage (`expectation.py`
 explains the fields). To add a case, write the two files. The program finds a small shop (`shops.py`) in its store: by
-`SHOP_URL` (SQLAlchemy), `SHOP_FILE` (SQLite, DuckDB), `SHOP_DSN`, `SHOP_ASYNC_URL` (PostgreSQL), or
+`SHOP_URL` (SQLAlchemy), `SHOP_FILE` (SQLite, DuckDB), `SHOP_DSN`, `SHOP_ASYNC_URL` (PostgreSQL), `SHOP_PORT`,
+`SHOP_PASSWORD` (MariaDB), or
 `snowflake_shop.connect(block_class)`. Its working directory is empty and its own.
 
 Each run is assembled from the history of a real Prefect server into a file, compared with the expectation, and then
@@ -38,6 +39,7 @@ from tests.marquez.checks import Asked, lists_that_answer
 from tests.marquez.standin import StandIn
 from tests.openlineage.validation import faults
 from tests.requirements import is_installed
+from tests.services.mariadb import mariadb  # noqa: F401  (a fixture)
 from tests.services.postgres import postgres  # noqa: F401  (a fixture)
 from tests.services.snowflake import snowflake_server  # noqa: F401  (a fixture)
 

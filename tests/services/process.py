@@ -22,11 +22,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(command: Sequence[str], log: Path, ready: Callable[[], bool], **popen: Any) -> subprocess.Popen[bytes]:
-    """Start a server and wait until it is ready; it is stopped when the test session's process ends."""
+def start(
+    command: Sequence[str],
+    log: Path,
+    ready: Callable[[], bool],
+    end: signal.Signals = signal.SIGINT,  # PostgreSQL's fast shutdown; uvicorn's too
+    **popen: Any,
+) -> subprocess.Popen[bytes]:
+    """Start a server and wait until it is ready; it is stopped by `end` when the test session's process ends."""
     with log.open("w") as sink:
         process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True, **popen)
-    atexit.register(stop, process)
+    atexit.register(stop, process, end)
     deadline = time.monotonic() + STARTS_WITHIN
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -35,10 +41,10 @@ def start(command: Sequence[str], log: Path, ready: Callable[[], bool], **popen:
     return process
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes], end: signal.Signals = signal.SIGINT) -> None:
     if process.poll() is not None:
         return
-    process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown; uvicorn's too
+    process.send_signal(end)
     try:
         process.wait(60)
     except subprocess.TimeoutExpired:

@@ -1,0 +1,1 @@
+"""MySQL and MariaDB: PyMySQL, mysql-connector and mysqlclient."""

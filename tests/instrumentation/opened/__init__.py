@@ -1,0 +1,1 @@
+"""Connections that a program opens itself, with `instrument("databases")` and no other line of ours."""
