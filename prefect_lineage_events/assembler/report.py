@@ -170,19 +170,38 @@ def _sent_to(sent: Mapping[str, DeliveryState]) -> list[str]:
 def _uses(title: str, uses: Sequence[DatasetUse]) -> list[str]:
     if not uses:
         return []
+    sizes = [_size(use) for use in uses[:MAX_DATASETS]]
+    with_sizes = any(sizes)
     rows = [
         (
             code(use.dataset.name),
             word(use.dataset.namespace),
             word(use.kind),
             "" if use.rows is None else f"{use.rows:,}",
+            *((size,) if with_sizes else ()),
             _change(use),
             _feed(use.dataset),
         )
-        for use in uses[:MAX_DATASETS]
+        for use, size in zip(uses, sizes, strict=False)
     ]
-    table = _table(("Dataset", "Where", "Kind", "Rows", "Change", "Events"), rows)
+    table = _table(("Dataset", "Where", "Kind", "Rows", *(("Size",) if with_sizes else ()), "Change", "Events"), rows)
     return [f"## {title}\n\n" + "\n".join([table, *_more(len(uses), MAX_DATASETS, "datasets")])]
+
+
+def _size(use: DatasetUse) -> str:
+    """Files and bytes, as far as they are known: `12 files, 3.4 MB`."""
+    known = [] if use.files is None else [_counted(use.files, "file")]
+    return ", ".join([*known, *([] if use.size is None else [_bytes(use.size)])])
+
+
+def _bytes(number: int) -> str:
+    if number < 1000:
+        return f"{number} B"
+    amount, unit = number / 1000, "kB"
+    for larger in ("MB", "GB", "TB"):
+        if amount >= 999.95:
+            amount, unit = amount / 1000, larger
+    return f"{amount:,.1f} {unit}"
 
 
 def _feed(dataset: Dataset) -> str:

@@ -6,15 +6,21 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.openlineage.facets import Facet, facet, own_facet, put
 from prefect_lineage_events.openlineage.run_facets import unknown_source
+from prefect_lineage_events.openlineage.symlinks import symlinks
 from prefect_lineage_events.stitching.model import Bundle, ColumnEdge, DatasetUse, Evidence, Lineage
 from prefect_lineage_events.stitching.provenance import DIRECT
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
 _TYPES = {"table": "TABLE", "view": "VIEW", "file": "FILE", "topic": "TOPIC", "stream": "STREAM", "stage": "STAGE"}
+
+_SUBSET = "1-0-0/BaseSubsetDatasetFacet.json#/$defs/"
+_FILE = re.compile(r"\.(?:parquet|csv|tsv|txt|json[l]?|ndjson|avro|orc|feather|arrow|ipc)(?:\.\w+)?\Z", re.IGNORECASE)
+_PATTERN = re.compile(r"[*?\[\]{}]")
 
 Described = dict[str, Any]
 
@@ -71,11 +77,11 @@ def _through_job(bundle: Bundle) -> Described:
 
 def _input(use: DatasetUse, documented: DatasetUse) -> Described:
     described: Described = {**_named(use.dataset), "facets": _facets(use, documented)}
-    if use.rows is not None:
-        described["inputFacets"] = {
-            "inputStatistics": facet("1-0-0/InputStatisticsInputDatasetFacet", rowCount=use.rows)
-        }
-    return described
+    facets: dict[str, Facet] = {}
+    put(facets, "inputStatistics", _statistics("1-0-0/InputStatisticsInputDatasetFacet", use))
+    if use.subset:
+        facets["subset"] = facet(f"{_SUBSET}InputSubsetInputDatasetFacet", inputCondition=_condition(use))
+    return {**described, "inputFacets": facets} if facets else described
 
 
 def _output(use: DatasetUse, documented: DatasetUse, columns: list[ColumnEdge]) -> Described:
@@ -87,11 +93,40 @@ def _output(use: DatasetUse, documented: DatasetUse, columns: list[ColumnEdge]) 
             "1-0-1/LifecycleStateChangeDatasetFacet", lifecycleStateChange=use.lifecycle, previousIdentifier=previous
         )
     described: Described = {**_named(use.dataset), "facets": facets}
-    if use.rows is not None:
-        described["outputFacets"] = {
-            "outputStatistics": facet("1-0-2/OutputStatisticsOutputDatasetFacet", rowCount=use.rows)
-        }
-    return described
+    its: dict[str, Facet] = {}
+    put(its, "outputStatistics", _statistics("1-0-2/OutputStatisticsOutputDatasetFacet", use))
+    if use.subset:
+        its["subset"] = facet(f"{_SUBSET}OutputSubsetOutputDatasetFacet", outputCondition=_condition(use))
+    return {**described, "outputFacets": its} if its else described
+
+
+def _statistics(schema: str, use: DatasetUse) -> Facet | None:
+    counts = {"rowCount": use.rows, "size": use.size, "fileCount": use.files}
+    return facet(schema, **counts) if any(count is not None for count in counts.values()) else None
+
+
+def _condition(use: DatasetUse) -> Described:
+    """The condition of a subset: partitions, if all parts are such (`dt=2026-11-28/country=de`), or else locations.
+
+    Locations are names in the dataset's namespace, as in the client's own subsets (`openlineage.client.dataset`).
+    """
+    partitions = [_partition(part) for part in use.subset]
+    if all(partitions):
+        named = [
+            {"identifier": part, "dimensions": dimensions}
+            for part, dimensions in zip(use.subset, partitions, strict=True)
+        ]
+        return {"type": "partition", "partitions": named}
+    root = use.dataset.name.rstrip("/")
+    return {"type": "location", "locations": [f"{root}/{part.lstrip('/')}" for part in use.subset]}
+
+
+def _partition(part: str) -> dict[str, str]:
+    """The values of a partition by its columns, as Hive's layout of directories writes them; none for other parts."""
+    pairs = [segment.partition("=") for segment in part.strip("/").split("/")]
+    if _FILE.search(part) or not all(name and equals and not _PATTERN.search(value) for name, equals, value in pairs):
+        return {}
+    return {unquote(name): unquote(value) for name, _, value in pairs}
 
 
 def _named(dataset: Dataset) -> Described:
@@ -116,6 +151,7 @@ def _facets(use: DatasetUse, documented: DatasetUse) -> dict[str, Facet]:
         "dataSource": facet("1-0-1/DatasourceDatasetFacet", name=namespace, uri=uri),
         "datasetType": facet("1-0-1/DatasetTypeDatasetFacet", datasetType=_TYPES.get(use.kind, use.kind.upper())),
     }
+    put(facets, "symlinks", symlinks(use))
     if use.columns:
         fields = [{"name": c.name} if c.type is None else {"name": c.name, "type": c.type} for c in use.columns]
         facets["schema"] = facet("1-2-0/SchemaDatasetFacet", fields=fields)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.events import STAR
+from prefect_lineage_events.events import STAR, EventDataset
 from prefect_lineage_events.stitching.columns import Schemas, with_types
 from prefect_lineage_events.stitching.dataflow import WriteSources
 from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
@@ -28,6 +28,8 @@ from prefect_lineage_events.stitching.steps import Scope, Step
 
 # Beyond this number of edges, the largest products of sources and targets become bundles.
 MAX_EDGES = 5_000
+# Beyond this number of parts, a dataset counts as used as a whole.
+MAX_SUBSET = 1_000
 
 _Source = tuple[Lifetime, Evidence]
 
@@ -38,6 +40,7 @@ class _Usage:
 
     lifetimes: dict[Lifetime, None] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
+    named: list[EventDataset] = field(default_factory=list)
     columns: dict[str, None] = field(default_factory=dict)
 
 
@@ -62,9 +65,10 @@ def build_lineage(
     for one in resolved_steps:
         for lifetime in one.sources:
             if not lifetime.transient and not one.step.from_related_run:
-                _touch(inputs[lifetime.as_source], lifetime, one.step)
-        if one.target and not one.target.transient and not _never_existed(one.target, created):
-            _touch(outputs[one.target.as_target], one.target, one.step)
+                named = [d for d in one.step.inputs if _uses_rows(one.step) and one.by_uri.get(d.uri) is lifetime]
+                _touch(inputs[lifetime.as_source], lifetime, one.step, named)
+        if one.target and one.step.output and not one.target.transient and not _never_existed(one.target, created):
+            _touch(outputs[one.target.as_target], one.target, one.step, _stated(one.step.output, one.step))
         for lifetime in one.renamed_lifetimes:
             if not lifetime.transient:
                 _touch(outputs[lifetime.as_target], lifetime)
@@ -91,10 +95,30 @@ def build_lineage(
     )
 
 
-def _touch(usage: _Usage, lifetime: Lifetime, step: Step | None = None) -> None:
+def with_symlinks(lineage: Lineage, resolved_steps: Iterable[ResolvedStep]) -> Lineage:
+    """The lineage with the other names of its datasets that the statements of the whole run state."""
+    named: dict[Dataset, set[Dataset]] = defaultdict(set)
+    for dataset in (d for one in resolved_steps for d in one.step.datasets if d.symlinks):
+        named[dataset.dataset] |= {Dataset(*other) for other in dataset.symlinks}
+    if not named:
+        return lineage
+    return replace(lineage, inputs=_symlinked(lineage.inputs, named), outputs=_symlinked(lineage.outputs, named))
+
+
+def _symlinked(uses: Iterable[DatasetUse], named: Mapping[Dataset, set[Dataset]]) -> tuple[DatasetUse, ...]:
+    return tuple(replace(use, symlinks=tuple(sorted(named.get(use.dataset, ())))) for use in uses)
+
+
+def _touch(usage: _Usage, lifetime: Lifetime, step: Step | None = None, named: Collection[EventDataset] = ()) -> None:
     usage.lifetimes[lifetime] = None
     if step:
         usage.steps.append(step)
+        usage.named.extend(named)
+
+
+def _stated(output: EventDataset, step: Step) -> list[EventDataset]:
+    """The output as its statement named it. An asset names no parts."""
+    return [] if step.evidence == "asset" else [output]
 
 
 def _never_existed(lifetime: Lifetime, created: Collection[Dataset]) -> bool:
@@ -230,11 +254,15 @@ def _use(dataset: Dataset, usage: _Usage, schemas: Schemas, *, written: bool) ->
     for name in usage.columns:
         columns.setdefault(name.casefold(), Column(name))
     assets = [s for s in usage.steps if written and (s.description or s.owners)]
+    counted = _filling(usage.steps) if written else _reading(usage.steps)
     return DatasetUse(
         dataset=dataset,
         kind=schemas.kind(best),
         columns=tuple(columns.values()),
-        rows=_rows_written(usage.steps) if written else _rows_read(usage.steps),
+        rows=_sum(s.info.rows for s in counted) if written or all(map(_gives_rows_of_source, counted)) else None,
+        size=_sum(s.info.size for s in counted),
+        files=_sum(s.info.files for s in counted),
+        subset=_subset(usage.named),
         lifecycle=best.lifecycle if written else None,
         renamed_from=best.first_name if written and best.renamed else None,
         description=next((s.description for s in assets if s.description), None),
@@ -242,22 +270,32 @@ def _use(dataset: Dataset, usage: _Usage, schemas: Schemas, *, written: bool) ->
     )
 
 
-def _rows_written(steps: Sequence[Step]) -> int | None:
-    """All rows that were written; None if one of the writes has no count, since a part would look like all."""
+def _filling(steps: Iterable[Step]) -> list[Step]:
+    """The writes that brought rows. If one of them has no count, there is none: a part would look like all."""
     filling = [s for s in steps if s.operation == "write" and s.effect not in ("delete", "truncate")]
-    filling += [s for s in steps if s.operation == "create" and s.inputs and s.output and s.output.kind == "table"]
-    return _sum(s.info.rows for s in filling)
+    filled = [s for s in steps if s.operation == "create" and s.inputs and s.output and s.output.kind == "table"]
+    return filling + filled
 
 
-def _rows_read(steps: Sequence[Step]) -> int | None:
-    """Rows of a dataset that were read, if each row of the result is one row of it: one source, any filter or order.
+def _reading(steps: Iterable[Step]) -> list[Step]:
+    """The reads that returned rows of this dataset alone; none if there are other reads beside them.
 
     A recorded write or an asset that names a dataset as its source is no further read of it.
     """
-    reading = [s for s in steps if s.reads or s.evidence == "sql"]
-    if any(len(s.inputs) != 1 or not s.reads or not _gives_rows_of_source(s) for s in reading):
-        return None
-    return _sum(s.info.rows for s in reading)
+    reading = [s for s in steps if _uses_rows(s)]
+    return reading if all(s.reads and len(s.inputs) == 1 for s in reading) else []
+
+
+def _uses_rows(step: Step) -> bool:
+    return step.reads or step.evidence == "sql"
+
+
+def _subset(named: Sequence[EventDataset]) -> tuple[str, ...]:
+    """The parts of a dataset that were touched; none if a statement used all of it, or if they are too many to name."""
+    if not all(dataset.subset for dataset in named):
+        return ()
+    parts = tuple(sorted({part for dataset in named for part in dataset.subset}))
+    return parts if len(parts) <= MAX_SUBSET else ()
 
 
 def _gives_rows_of_source(step: Step) -> bool:

@@ -23,15 +23,21 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class DatasetUse:
-    """A dataset as an input or as an output of the run, with the columns that are known and the number of rows.
+    """A dataset as an input or as an output of the run, with the columns that are known.
 
-    `rows` is None if no statement reported them.
+    `rows`, `size` (bytes) and `files` are those of all its statements together; None if one of them did not report it.
+    `subset` are the parts that were touched, relative to the dataset; () if it was used as a whole. `symlinks` are
+    other names of it that its events stated.
     """
 
     dataset: Dataset
     kind: str = "table"
     columns: tuple[Column, ...] = ()
     rows: int | None = None
+    size: int | None = None
+    files: int | None = None
+    subset: tuple[str, ...] = ()
+    symlinks: tuple[Dataset, ...] = ()
     lifecycle: Lifecycle | None = None
     renamed_from: Dataset | None = None
     description: str | None = None

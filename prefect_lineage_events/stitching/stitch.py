@@ -16,7 +16,7 @@ from prefect_lineage_events.stitching.column_resolution import resolve_columns
 from prefect_lineage_events.stitching.columns import Schemas
 from prefect_lineage_events.stitching.dataflow import Dataflow, WriteSources
 from prefect_lineage_events.stitching.lifetimes import ResolvedStep, resolve
-from prefect_lineage_events.stitching.lineage import build_lineage, created_in
+from prefect_lineage_events.stitching.lineage import build_lineage, created_in, with_symlinks
 from prefect_lineage_events.stitching.model import Lineage, Reanalysis, RunLineage, StatementSummary
 from prefect_lineage_events.stitching.reanalysis import MayShow, reanalyse_steps
 from prefect_lineage_events.stitching.related_runs import inherited_columns, with_related_rows
@@ -63,7 +63,7 @@ def _lineage(
     schemas: Schemas,
     everything: Sequence[ResolvedStep],
 ) -> Lineage:
-    found = build_lineage(resolved_steps, writes, schemas, created_in(everything))
+    found = with_symlinks(build_lineage(resolved_steps, writes, schemas, created_in(everything)), everything)
     own = (one.step for one in resolved_steps if not one.step.from_related_run)
     return replace(found, statements=tuple(_summaries(own)))
 

@@ -56,6 +56,25 @@ def test_graph_tables_rows_and_columns_are_shown():
     assert "| `shop.report.total` | `shop.orders.amount` (aggregated) |" in shown
 
 
+@pytest.mark.parametrize(
+    ("files", "size", "shown"),
+    [
+        (1, 999, "1 file, 999 B"),
+        (10_000, 3_400_000, "10,000 files, 3.4 MB"),
+        (None, 1000, "1.0 kB"),
+        (2, None, "2 files"),
+        (0, 0, "0 files, 0 B"),
+        (None, 999_950, "1.0 MB"),
+        (None, 10**16, "10,000.0 TB"),
+    ],
+)
+def test_files_and_bytes_are_shown_where_they_are_known(files, size, shown):
+    page = text(outputs=(DatasetUse(REPORT, rows=5, files=files, size=size), DatasetUse(ORDERS)))
+    assert "| Rows | Size | Change |" in page
+    assert f"| 5 | {shown} |  |" in page
+    assert "Size" not in text()
+
+
 def test_bundled_edges_are_counted():
     bundle = Bundle(None, ((ORDERS, "same task"), (REPORT, "same task")), (ORDERS, REPORT, REPORT))
     assert "6 edges are not drawn: in one task," in text(bundles=(bundle,))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from prefect_lineage_events.openlineage.dataset_facets import explicit_lineage, inputs, outputs
 from tests.stitching.histories import NAMESPACE, Story, ident
 from tests.stitching.lineages import lineage
@@ -74,6 +76,63 @@ def test_known_numbers_of_rows_are_in_the_statistics():
     (read,) = inputs(lineage(story))
     assert read["inputFacets"]["inputStatistics"]["rowCount"] == 3
     assert output(story, "b")["outputFacets"]["outputStatistics"]["rowCount"] == 2
+
+
+def test_sizes_and_numbers_of_files_are_in_the_statistics():
+    story = Story().read("s3://b/in", dialect="", rows=3, size=40, files=2)
+    story.read("s3://b/in", dialect="", rows=4, size=60, files=1).write("s3://b/out", dialect="", size=7, files=1)
+    (read,) = inputs(lineage(story))
+    statistics = read["inputFacets"]["inputStatistics"]
+    assert (statistics["rowCount"], statistics["size"], statistics["fileCount"]) == (7, 100, 3)
+    statistics = output(story, "out")["outputFacets"]["outputStatistics"]
+    assert (statistics["size"], statistics["fileCount"], "rowCount" in statistics) == (7, 1, False)
+
+
+def test_partial_size_is_no_size():
+    story = Story().write("s3://b/out", dialect="", size=7, rows=1).write("s3://b/out", dialect="", rows=1)
+    statistics = output(story, "out")["outputFacets"]["outputStatistics"]
+    assert (statistics["rowCount"], "size" in statistics) == (2, False)
+
+
+def test_size_of_a_read_of_several_datasets_is_that_of_none():
+    found = inputs(lineage(Story().read("s3://b/x", "s3://b/y", dialect="", size=7, files=2)))
+    assert ["inputFacets" in dataset for dataset in found] == [False, False]
+
+
+def parts(*subsets: tuple[str, ...], write: bool = False):
+    """The condition of a dataset whose statements each touched some parts of it."""
+    story = Story()
+    for subset in subsets:
+        (story.write if write else story.read)("s3://b/orders", dialect="")
+        event = story.events[-1]
+        touched = (event.output or event.inputs[0]).model_copy(update={"subset": subset})
+        story.events[-1] = event.model_copy(update={"output": touched} if write else {"inputs": (touched,)})
+    (dataset,) = (outputs if write else inputs)(lineage(story))
+    facet = dataset.get("outputFacets" if write else "inputFacets", {}).get("subset")
+    return facet and facet["outputCondition" if write else "inputCondition"]
+
+
+def test_partitions_that_were_touched_are_the_subset():
+    condition = parts(("dt=2026-11-28/country=de",), ("dt=2026-11-29/country=a%20b", "dt=2026-11-28/country=de"))
+    assert condition == {
+        "type": "partition",
+        "partitions": [
+            {"identifier": "dt=2026-11-28/country=de", "dimensions": {"dt": "2026-11-28", "country": "de"}},
+            {"identifier": "dt=2026-11-29/country=a%20b", "dimensions": {"dt": "2026-11-29", "country": "a b"}},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "part", ["a.csv", "*.csv", "dt=2026-11-28/a.parquet", "dt=2026-11-28.csv.gz", "dt=*", "=x", "dt={1,2}"]
+)
+def test_files_and_patterns_are_locations_in_the_namespace(part):
+    assert parts((part,), write=True) == {"type": "location", "locations": [f"orders/{part}"]}
+
+
+def test_statement_on_the_whole_dataset_leaves_no_subset():
+    assert parts(("dt=1",), ()) is None
+    assert parts(("dt=1",), (), write=True) is None
 
 
 def test_lifecycle_of_a_renamed_output_has_its_former_name():

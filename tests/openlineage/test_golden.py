@@ -109,6 +109,26 @@ def unknown() -> list[dict[str, Any]]:
     return built(story.write("b", task="load", binds="x total", into="x:int total:int", rows=9), "task")
 
 
+def files() -> list[dict[str, Any]]:
+    """Parts of a dataset of files, read twice and written to another one, and a table of a catalog."""
+    story = Story()
+    for day in ("dt=2026-11-28", "dt=2026-11-29"):
+        story.read(
+            "s3://lake/orders", dialect="", rows=2, size=100, files=1, columns="s3://lake/orders.id>id", result="id"
+        )
+        known(story, subset=(day,))
+        story.write("s3://lake/mart", dialect="", rows=2, size=50, files=1, into="id:int64")
+        known(story, subset=(f"{day}.parquet",), symlinks=(("arn:aws:glue:eu-west-1:123456789012", "table/shop/mart"),))
+    return built(story.write("duckdb:///data/shop.duckdb/main/mart", "s3://lake/mart"))
+
+
+def known(story: Story, **more: Any) -> None:
+    """Say more of the dataset of the last event."""
+    event = story.events[-1]
+    dataset = (event.output or event.inputs[0]).model_copy(update=more)
+    story.events[-1] = event.model_copy(update={"output": dataset} if event.output else {"inputs": (dataset,)})
+
+
 SHAPES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "flow": lambda: built(elt()),
     "tasks": lambda: built(elt(), "task"),
@@ -126,6 +146,7 @@ SHAPES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "mapped": mapped,
     "by deployment": by_deployment,
     "unknown": unknown,
+    "files": files,
 }
 
 

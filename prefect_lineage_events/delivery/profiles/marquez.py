@@ -134,6 +134,10 @@ class _Shape:
                 **facets["lifecycleStateChange"],
                 "previousIdentifier": _safe_dataset(previous),
             }
+        if identifiers := _safe_symlinks(dataset):
+            facets["symlinks"] = {**facets["symlinks"], "identifiers": identifiers}
+        else:
+            facets.pop("symlinks", None)
         return {**_safe_dataset(dataset), "facets": facets}
 
     def _fields(self, name: _Name, fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -210,6 +214,25 @@ def _safe_dataset(dataset: _Dataset) -> _Dataset:
         "namespace": marquez_names.dataset_namespace(dataset["namespace"]),
         "name": marquez_names.dataset_name(dataset["name"]),
     }
+
+
+# Marquez lists no versions of any dataset that is named like a second name of some dataset. Names that dbt's events
+# have are worth it; Spark's old names of the same places and tables are not.
+_HIDE_VERSIONS = ("abfss://", "wasbs://", "sqlserver://")
+
+
+def _safe_symlinks(dataset: _Dataset) -> list[dict[str, Any]]:
+    """Other names of the dataset, each once: a namespace that Marquez refuses there breaks its list of namespaces."""
+    identifiers = dataset["facets"].get("symlinks", {}).get("identifiers", [])
+    known = {_name(_safe_dataset(dataset))}
+    kept = []
+    for identifier in identifiers:
+        hides = identifier["name"] == dataset["name"] and identifier["namespace"].startswith(_HIDE_VERSIONS)
+        safe = _safe_dataset(identifier)
+        if not hides and _name(safe) not in known:
+            known.add(_name(safe))
+            kept.append(safe)
+    return kept
 
 
 def _safe_end(entry: dict[str, Any]) -> dict[str, Any]:
