@@ -6,7 +6,8 @@ would have to be registered at the emitter of each client, which is copied when 
 be found by a search of all objects only. A handler also changes what the user's own handlers see and in which order
 they are called, and an aiobotocore client awaits it.
 
-`watch` declares what the operations of a service access. Operations without a declaration are passed on.
+`watch` declares what the operations of a service access. Operations without a declaration are passed on; a run that
+uses a service of data without one names it as not captured.
 """
 
 from __future__ import annotations
@@ -15,10 +16,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefect_lineage_events import patches
-from prefect_lineage_events.instrumentation.access import Call, Describe, call_and_report
+from prefect_lineage_events.emission.not_captured import name_library
+from prefect_lineage_events.instrumentation.access import Call, Describe, call_and_report, is_inside
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction
 
 _METHOD = "_make_api_call"
+# Services that hold data of users.
+_OF_DATA = frozenset({
+    "athena", "docdb-elastic", "dynamodb", "dynamodbstreams", "es", "firehose", "kinesis", "neptunedata", "opensearch",
+    "rds-data", "redshift-data", "s3", "s3tables", "s3vectors", "sdb", "sns", "sqs", "timestream-query",
+    "timestream-write",
+})  # fmt: skip
 _services: dict[str, Mapping[str, Describe]] = {}
 
 
@@ -61,7 +69,11 @@ def _described(client: Any, args: tuple[Any, ...]) -> Describe | None:
     except AttributeError:  # a client of the user's own class
         return None
     operations = _services.get(service)
-    return operations.get(args[0]) if operations is not None else None
+    if operations is not None:
+        return operations.get(args[0])
+    if service in _OF_DATA and not is_inside():
+        name_library(f"{service} by boto3")
+    return None
 
 
 patches.when_off(_services.clear)

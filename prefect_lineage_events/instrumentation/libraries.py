@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from prefect_lineage_events.instrumentation import children, connectors, files, http, messages
+from prefect_lineage_events.instrumentation import children, connectors, files, http, messages, prefect_storage
 from prefect_lineage_events.instrumentation.drivers import opened
 from prefect_lineage_events.instrumentation.import_hooks import when_imported
 from prefect_lineage_events.instrumentation.library import Library
@@ -28,8 +28,10 @@ LIBRARIES: tuple[Library, ...] = (
 def capture(families: Collection[Family]) -> None:
     """Patch the libraries of these families, each when it is imported. Imports none of them.
 
-    Libraries of no family are watched as well, so that a run names those that it used.
+    Libraries of no family are watched as well, so that a run names those that it used. What Prefect itself does with
+    any of them is not noted.
     """
+    prefect_storage.ignore_own_use()
     for library in LIBRARIES:
         if library.family in families:
             when_imported(library.module, library.patch)

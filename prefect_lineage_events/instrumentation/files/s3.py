@@ -15,6 +15,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.guard import count_loss
 from prefect_lineage_events.instrumentation import aws
 from prefect_lineage_events.instrumentation.access import Access, Call, Describe
+from prefect_lineage_events.instrumentation.files.objects import access, copy, located
 from prefect_lineage_events.instrumentation.library import Library
 
 # Multipart uploads in progress whose parts are copied from objects; the oldest are forgotten beyond this number.
@@ -42,40 +43,30 @@ def host_of_arn(arn: str) -> str:
     raise ValueError("the ARN names no access point")
 
 
-def object_at(bucket: str, key: str) -> Dataset:
-    """The object of a key in a bucket, or behind the ARN of an access point. The key is taken as it is, no URL."""
+def namespace_of(bucket: str) -> str:
+    """The namespace of a bucket, or of the access point that its ARN names."""
     if bucket.startswith("arn:"):
         resource = bucket.split(":", 5)[-1]
-        bucket = resource if resource.count(":") + resource.count("/") == 0 else host_of_arn(bucket)
-    return Dataset(f"s3://{bucket}", key)
+        bucket = host_of_arn(bucket) if ":" in resource or "/" in resource else resource
+    return f"s3://{bucket}"
 
 
-def is_marker(key: str) -> bool:
-    """Return whether a key is that of an empty object which consoles show as a folder."""
-    return key.endswith("/")
-
-
-def _source(given: Any) -> Dataset:
-    """The object that CopySource names: a dictionary, or `bucket/key` or an ARN with `/object/key` before the key."""
+def _source(given: Any) -> tuple[str, str]:
+    """The namespace and key of CopySource: a dictionary, `bucket/key`, or an ARN with `/object/` before the key."""
     if isinstance(given, Mapping):
-        return object_at(given["Bucket"], given["Key"])
+        return namespace_of(given["Bucket"]), given["Key"]
     text = str(given).partition("?versionId=")[0].removeprefix("/")
-    if text.startswith("arn:"):
-        arn, _, key = text.partition("/object/")
-        return object_at(arn, key)
-    bucket, _, key = text.partition("/")
-    return object_at(bucket, key)
+    bucket, _, key = text.partition("/object/" if text.startswith("arn:") else "/")
+    return namespace_of(bucket), key
 
 
-def _target(call: Call) -> Dataset:
+def _target(call: Call) -> tuple[str, str]:
     given = aws.parameters(call)
-    return object_at(given["Bucket"], given["Key"])
+    return namespace_of(given["Bucket"]), given["Key"]
 
 
 def _read(call: Call) -> Iterator[Access]:
-    key = aws.parameters(call)["Key"]
-    if not is_marker(key):
-        yield Access("read", _target(call), _name(call), size=_size(call))
+    return access("read", *_target(call), _name(call), size=_size(call))
 
 
 def _size(call: Call) -> int | None:
@@ -84,24 +75,20 @@ def _size(call: Call) -> int | None:
 
 
 def _write(call: Call) -> Iterator[Access]:
-    given = aws.parameters(call)
-    body = given.get("Body")
+    body = aws.parameters(call).get("Body")
     size = len(body) if isinstance(body, bytes | bytearray) else None
-    if not is_marker(given["Key"]):
-        yield Access("write", _target(call), _name(call), size=size)
+    return access("write", *_target(call), _name(call), size=size)
 
 
 def _copy(call: Call) -> Iterator[Access]:
-    source, target = _source(aws.parameters(call)["CopySource"]), _target(call)
-    if source != target and not is_marker(target.name):  # a copy onto itself changes its metadata only
-        yield Access("write", target, _name(call), inputs=(source,))
+    return copy(*_target(call), _source(aws.parameters(call)["CopySource"]), _name(call))
 
 
 def _rename(call: Call) -> Iterator[Access]:
     given = aws.parameters(call)
-    source = object_at(given["Bucket"], str(given["RenameSource"]).removeprefix("/"))
-    yield Access("write", _target(call), _name(call), inputs=(source,))
-    yield Access("drop", source, _name(call))
+    source = namespace_of(given["Bucket"]), str(given["RenameSource"]).removeprefix("/")
+    yield from copy(*_target(call), source, _name(call))
+    yield from access("drop", *source, _name(call))
 
 
 class _PartSources:
@@ -130,13 +117,13 @@ _part_sources = _PartSources()
 
 def _copy_part(call: Call) -> Iterator[Access]:
     given = aws.parameters(call)
-    _part_sources.add(given["UploadId"], _source(given["CopySource"]))
+    _part_sources.add(given["UploadId"], located(*_source(given["CopySource"])).dataset)
     yield from ()
 
 
 def _complete(call: Call) -> Iterator[Access]:
     sources = _part_sources.take(aws.parameters(call)["UploadId"])
-    yield Access("write", _target(call), _name(call), inputs=sources)
+    return access("write", *_target(call), _name(call), inputs=sources)
 
 
 def _abort(call: Call) -> Iterator[Access]:
@@ -145,19 +132,17 @@ def _abort(call: Call) -> Iterator[Access]:
 
 
 def _delete(call: Call) -> Iterator[Access]:
-    given = aws.parameters(call)
-    if not is_marker(given["Key"]) and not given.get("VersionId"):
-        yield Access("drop", _target(call), _name(call))
+    if not aws.parameters(call).get("VersionId"):
+        yield from access("drop", *_target(call), _name(call))
 
 
 def _delete_many(call: Call) -> Iterator[Access]:
     given = aws.parameters(call)
     failed = {error.get("Key") for error in call.result.get("Errors", ())}
     keys = [one["Key"] for one in given["Delete"]["Objects"] if not one.get("VersionId")]
-    if len(keys) <= _MAX_DELETED:
-        for key in keys:
-            if key not in failed and not is_marker(key):
-                yield Access("drop", object_at(given["Bucket"], key), _name(call))
+    for key in keys if len(keys) <= _MAX_DELETED else ():
+        if key not in failed:
+            yield from access("drop", namespace_of(given["Bucket"]), key, _name(call))
 
 
 def _name(call: Call) -> str:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from prefect_lineage_events import instrument, uninstrument
 from prefect_lineage_events.instrumentation.access import suppressed
-from prefect_lineage_events.instrumentation.files.s3 import object_at
+from prefect_lineage_events.instrumentation.files.s3 import namespace_of
 from tests.conftest import PrefectServer
 from tests.instrumentation.files.touched import Touched, recorded, touched
 from tests.services.moto import Moto, moto, moto_server
@@ -76,8 +76,20 @@ def test_failed_calls_and_calls_that_move_no_data_note_nothing(s3: Any, touched:
     s3.get_waiter("object_exists").wait(Bucket="lake", Key="raw/a.csv")
     s3.put_object(Bucket="lake", Key="folder/", Body=b"")
     s3.generate_presigned_url("get_object", {"Bucket": "lake", "Key": "raw/a.csv"})
-    boto3.client("dynamodb").list_tables()
     assert touched.take() == []
+
+
+def test_service_of_data_that_is_not_captured_is_named(
+    moto: Moto, recorded: Touched, prefect_server: PrefectServer
+) -> None:
+    def program() -> None:
+        boto3.client("dynamodb").list_tables()
+        boto3.client("dynamodb").list_tables()
+        boto3.client("ssm").describe_parameters()
+        boto3.client("s3").list_buckets()
+
+    assert recorded.flow(program) == []
+    assert recorded.not_captured == ["dynamodb by boto3"]
 
 
 def test_copied_object_has_its_source_as_input(s3: Any, touched: Touched) -> None:
@@ -174,7 +186,7 @@ def test_deleted_objects_are_dropped(s3: Any, touched: Touched) -> None:
     assert touched.take() == [("drop", "s3://lake/raw/a.csv"), ("drop", "s3://lake/b"), ("drop", "s3://lake/c")]
 
 
-@pytest.mark.parametrize("key", ["a b/ü 数据 #1.csv", "q?x=1&y=%20;z=2", "a" * 1_000, "with:colon@at", "../up"])
+@pytest.mark.parametrize("key", ["a b/ü 数据 #1.csv", "q?x=1&y=%20;z=2.csv", "a" * 1_000, "with:colon@at", "../up"])
 def test_key_is_taken_as_it_is(s3: Any, touched: Touched, key: str) -> None:
     s3.put_object(Bucket="lake", Key=key, Body=b"")
     s3.copy_object(Bucket="lake", Key="copy", CopySource={"Bucket": "lake", "Key": key})
@@ -182,6 +194,15 @@ def test_key_is_taken_as_it_is(s3: Any, touched: Touched, key: str) -> None:
     assert written.output is not None
     assert (written.output.namespace, written.output.name) == ("s3://lake", key)
     assert copied.inputs == (written.output,)
+
+
+def test_partitions_and_part_files_are_parts_of_one_dataset(s3: Any, touched: Touched) -> None:
+    for day in range(3):
+        s3.put_object(Bucket="lake", Key=f"orders/dt=2026-11-0{day}/part-0.parquet", Body=b"x")
+    s3.get_object(Bucket="lake", Key="orders/dt=2026-11-01/part-0.parquet")
+    s3.delete_object(Bucket="lake", Key="orders/dt=2026-11-01/part-0.parquet")
+    assert [(note.subset, note.files) for note in touched.notes][:1] == [(("dt=2026-11-00",), 1)]
+    assert touched.take() == [("write", "s3://lake/orders")] * 3 + [("read", "s3://lake/orders")]
 
 
 def test_version_of_an_object_is_the_object(s3: Any, touched: Touched) -> None:
@@ -213,7 +234,7 @@ def test_version_of_an_object_is_the_object(s3: Any, touched: Touched) -> None:
     ],
 )
 def test_access_point_is_named_by_its_host(arn: str, namespace: str) -> None:
-    assert (object_at(arn, "k").namespace, object_at(arn, "k").name) == (namespace, "k")
+    assert namespace_of(arn) == namespace
 
 
 def test_presigned_url_is_no_call_of_the_client(s3: Any, touched: Touched) -> None:

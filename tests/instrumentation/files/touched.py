@@ -11,17 +11,18 @@ from prefect import flow
 
 from prefect_lineage_events import instrument, uninstrument
 from prefect_lineage_events.emission import worker
-from prefect_lineage_events.emission.notes import LossNote, RecordNote
+from prefect_lineage_events.emission.notes import LossNote, NotCapturedNote, RecordNote
 from prefect_lineage_events.instrumentation import access
 from tests.emission.conftest import make_run
 
 
 class Touched:
-    """What was noted so far. `take` returns it as `(operation, URI, URIs of its inputs)` and forgets it."""
+    """Notes so far. `take` removes them and returns each as operation, URI and the URIs of its inputs."""
 
     def __init__(self) -> None:
         self.notes: list[RecordNote] = []
         self.losses: list[str] = []
+        self.not_captured: list[str] = []
         self._lock = threading.Lock()
 
     def put(self, note: Any) -> bool:
@@ -30,6 +31,8 @@ class Touched:
                 self.notes.append(note)
             elif isinstance(note, LossNote):
                 self.losses.append(note.reason)
+            elif isinstance(note, NotCapturedNote):
+                self.not_captured.append(note.library)
         return True
 
     def take(self) -> list[tuple[Any, ...]]:
