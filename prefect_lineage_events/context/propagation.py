@@ -56,6 +56,11 @@ def is_foreign() -> bool:
     return isinstance(threading.current_thread(), threading._DummyThread)
 
 
+def take_over(start: Any) -> None:
+    """Have the calling thread work for another one from now on: set the attribute that its start had set."""
+    setattr(threading.current_thread(), _NOTE, start)
+
+
 def is_unmarked() -> bool:
     """Return whether the calling thread, or its work item, was started before lineage was switched on."""
     thread, item = threading.current_thread(), work_item()

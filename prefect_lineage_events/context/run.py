@@ -147,6 +147,15 @@ def is_in_call() -> bool:
     return start is not None and start.in_call
 
 
+def handed_over() -> Any:
+    """The calling code's run and its own thread of control, for `propagation.take_over` in a thread that works for it.
+
+    None outside any run.
+    """
+    run = _starting_run()
+    return _Start(run, run.thread) if run is not None else None
+
+
 def _starting_run() -> Run | None:
     """The run of the calling code, which starts a thread or submits work."""
     flow, task = FlowRunContext.get(), TaskRunContext.get()

@@ -45,6 +45,22 @@ def trace(connection: T, driver: Driver) -> T:
     return connection
 
 
+def retrace(connection: T, driver: Driver) -> T:
+    """Trace a connection as `driver` describes it, also one that is traced already. What it noted so far stays."""
+    if is_traced(connection):
+        traced: Any = connection
+        with guarded("tracing a connection", count_untraced):
+            store = driver.store(traced._self_own)
+            tracer = tracing.connection(store, lookup=traced._self_lookup)
+            known = subclasses.tracing_of(connection)
+            if known is not None:
+                known.store, known.tracer = store, tracer
+            else:
+                traced._self_store, traced._self_tracer = store, tracer
+        return connection
+    return trace(connection, driver)
+
+
 def _own(connection: Any) -> Any:
     """The driver's own connection in a proxy of another package, such as OpenTelemetry's.
 

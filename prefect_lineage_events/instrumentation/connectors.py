@@ -12,7 +12,7 @@ from typing import Any
 from prefect_lineage_events import patches
 from prefect_lineage_events.emission.losses import count_untraced
 from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.instrumentation.engines import trace_any_engine
+from prefect_lineage_events.instrumentation.drivers.engines import trace_any_engine
 from prefect_lineage_events.instrumentation.library import Library
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction
 

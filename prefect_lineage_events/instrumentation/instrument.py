@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.instrumentation.engines import is_engine, trace_any_engine, untrace_engines
+from prefect_lineage_events.instrumentation.drivers.engines import is_engine, trace_any_engine, untrace_engines
 from prefect_lineage_events.instrumentation.import_hooks import when_imported
 from prefect_lineage_events.settings import FAMILIES, Family, chosen_families
 
@@ -81,7 +81,9 @@ def instrument_connection(connection: T, *, url: str | None = None) -> T:
         from prefect_lineage_events.instrumentation.drivers.bigquery.client import trace_client
 
         return trace_client(connection)
-    from prefect_lineage_events.instrumentation.connections import trace
+    from prefect_lineage_events.instrumentation.connections import is_traced, retrace, trace
     from prefect_lineage_events.instrumentation.drivers.registry import description_of
 
-    return trace(connection, description_of(connection, url))
+    if is_traced(connection) and url is None:
+        return connection
+    return (trace if url is None else retrace)(connection, description_of(connection, url))

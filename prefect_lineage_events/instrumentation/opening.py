@@ -9,25 +9,30 @@ before (`everywhere`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
+from weakref import WeakSet
 
 from prefect_lineage_events import patches
+from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.losses import count_untraced
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import subclasses
-from prefect_lineage_events.instrumentation.connections import trace
+from prefect_lineage_events.instrumentation.connections import is_traced, trace
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.execution import when_done
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction
+from prefect_lineage_events.instrumentation.tracer import ConnectionTracer
 
 Describe = Callable[[], Driver]
 Patched = Callable[[Any, Callable[[], bool]], Any]
 
 _left_alone: ContextVar[bool] = ContextVar("lineage_connections_left_alone", default=False)
+_SERVER = "prefect.server"
+_MAX_FRAMES = 200
 
 
 @contextmanager
@@ -40,6 +45,57 @@ def left_alone() -> Iterator[None]:
         _left_alone.reset(token)
 
 
+def is_left_alone() -> bool:
+    """Return whether a connection that the calling code opens stays the driver's own.
+
+    That are those of our thread, and those of Prefect's server, which may run in the same process.
+    """
+    return _left_alone.get() or worker.is_worker_thread() or _is_of_server()
+
+
+def _is_of_server() -> bool:
+    if _SERVER not in sys.modules:
+        return False
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_MAX_FRAMES):
+        if frame is None:
+            return False
+        if str(frame.f_globals.get("__name__")).startswith(f"{_SERVER}."):
+            return True
+        frame = frame.f_back
+    return False
+
+
+# Tracers of connections that a program opened while `instrument()` was in effect.
+_opened: WeakSet[ConnectionTracer] = WeakSet()
+
+
+def traced(connection: Any, driver: Driver) -> Any:
+    """The connection that a program has opened, traced until it is closed, or until `uninstrument()`."""
+    if is_traced(connection):
+        return connection
+    found = trace(connection, driver)
+    with guarded("tracing a connection", count_untraced):
+        if is_traced(found):
+            found._self_tracer.is_muted = False
+            _opened.add(found._self_tracer)
+    return found
+
+
+def _mute() -> None:
+    for tracer in list(_opened):
+        tracer.is_muted = True
+
+
+def resume() -> None:
+    """Report the connections again that were opened before an `uninstrument()`."""
+    for tracer in list(_opened):
+        tracer.is_muted = False
+
+
+patches.when_off(_mute)
+
+
 def traces_own(describe: Describe) -> Patched:
     """The patch of a connection's method that connects, such as `connect` or `__init__`; then `self` is traced.
 
@@ -49,7 +105,7 @@ def traces_own(describe: Describe) -> Patched:
     def opened(method: Any, connection: Any, args: Any, kwargs: Any) -> Any:
         def on_success(result: Any) -> Any:
             with guarded("tracing a connection", count_untraced):
-                if not _left_alone.get() and trace(connection, describe()) is not connection:
+                if not is_left_alone() and traced(connection, describe()) is not connection:
                     count_untraced("the class of a connection cannot be changed")
             return result
 
@@ -57,7 +113,7 @@ def traces_own(describe: Describe) -> Patched:
             subclasses.forget(connection)
         return when_done(method(*args, **kwargs), on_success)
 
-    return _patched(opened)
+    return patched(opened)
 
 
 def traces_returned(describe: Describe) -> Patched:
@@ -65,14 +121,16 @@ def traces_returned(describe: Describe) -> Patched:
 
     def opened(function: Any, _: Any, args: Any, kwargs: Any) -> Any:
         def on_success(connection: Any) -> Any:
-            return connection if _left_alone.get() else trace(connection, describe())
+            return connection if is_left_alone() else traced(connection, describe())
 
         return when_done(function(*args, **kwargs), on_success)
 
-    return _patched(opened)
+    return patched(opened)
 
 
-def _patched(wrapper: Any) -> Patched:
+def patched(wrapper: Any) -> Patched:
+    """The patch of a function or method: `wrapper(function, instance, args, kwargs)` is called instead of it."""
+
     def make(original: Any, is_on: Callable[[], bool]) -> Any:
         return PatchedFunction(original, wrapper, enabled=is_on)
 
@@ -80,11 +138,27 @@ def _patched(wrapper: Any) -> Patched:
 
 
 def everywhere(module: ModuleType, name: str, make: Patched) -> None:
-    """Patch a function in its module, and under the names by which other modules have imported it before."""
-    function = getattr(module, name)
-    patches.add(module, name, make)
+    """Patch a function in its module, and in the modules that have imported it before."""
+    all_everywhere(module, {name: make})
+
+
+def all_everywhere(module: ModuleType, makers: Mapping[str, Patched]) -> None:
+    """Patch functions of a module, and the names under which other modules have imported them before.
+
+    A function has one replacement under all its names, so that it is pickled by any of them.
+    """
+    functions = {name: value for name in makers if (value := vars(module).get(name)) is not None}
+    names = {id(value): name for name, value in functions.items() if not isinstance(value, PatchedFunction)}
+    if not names:
+        return
+    for name in names.values():
+        patches.add(module, name, makers[name])
     for other in list(sys.modules.values()):
         if isinstance(other, ModuleType) and other is not module:
             for alias, value in list(vars(other).items()):
-                if value is function:
-                    patches.add(other, alias, make)
+                if id(value) in names:
+                    patches.add(other, alias, _same(vars(module)[names[id(value)]]))
+
+
+def _same(replacement: Any) -> Patched:
+    return lambda _, is_on: replacement

@@ -47,11 +47,12 @@ _QUERY = re.compile(r"\s{0,99}SELECT\b", re.IGNORECASE)
 class ConnectionTracer:
     """The tracer of one DB-API connection. Its methods are called right after the driver's method succeeded."""
 
-    __slots__ = ("_begun", "_connection", "_noted", "_run", "is_open")
+    __slots__ = ("__weakref__", "_begun", "_connection", "_noted", "_run", "is_muted", "is_open")
 
     def __init__(self, connection: Connection, run: Run | None = None) -> None:
         self._connection = connection
         self._run = run
+        self.is_muted = False  # no statement is noted until further notice
         self.is_open = False  # the last noted statement left a transaction open, according to the driver
         self._begun = False  # a transaction has begun without a statement so far; our thread has no note of it
         self._noted = False  # the open transaction has a noted statement, so its end must be noted
@@ -80,7 +81,7 @@ class ConnectionTracer:
         those of an `executemany`) are only compared with rows that were read (`value_matching`).
         """
         with guarded("noting a statement", self._lose):
-            if not filters.current().enabled or worker.is_worker_thread():
+            if self.is_muted or not filters.current().enabled or worker.is_worker_thread():
                 return None
             run = self._reported_run()
             if run is None and not _SESSION.match(sql):
@@ -142,7 +143,7 @@ class ConnectionTracer:
         transaction before the next statement. `stays_open`, `in_part`: see `FailureNote`.
         """
         with guarded("noting a failed statement", self._lose):
-            if not filters.current().enabled or worker.is_worker_thread():
+            if self.is_muted or not filters.current().enabled or worker.is_worker_thread():
                 return
             run = self._reported_run()
             in_part = in_part and run is not None and not is_known

@@ -24,6 +24,8 @@ from prefect_lineage_events.instrumentation.subclasses import set_active
 
 # The key of the traced connection in the pool's record: its tracer serves all checkouts of the DB-API connection.
 _KEY = "prefect_lineage_events"
+# The key of a connection that was traced before: the program opened it itself, and may use it without the pool.
+_OF_PROGRAM = "prefect_lineage_events_of_program"
 
 
 def driver_of(engine: Engine) -> Driver:
@@ -68,10 +70,12 @@ class _EngineTracing:
     def checkout(self, connection: Any, record: Any, fairy: Any) -> None:
         traced = record.info.get(_KEY)
         if traced is None or traced._self_own is not self._own(connection):
+            of_program = is_traced(self._own(connection))
             traced = trace(self._own(connection), self._driver)
             if not is_traced(traced):
                 return
             record.info[_KEY] = traced
+            record.info[_OF_PROGRAM] = of_program
         if isinstance(traced, ConnectionProxy):
             fairy.dbapi_connection = traced
         else:
@@ -79,7 +83,7 @@ class _EngineTracing:
 
     def checkin(self, connection: Any, record: Any) -> None:
         """Stop reports of the connection: queries of the pool itself are no lineage."""
-        if _KEY in record.info and connection is not None:
+        if _KEY in record.info and connection is not None and not record.info[_OF_PROGRAM]:
             set_active(self._own(connection), active=False)
 
     def reset(self, connection: Any, record: Any, _: Any) -> None:

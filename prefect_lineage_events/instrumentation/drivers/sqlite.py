@@ -49,16 +49,17 @@ def url_path(name: str) -> str:
     if not path.startswith("file:"):
         return "" if path in ("", ":memory:") else name
     path = unquote(path.removeprefix("file://" if path.startswith("file:///") else "file:"))
-    return "" if "mode=memory" in query or path == ":memory:" else path
+    return "" if "mode=memory" in query or "vfs=memdb" in query or path == ":memory:" else path
 
 
 def shared_name(name: str) -> str:
     """The name of a database in memory that connections of a process share; empty for any other.
 
-    https://www.sqlite.org/inmemorydb.html#sharedmemdb
+    https://www.sqlite.org/inmemorydb.html#sharedmemdb, and since 3.36 https://www.sqlite.org/src/file/src/memdb.c
     """
     path, _, query = name.partition("?")
-    shared = path.startswith("file:") and "cache=shared" in query and not url_path(name)
+    is_shared = "cache=shared" in query or ("vfs=memdb" in query and path.startswith("file:/"))
+    shared = path.startswith("file:") and is_shared and not url_path(name)
     return unquote(path.removeprefix("file:")) if shared else ""
 
 

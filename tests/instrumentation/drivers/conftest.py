@@ -30,7 +30,7 @@ class ReportedStatement:
     run: None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class RecordingTracer:
     """Stands for `ConnectionTracer`; `steps` is everything in order, statements by their text."""
 

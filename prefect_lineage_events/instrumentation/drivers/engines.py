@@ -16,8 +16,17 @@ def trace_any_engine(engine: Any) -> None:
     from prefect_lineage_events.instrumentation.drivers.sqlalchemy import trace_engine
 
     sync_engine = getattr(engine, "sync_engine", engine)
-    trace_engine(sync_engine)
-    _engines.add(sync_engine)
+    while (own := getattr(sync_engine, "_proxied", None)) is not None:  # of `engine.execution_options()`, of one pool
+        sync_engine = own
+    with _lock:
+        if sync_engine not in _engines:
+            trace_engine(sync_engine)
+            _engines.add(sync_engine)
+
+
+def is_traced_engine(engine: Any) -> bool:
+    """Return whether `trace_any_engine` has traced this engine, which is no asynchronous one."""
+    return engine in _engines
 
 
 def untrace_engines() -> None:
