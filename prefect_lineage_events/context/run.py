@@ -150,10 +150,12 @@ def is_in_call() -> bool:
 def handed_over() -> Any:
     """The calling code's run and its own thread of control, for `propagation.take_over` in a thread that works for it.
 
-    None outside any run.
+    None outside any run and any library's call.
     """
-    run = _starting_run()
-    return _Start(run, run.thread) if run is not None else None
+    run, in_call = _starting_run(), is_in_call()
+    if run is None:
+        return _Start(None, threads.UNKNOWN, in_call) if in_call else None
+    return _Start(run, run.thread, in_call)
 
 
 def _starting_run() -> Run | None:
