@@ -22,6 +22,8 @@ _LAZY_IMPORTS = {
     "instrument": "instrumentation.instrument",
     "uninstrument": "instrumentation.instrument",
     "instrument_connection": "instrumentation.instrument",
+    "lineage_environment": "instrumentation.children.environment",
+    "spark_properties": "instrumentation.children.environment",
     "assemble": "flows",
     "sweep": "flows",
     "backfill": "flows",
@@ -38,9 +40,11 @@ __all__ = [
     "instrument",
     "instrument_connection",
     "lineage_disabled",
+    "lineage_environment",
     "record_misc",
     "record_read",
     "record_write",
+    "spark_properties",
     "sweep",
     "uninstrument",
 ]
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     from prefect_lineage_events.datasets import Dataset
     from prefect_lineage_events.filters import lineage_disabled
     from prefect_lineage_events.flows import assemble, backfill, sweep
+    from prefect_lineage_events.instrumentation.children.environment import lineage_environment, spark_properties
     from prefect_lineage_events.instrumentation.instrument import instrument, instrument_connection, uninstrument
     from prefect_lineage_events.instrumentation.record import record_misc, record_read, record_write
 

@@ -26,7 +26,7 @@ from prefect_lineage_events.history import api, event_log, standalone_tasks
 from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.runs import ended_runs, existing_flows, parent_ids
-from prefect_lineage_events.openlineage.job_facets import names_deployment
+from prefect_lineage_events.job_names import names_deployment
 from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:

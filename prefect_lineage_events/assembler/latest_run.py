@@ -23,7 +23,8 @@ from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.reader import Patience, read_history
 from prefect_lineage_events.history.runs import completed_runs, read_run
-from prefect_lineage_events.openlineage.job_facets import job_name, names_deployment
+from prefect_lineage_events.job_names import names_deployment
+from prefect_lineage_events.openlineage.job_facets import job_name
 from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:

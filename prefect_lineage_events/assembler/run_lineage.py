@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from prefect.settings import PREFECT_UI_URL
 
@@ -13,6 +12,7 @@ from prefect_lineage_events.assembler import flow_artifact
 from prefect_lineage_events.delivery.targets import Target
 from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.history.tasks import all_cached
+from prefect_lineage_events.job_names import namespace_of
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.stitching.model import RunLineage
@@ -51,15 +51,5 @@ def events_for(lineage: RunLineage, target: Target, api_url: str) -> list[Event]
 
 
 def job_namespace(api_url: str) -> str:
-    """The OpenLineage job namespace of a Prefect instance: its address, or the workspace on Prefect Cloud.
-
-    Stable when workspaces are renamed; the setting `job_namespace` replaces it.
-    """
-    if chosen := settings().job_namespace:
-        return chosen
-    parts = urlsplit(api_url)
-    path = parts.path.strip("/").split("/")
-    if "workspaces" in path:
-        workspace = path[path.index("workspaces") + 1 :][:1]
-        return "/".join([f"prefect://{parts.hostname}", *workspace])
-    return f"prefect://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+    """The OpenLineage job namespace of a Prefect instance; the setting `job_namespace` replaces it."""
+    return settings().job_namespace or namespace_of(api_url)

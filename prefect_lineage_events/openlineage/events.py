@@ -10,9 +10,10 @@ from uuid import UUID
 
 from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.history.model import TaskRun
+from prefect_lineage_events.job_names import BY_FLOW
 from prefect_lineage_events.openlineage.dataset_facets import inputs, outputs
 from prefect_lineage_events.openlineage.facets import PRODUCER, RUN_EVENT, Event, Facet, facet
-from prefect_lineage_events.openlineage.job_facets import BY_FLOW, above, job_facets, job_name
+from prefect_lineage_events.openlineage.job_facets import above, job_facets, job_name
 from prefect_lineage_events.openlineage.run_facets import end_facets, iso, run_facets, task_facet
 from prefect_lineage_events.stitching.model import Lineage, RunLineage, TaskLineage
 

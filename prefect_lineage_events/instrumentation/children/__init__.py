@@ -1,7 +1,45 @@
-"""Processes that a flow starts: lineage of their own hangs under the run."""
+"""Processes that a flow starts: lineage that they send themselves hangs under the run."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect_lineage_events.instrumentation.library import Library
 
-LIBRARIES: tuple[Library, ...] = ()
+
+def _patch(module: Any) -> None:
+    from prefect_lineage_events.instrumentation.children import processes
+
+    processes.patch(module)
+
+
+def _patch_shell(module: Any) -> None:
+    from prefect_lineage_events.instrumentation.children import processes
+
+    processes.patch_shell(module)
+
+
+LIBRARIES: tuple[Library, ...] = (
+    Library(
+        "children",
+        "subprocess",
+        _patch,
+        package="subprocess",
+        captured="`OPENLINEAGE_CONTEXT` and the parent variables in the environment of each process that a run starts, "
+        "also by asyncio and anyio: lineage that dbt-ol or Spark send themselves hangs under the run",
+        not_captured="the work of the child process itself; known programs (psql, aws, dbt, ...) are named as not "
+        "captured; `os.system` and `os.spawn`",
+        tests=("tests/instrumentation/children/test_processes.py",),
+        against="child processes, dbt-ol on DuckDB",
+    ),
+    Library(
+        "children",
+        "prefect_shell.commands",
+        _patch_shell,
+        package="prefect-shell",
+        captured="the same for `ShellOperation` and `shell_run_command`",
+        not_captured="as for `subprocess`",
+        tests=("tests/instrumentation/children/test_processes.py",),
+        against="child processes",
+    ),
+)
