@@ -10,6 +10,8 @@ are registered on import. In a process that has not switched lineage on they onl
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -45,7 +47,7 @@ class Patch:
             self._own, self._switch = current, _Switch()
             original = getattr(self._target, self._name) if current is _ABSENT else current
             self._replacement = self._make(original, self._switch.is_on)
-            setattr(self._target, self._name, self._replacement)
+            _set(self._target, self._name, self._replacement)
         self._switch.on = True
 
     def remove(self) -> bool:
@@ -65,7 +67,24 @@ class Patch:
         if self._own is _ABSENT:
             delattr(self._target, self._name)
         else:
-            setattr(self._target, self._name, self._own)
+            _set(self._target, self._name, self._own)
+
+
+def _set(target: Any, name: str, value: Any) -> None:
+    """Set an attribute, also a method of a type of C code, which Python code cannot set.
+
+    Such a type keeps its methods in a dictionary, as others do; `__dict__` is a read-only view of it. Special methods
+    (`__init__`) are in slots of the type as well: those only change for subclasses in Python, by `super()`.
+    """
+    try:
+        setattr(target, name, value)
+    except TypeError:
+        if not isinstance(target, type):
+            raise
+        (attributes,) = gc.get_referents(vars(target))
+        attributes[name] = value
+        # The interpreter caches methods by the version of their type.
+        ctypes.pythonapi.PyType_Modified(ctypes.py_object(target))
 
 
 class _Switch:

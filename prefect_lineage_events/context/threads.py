@@ -51,7 +51,7 @@ def note_root(run_id: UUID, *, within: UUID | None = None) -> None:
         with suppress(KeyError):  # it has no root, or another thread has just removed it
             _roots.move_to_end(within)
     if _roots.get(run_id) is None:
-        add_root(run_id, _Root(threading.get_ident(), _reference(_asyncio_task())))
+        add_root(run_id, _Root(threading.get_ident(), _reference(asyncio_task())))
 
 
 def add_root(run_id: UUID, root: _Root | None) -> None:
@@ -84,7 +84,7 @@ def running_roots() -> dict[UUID, _Root]:
 def path(run_id: UUID | None) -> str:
     """The path of the calling code within the run."""
     root = _roots.get(run_id) if run_id is not None else None
-    task = _asyncio_task()
+    task = asyncio_task()
     if root is not None and root.thread == threading.get_ident():
         in_root = (root.task() if root.task else None) is task
         return "" if in_root or task is None else str(_number(task))
@@ -117,7 +117,7 @@ def _number(thing: Any) -> int:
     return number
 
 
-def _asyncio_task() -> Any:
+def asyncio_task() -> Any:
     """The running asyncio task; None outside any."""
     loop = asyncio._get_running_loop()
     return asyncio.current_task(loop) if loop is not None else None

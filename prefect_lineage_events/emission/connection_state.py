@@ -177,4 +177,7 @@ def kind_of(dataset: Dataset) -> str:
     if dataset.is_table:
         return "table"
     scheme = dataset.namespace.partition(":")[0]
-    return {"kafka": "topic", "http": "api", "https": "api"}.get(scheme, "file")
+    return _KINDS.get(scheme, "file")
+
+
+_KINDS = {"http": "api", "https": "api", **dict.fromkeys(("kafka", "redis", "pubsub", "sqs"), "topic")}

@@ -216,6 +216,30 @@ class RecordNote:
     symlinks: tuple[Dataset, ...] = ()
 
 
+class Tally(Protocol):
+    """A number of messages that grows while its note waits (`tallies.Tally`)."""
+
+    @property
+    def run(self) -> Run:
+        """The run that they belong to."""
+        ...  # pragma: no cover
+
+    def take(self) -> RecordNote | None:
+        """A record of the messages since the last one; None if there are none."""
+        ...  # pragma: no cover
+
+
+@dataclass(slots=True)
+class TallyNote:
+    """Messages have been read from a topic, or written to it. Their number is taken when the note is processed."""
+
+    tally: Tally
+
+    @property
+    def run(self) -> Run:
+        return self.tally.run
+
+
 @dataclass(slots=True)
 class RunEndedNote:
     """A flow run ended in this process: its emitter is closed after the notes before this one.
@@ -265,6 +289,7 @@ Note = (
     | RowsNote
     | AbandonedResultNote
     | RecordNote
+    | TallyNote
     | RunEndedNote
     | LossNote
     | NotCapturedNote

@@ -25,6 +25,7 @@ from prefect_lineage_events.emission.notes import (
     RowsNote,
     RunEndedNote,
     StatementNote,
+    TallyNote,
     TransactionNote,
     subject,
 )
@@ -106,6 +107,9 @@ class NoteProcessor(LossProcessor):
                 self._rows(note.statement, rows, whole=False)
         elif isinstance(note, RecordNote):
             self._report(from_record(note))
+        elif isinstance(note, TallyNote):
+            record = note.tally.take()
+            self._report(from_record(record) if record is not None else [])
         elif isinstance(note, RunEndedNote):
             self._report(self._transactions.prepared.unfinished(note.run.key))
             self._run_end.close(note.run, even_none=note.elsewhere)

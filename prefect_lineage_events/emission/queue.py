@@ -16,6 +16,7 @@ from prefect_lineage_events.emission.notes import (
     Note,
     RecordNote,
     StatementNote,
+    TallyNote,
     subject,
 )
 from prefect_lineage_events.guard import logger
@@ -83,10 +84,10 @@ class NoteQueue:
         """Count the waiting notes as dropped: there is no time left for them."""
         while not self._notes.empty():
             note = self.get(0)
-            if isinstance(note, StatementNote | RecordNote | FailureNote | LossNote):
+            if isinstance(note, StatementNote | RecordNote | TallyNote | FailureNote | LossNote):
                 self._drop(note)
 
-    def _drop(self, note: StatementNote | RecordNote | FailureNote | LossNote) -> None:
+    def _drop(self, note: StatementNote | RecordNote | TallyNote | FailureNote | LossNote) -> None:
         run, _ = subject(note)
         if run is None or run.key is None:
             return

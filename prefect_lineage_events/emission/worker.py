@@ -17,7 +17,7 @@ from prefect_lineage_events.context.child_processes import Marks
 from prefect_lineage_events.context.run import Run, after_work_elsewhere, before_interruption
 from prefect_lineage_events.emission.exporter import Exporter
 from prefect_lineage_events.emission.loss_processor import LossProcessor
-from prefect_lineage_events.emission.notes import FlushNote, Note, RecordNote, RunEndedNote, StatementNote
+from prefect_lineage_events.emission.notes import FlushNote, Note, RecordNote, RunEndedNote, StatementNote, TallyNote
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.settings import LineageSettings, settings
@@ -51,7 +51,11 @@ class Worker:
         return self._thread.ident
 
     def put(self, note: Note) -> bool:
-        if self._marks is not None and isinstance(note, StatementNote | RecordNote) and note.run is not None:
+        if (
+            self._marks is not None
+            and isinstance(note, StatementNote | RecordNote | TallyNote)
+            and note.run is not None
+        ):
             self._marks.hold(note.run.key)
         taken = self.queue.put(note)
         if not self._started:

@@ -26,6 +26,7 @@ from prefect_lineage_events.emission.notes import (
     RowsNote,
     RunEndedNote,
     StatementNote,
+    TallyNote,
     TransactionNote,
 )
 from prefect_lineage_events.emission.queue import NoteQueue
@@ -505,10 +506,22 @@ def make_notes(connection: Connection, run: Run) -> list[Note]:
         RowsNote(noted, 3),
         forgotten,
         RecordNote("write", Dataset("s3://bucket", "key"), (), run, STARTED),
+        TallyNote(Counted(RecordNote("read", None, (Dataset("kafka://b:9092", "t"),), run, STARTED))),
         RunEndedNote(run),
         LossNote("a loss", run, connection),
         NotCapturedNote("pymongo", run),
     ]
+
+
+class Counted:
+    """A tally that has a record."""
+
+    def __init__(self, record: RecordNote) -> None:
+        self.record = record
+        self.run = record.run
+
+    def take(self) -> RecordNote:
+        return self.record
 
 
 class AllRead:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,15 +11,18 @@ import pytest
 
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission import worker
-from prefect_lineage_events.emission.notes import RecordNote
+from prefect_lineage_events.emission.notes import RecordNote, Tally, TallyNote
 from prefect_lineage_events.instrumentation import access
 from tests.emission.conftest import make_run
 
 
 class RecordedNotes(list[RecordNote]):
-    """The notes of a test's run; `run` is None outside of runs."""
+    """The notes of a test's run, and the tallies of messages; `run` is None outside of runs."""
 
     run: Run | None
+
+    def __init__(self) -> None:
+        self.tallies: list[Tally] = []
 
     @property
     def accesses(self) -> list[str]:
@@ -26,9 +30,21 @@ class RecordedNotes(list[RecordNote]):
         return [f"{note.operation} {(note.output or note.inputs[0]).uri}" for note in self]
 
     def put(self, note: Any) -> bool:
+        if isinstance(note, TallyNote):
+            self.tallies.append(note.tally)
         if isinstance(note, RecordNote):
             self.append(note)
         return True
+
+    @property
+    def messages(self) -> dict[str, int]:
+        """The messages that were counted since the last time, by access."""
+        counted: Counter[str] = Counter()
+        waiting, self.tallies = self.tallies, []
+        for tally in waiting:
+            if (note := tally.take()) is not None:
+                counted[f"{note.operation} {(note.output or note.inputs[0]).uri}"] += note.rows or 0
+        return dict(counted)
 
 
 @contextmanager

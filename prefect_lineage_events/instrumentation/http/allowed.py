@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from functools import lru_cache
-from types import FrameType
 
 from prefect.context import SettingsContext
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.endpoints import Endpoints, Operation
+from prefect_lineage_events.instrumentation.callers import is_called_by
 from prefect_lineage_events.settings import settings
 
 # Packages whose frames are between a request and the code that wants it.
 _HTTP = frozenset({
     "httpx", "httpx2", "httpcore", "requests", "requests_toolbelt", "urllib3", "urllib", "aiohttp", "aiohttp_retry",
     "anyio", "asyncio", "contextlib", "concurrent", "threading", "tenacity", "backoff", "retry", "retrying", "wrapt",
-    "cachecontrol", "requests_cache", "hishel", "functools",
+    "cachecontrol", "requests_cache", "hishel", "functools", "google",
 })  # fmt: skip
 # Packages whose requests are no accesses of an API: services of Prefect and of this package, and clients of stores,
 # whose calls are captured as such or not at all.
@@ -26,10 +25,6 @@ _CLIENTS = frozenset({
     "databricks", "deltalake", "pyiceberg", "elasticsearch", "opensearchpy", "elastic_transport", "pip",
 })  # fmt: skip
 _CLIENT_MODULES = ("google.cloud.", "google.resumable_media.", "google.api_core.", "google.oauth2.")
-_OF_GOOGLE_AUTH = "google.auth."
-# Blocks whose requests are the user's.
-_BLOCKS = ("prefect.blocks.", "prefect._experimental.")
-_MAX_FRAMES = 40
 
 
 @lru_cache(maxsize=4)
@@ -85,20 +80,4 @@ def _parts(url: str) -> tuple[str, str, str]:
 
 def is_of_client() -> bool:
     """Return whether the innermost caller that is no HTTP library is a client of a store, or of Prefect."""
-    frame: FrameType | None = sys._getframe(1)
-    for _ in range(_MAX_FRAMES):
-        if frame is None:
-            return False
-        module = frame.f_globals.get("__name__") or ""
-        package = module.partition(".")[0]
-        if package in _CLIENTS and not module.startswith((*_BLOCKS, _OWN)):
-            return True
-        if module.startswith(_CLIENT_MODULES):
-            return True
-        if package not in _HTTP and not module.startswith((_OF_GOOGLE_AUTH, _OWN)):
-            return False
-        frame = frame.f_back
-    return False
-
-
-_OWN = f"{__name__.rpartition('.')[0]}."
+    return is_called_by(_CLIENTS, _HTTP, _CLIENT_MODULES)

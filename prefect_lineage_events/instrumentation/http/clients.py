@@ -71,7 +71,9 @@ class Client:
     def _requested_async(self, function: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         if _requesting.get() or is_inside():
             return function(*args, **kwargs)
-        return self._awaited(function, args, kwargs)
+        coroutine: Any = self._awaited(function, args, kwargs)
+        coroutine.__qualname__ = function.__qualname__  # Python's warning about a missing `await` names it
+        return coroutine
 
     async def _awaited(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         token = _requesting.set(True)
