@@ -15,6 +15,7 @@ from prefect_lineage_events import addresses, encoding
 from prefect_lineage_events.file_parts import split_parts
 from prefect_lineage_events.naming import (
     SCHEMES,
+    below,
     canonical,
     holds_tables,
     is_embedded,
@@ -26,6 +27,10 @@ from prefect_lineage_events.object_stores import without_user
 
 _URI = re.compile(r"^(?:jdbc:)?([A-Za-z][A-Za-z0-9+._\-]*):(//)?(.*)$", re.DOTALL)
 _TABLE = ("database", "schema", "table")
+# Stores whose whole namespace is one word.
+_ONE_NAMESPACE = frozenset({"bigquery", "pubsub"})
+# docs.aws.amazon.com: Amazon Resource Names
+_AMAZON_RESOURCE = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:?[^/?#@]*/[^?#]+", re.IGNORECASE)
 _WINDOWS_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 
 
@@ -111,7 +116,7 @@ class Dataset:
     def azure(cls, account: str, container: str, path: str, *, endpoint: str = "blob") -> Dataset:
         """A blob of Azure Storage: `Dataset.azure("account", "container", "raw/orders.csv")`.
 
-        `endpoint` is `"dfs"` where the flow addresses it as Data Lake Storage (`abfss://`).
+        Both endpoints of an account lead to the same blob, which has one name.
         """
         return cls(*addresses.azure(account, container, path, endpoint)).canonical()
 
@@ -150,7 +155,7 @@ def uri_of(namespace: str, name: str) -> str:
     if namespace == "file":
         return f"file:///{path}"
     separator = "" if namespace.endswith("/") else "/"
-    scheme = "://" if namespace == "bigquery" else separator
+    scheme = "://" if namespace in _ONE_NAMESPACE else separator
     return f"{namespace}{scheme}{path}"
 
 
@@ -170,6 +175,10 @@ def parse_uri(uri: str) -> Dataset:
         return _file_from_uri(uri, rest, has_authority=bool(match[2]))
     if scheme == "bigquery":
         return Dataset(scheme, _dotted(rest.strip("/").split("/"), SCHEMES[scheme].depth))
+    if scheme in _ONE_NAMESPACE and rest.strip("/"):
+        return Dataset(scheme, rest.strip("/"))
+    if scheme == "arn" and _AMAZON_RESOURCE.fullmatch(uri.strip()):
+        return Dataset(*uri.strip().split("/", 1))
     if not match[2]:
         raise ValueError(f"{_shown(uri)!r} is not a dataset URI: '//' is missing after {match[1]!r}:")
     authority, _, path = _without_secrets(scheme, rest).partition("/")
@@ -180,7 +189,7 @@ def parse_uri(uri: str) -> Dataset:
         raise ValueError(f"{_shown(uri)!r} names no dataset: expected {scheme}://<where>/<name>")
     if scheme in SCHEMES:
         return Dataset(f"{scheme}://{authority}", _dotted(path.split("/"), SCHEMES[scheme].depth))
-    return Dataset(f"{scheme}://{authority}", path.strip("/"))
+    return Dataset(*below(f"{scheme}://{authority}", path.strip("/")))
 
 
 def _dotted(segments: Sequence[str], depth: int) -> str:

@@ -8,7 +8,7 @@ that one thing has one identity. The rules follow the naming page of the OpenLin
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from os.path import realpath
@@ -36,7 +36,7 @@ class Scheme:
 
     `dialect`: the row of `dialects.DIALECTS` with the rules of its names. `ports`: the port that its namespace has by
     default, then those of its other protocols, which lead to the same tables. `portless`: the address is the host
-    alone. `schema`: the default schema where it is not the dialect's.
+    alone. `schema`: the default schema where it is not the dialect's; `database`: the only database of a server.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Scheme:
     ports: tuple[int, ...] = ()
     portless: bool = False
     schema: str = ""
+    database: str = ""
 
     @property
     def depth(self) -> int:
@@ -86,7 +87,7 @@ SCHEMES: dict[str, Scheme] = {
         Scheme("exasol", "exasol", (8563,)),
         Scheme("cassandra", "cassandra", (9042,)),
         Scheme("cockroachdb", "postgres", (26257,)),
-        Scheme("crate", "postgres", (5432,), schema="doc"),
+        Scheme("crate", "postgres", (5432,), schema="doc", database="crate"),
         Scheme("greenplum", "greenplum", (5432,)),
         Scheme("yugabytedb", "postgres", (5433,)),
         Scheme("materialize", "materialize", (6875,)),
@@ -125,6 +126,7 @@ _ALIASES = {
     "rediss": "redis",
     "bolt": "neo4j",
     "yugabyte": "yugabytedb",
+    "mysql+oceanbase": "oceanbase",
     "hdb": "hana",
     "s3a": "s3",
     "s3n": "s3",
@@ -146,8 +148,9 @@ _WITHOUT_OWN_PORT = frozenset({"http", "https", "ftp", "sftp", "redis"})
 
 def scheme_of(name: str) -> str:
     """The canonical name of a scheme: `postgres` for `postgresql+psycopg2`."""
-    name = name.lower().partition("+")[0]
-    return _ALIASES.get(name, name)
+    name = name.lower()
+    plain = name.partition("+")[0]
+    return _ALIASES.get(name) or _ALIASES.get(plain, plain)
 
 
 def host_of(host: str) -> str:
@@ -178,6 +181,19 @@ def server_namespace(scheme: str, host: str, port: int | None) -> str:
     if not known and scheme in _HOSTED:
         port = _shown_port(scheme, port)
     return f"{scheme}://{host}" + (f":{port}" if port and not (known and known.portless) else "")
+
+
+def server_aliases(scheme: str, host: str, port: int | None) -> Iterator[str]:
+    """Other namespaces of a server that its address shows, and that dbt's integration gives it.
+
+    They have Redshift's whole endpoint, and the port of the protocol in use.
+    """
+    known = SCHEMES.get(scheme)
+    if known is None or known.portless or not known.ports:
+        return
+    given = f"{scheme}://{host_of(host)}:{port or known.ports[0]}"
+    if given != server_namespace(scheme, host, port):
+        yield given
 
 
 def _redshift_cluster(host: str) -> str:
@@ -246,14 +262,39 @@ def canonical(namespace: str, name: str) -> tuple[str, str]:
         return _file(rest if separator else "", name)
     if scheme in SCHEMES:
         return _table_namespace(scheme, rest), _table_name(SCHEMES[scheme], name)
-    if not separator:
-        return namespace, name
+    if scheme == "pubsub":
+        return scheme, _pubsub(f"{rest}/{name}" if rest else name)
     if found_object := object_stores.stored(scheme, rest, name):
         return found_object
+    if not separator:
+        return namespace, name
     if scheme in _HOSTED:
-        return _hosted(scheme, rest), name
+        return _hosted(scheme, rest), below(f"{scheme}://", name)[1]
+    if scheme == "azurecosmos":
+        return below(f"{scheme}://{host_of(rest.partition('/')[0])}", f"{rest.partition('/')[2]}/{name}".lstrip("/"))
     # An unknown scheme (`metabase://Dashboards`) stays as written.
     return (f"{scheme}://{rest}" if scheme != found.lower() else namespace), name
+
+
+# Stores of files whose names are absolute paths on OpenLineage's naming page.
+_ABSOLUTE = ("hdfs://", "dbfs://")
+_COSMOS = re.compile(r"(dbs/[^/]+)/(colls/.+)", re.DOTALL)
+_PUBSUB = re.compile(r"projects/(?P<project>[^/]+)/(?P<kind>topic|subscription)s/(?P<name>[^/]+)")
+
+
+def below(authority: str, path: str) -> tuple[str, str]:
+    """The namespace and name of what is at a path below an authority (`hdfs://host:8020`)."""
+    if authority.startswith(_ABSOLUTE):
+        return authority, "/" + path.strip("/")
+    if authority.startswith("azurecosmos:") and (found := _COSMOS.fullmatch(path)):
+        return f"{authority}/{found[1]}", found[2]
+    return authority, path
+
+
+def _pubsub(name: str) -> str:
+    """`topic:project:name`, also for the resource names that Google's clients have (`projects/p/topics/t`)."""
+    found = _PUBSUB.fullmatch(name.strip("/"))
+    return f"{found['kind']}:{found['project']}:{found['name']}" if found else name
 
 
 def _table_namespace(scheme: str, authority: str) -> str:
@@ -286,9 +327,13 @@ def _table_name(scheme: Scheme, name: str) -> str:
 
 
 def _hosted(scheme: str, authority: str) -> str:
-    """Hosts with ports, separated by commas. The default port is written for a store, and left out for HTTP."""
+    """Hosts with ports, separated by commas. The default port is written for a store, and left out for HTTP.
+
+    Of Kafka's bootstrap servers the first one is named, as by the integrations of Spark and Flink.
+    """
     hosts = []
-    for one in authority.rpartition("@")[2].rstrip("/").split(","):
+    listed = authority.rpartition("@")[2].rstrip("/").split(",")
+    for one in listed[:1] if scheme == "kafka" else listed:
         host, port = host_and_port(one)
         port = _shown_port(scheme, port)
         hosts.append(host_of(host) + (f":{port}" if port else ""))

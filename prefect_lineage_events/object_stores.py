@@ -15,6 +15,7 @@ AZURE_SCHEMES = {"abfs": "abfss", "abfss": "abfss", "az": "abfss", "azure": "abf
 _AMAZON_HOST = re.compile(
     r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?(?:\.dualstack)?\.amazonaws\.com(?:\.cn)?"
 )
+_AMAZON_NAME = re.compile(r"arn:aws[a-z-]*:s3:::([^/:]+)")
 _GOOGLE_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?storage\.(?:googleapis|cloud\.google)\.com")
 # An account's endpoints: both protocols, its read-only copy, private links, DNS zones, OneLake.
 # learn.microsoft.com: Storage account overview, Use private endpoints; OneLake access and APIs
@@ -34,6 +35,8 @@ def stored(scheme: str, authority: str, name: str) -> tuple[str, str] | None:
     """
     if scheme in AZURE_SCHEMES:
         return _azure(scheme, authority, name)
+    if resource := _AMAZON_NAME.fullmatch(scheme):
+        return f"s3://{resource[1]}", name
     port = {"http": ":80", "https": ":443"}.get(scheme)
     if port is None:
         return None

@@ -5,6 +5,7 @@ The rules of names (schemes, default ports, case) are in `naming.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from prefect_lineage_events.naming import (
     join_name,
     kept,
     scheme_of,
+    server_aliases,
     server_namespace,
     snowflake_namespace,
 )
@@ -30,7 +32,7 @@ class Store:
     """The database or server of a connection; it gives each table its one name.
 
     `database` and `schema` are those that the connection begins in. `searched` are the schemas of the search path that
-    the connection was opened with.
+    the connection was opened with. `aliases` are other namespaces of it that only the connection's address shows.
     """
 
     dialect: str
@@ -38,6 +40,7 @@ class Store:
     database: str | None = None
     schema: str | None = None
     searched: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
     @property
     def depth(self) -> int:
@@ -66,10 +69,15 @@ class Store:
         return Dataset(self.namespace, join_name([part for part in own if part]))
 
 
-def snowflake(account: str, database: str | None = None, schema: str | None = None) -> Store:
-    """A Snowflake account, in any of its forms."""
+def snowflake(
+    account: str, database: str | None = None, schema: str | None = None, *, also: str | None = None
+) -> Store:
+    """A Snowflake account, in any of its forms; `also` is another form in which the connection names it."""
     schema = schema or (SCHEMES["snowflake"].default_schema if database else None)
-    return Store("snowflake", snowflake_namespace(account), database, schema)
+    namespace = snowflake_namespace(account)
+    # a locator without its region does not name an account
+    other = snowflake_namespace(also) if also and re.search(r"[.-]", also) else namespace
+    return Store("snowflake", namespace, database, schema, aliases=() if other == namespace else (other,))
 
 
 def sqlite(path: str, memory_id: str | None = None) -> Store:
@@ -113,15 +121,16 @@ def server(
     """
     scheme = scheme_of(kind)
     known = SCHEMES.get(scheme, Scheme(scheme, scheme))
+    namespace, aliases = server_namespace(scheme, host, port), tuple(server_aliases(scheme, host, port))
     # In a name of two parts, the schema of SQL is what the driver calls the database.
     if own_catalog := dialect_of(known.dialect).internal_catalog:
         catalog, _, name = (database or "").rpartition(".")
         external = catalog if catalog != own_catalog else None
-        return Store(known.dialect, server_namespace(scheme, host, port), external or None, name or None)
+        return Store(known.dialect, namespace, external or None, name or None, aliases=aliases)
     asked = schema or (database if known.depth == 2 else None)
     owner = fold(user or "", False, known.dialect) if dialect_of(known.dialect).user_schema else known.default_schema
-    database = None if known.depth == 2 else database
-    return Store(known.dialect, server_namespace(scheme, host, port), database, asked or owner or None)
+    database = None if known.depth == 2 else database or known.database
+    return Store(known.dialect, namespace, database, asked or owner or None, aliases=aliases)
 
 
 def bigquery(project: str | None, dataset: str | None = None) -> Store:

@@ -129,7 +129,7 @@ class ConnectionState:
             return EventDataset(namespace=namespace, name=named.name, kind=table.kind, temporary=True)
         if table.kind == "stage":
             return EventDataset(namespace=named.namespace, name=f"@{named.name}", kind="stage")
-        return _event_dataset(named, table.kind)
+        return _event_dataset(named, table.kind, aliases=store.aliases)
 
     def _located(self, parts: tuple[str, ...]) -> tuple[Store, tuple[str, ...]]:
         """The store of a name, and the name in it: the connection's own store, or a database file attached under it."""
@@ -154,6 +154,9 @@ class ConnectionState:
     def _location(self, path: str) -> Located:
         is_local = "://" in path or path.startswith("file:") or dialect_of(self.store.dialect).embedded
         host, _ = host_and_port(self.store.namespace.partition("://")[2])
+        if path.startswith("dbfs:/") and "://" not in path:
+            root, part = split_parts(path.removeprefix("dbfs:"), patterns=True)
+            return Located(Dataset(f"dbfs://{host}", root), part)
         if is_local or host in ("", "localhost"):
             return file_at(path, patterns=True)
         root, part = split_parts(path, patterns=True)
@@ -167,9 +170,14 @@ def _named(store: Store, parts: tuple[str, ...]) -> Dataset:
 
 
 @lru_cache(maxsize=4096)
-def _event_dataset(dataset: Dataset, kind: str, part: str = "") -> EventDataset:
-    subset = (part,) if part else ()
-    return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind, subset=subset)
+def _event_dataset(dataset: Dataset, kind: str, part: str = "", aliases: tuple[str, ...] = ()) -> EventDataset:
+    return EventDataset(
+        namespace=dataset.namespace,
+        name=dataset.name,
+        kind=kind,
+        subset=(part,) if part else (),
+        symlinks=tuple((namespace, dataset.name) for namespace in aliases),
+    )
 
 
 def kind_of(dataset: Dataset) -> str:
@@ -177,7 +185,16 @@ def kind_of(dataset: Dataset) -> str:
     if dataset.is_table:
         return "table"
     scheme = dataset.namespace.partition(":")[0]
+    if dataset.namespace.startswith("arn:aws:glue:"):
+        return "table"
     return _KINDS.get(scheme, "file")
 
 
-_KINDS = {"http": "api", "https": "api", **dict.fromkeys(("kafka", "redis", "pubsub", "sqs"), "topic")}
+_TOPICS = ("kafka", "redis", "pubsub", "sqs", "kinesis", "pulsar", "amqp", "amqps", "nats", "mqtt", "mqtts")
+_TABLES = ("azurecosmos", "azurekusto", "mongodb", "elasticsearch", "opensearch", "dremio", "drill", "druid")
+_KINDS = {
+    "http": "api",
+    "https": "api",
+    **dict.fromkeys(_TOPICS, "topic"),
+    **dict.fromkeys(_TABLES, "table"),
+}

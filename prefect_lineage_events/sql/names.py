@@ -43,6 +43,16 @@ def location_position(function: str) -> int:
     return int(function.lower().endswith("cluster"))
 
 
+def location_in(function: str, texts: Sequence[str]) -> str:
+    """The location that the first texts of a reader's arguments name.
+
+    One of Azure has the account's address, the container and the path apart. clickhouse.com/docs: azureBlobStorage
+    """
+    if len(texts) < 3 or not function.lower().startswith("azureblobstorage") or "://" not in texts[0]:
+        return texts[0]
+    return "/".join((texts[0].partition("?")[0].rstrip("/"), texts[1].strip("/"), texts[2].lstrip("/")))
+
+
 # `format.`path`` names a file (docs.databricks.com: "Query files by path", spark.apache.org: "Run SQL on files")
 _PATH_FORMATS = frozenset({"parquet", "delta", "csv", "json", "orc", "avro", "text", "binaryfile", "iceberg", "xml"})
 

@@ -73,3 +73,33 @@ def test_a_name_without_schema_is_partial_where_the_look_up_fails(failing: str) 
 def test_a_name_with_its_schema_is_exact_where_the_look_up_fails() -> None:
     event = event_of("select a from sales.t", Lookup("default_schema", "search_path"))
     assert (event.inputs[0].name, event.statement.confidence) == ("shop.sales.t", "exact")
+
+
+def named(store: stores.Store, sql: str) -> list[tuple[str, str, tuple[tuple[str, str], ...]]]:
+    connection = Connection(store)
+    note = StatementNote(connection, sql, make_run(), STARTED, 0.1, True)
+    (analysed,) = analyse(note, ConnectionState.of(connection), LineageSettings())
+    (pending,) = analysed.pending_events
+    return [(d.namespace, d.name, d.symlinks) for d in pending.event.datasets]
+
+
+def test_tables_have_the_other_names_of_their_server() -> None:
+    store = stores.server("redshift", "shop.abc.eu-west-1.redshift.amazonaws.com", None, "dev")
+    alias = "redshift://shop.abc.eu-west-1.redshift.amazonaws.com:5439"
+    assert named(store, "select * from orders") == [
+        ("redshift://shop.eu-west-1:5439", "dev.public.orders", ((alias, "dev.public.orders"),))
+    ]
+
+
+def test_file_of_a_workspace_is_named_by_its_host() -> None:
+    store = stores.server("databricks", "adb-1.azuredatabricks.net", 443, "main", "sales")
+    assert named(store, "select * from delta.`dbfs:/mnt/orders`") == [
+        ("dbfs://adb-1.azuredatabricks.net", "/mnt/orders", ())
+    ]
+
+
+def test_containers_in_statements_are_kept() -> None:
+    store = stores.snowflake("org-acct", "SHOP", "PUBLIC")
+    for container in ("raw", "curated"):
+        names = named(store, f"copy into t from 'azure://acct.blob.core.windows.net/{container}/x.csv'")
+        assert (f"abfss://{container}@acct.dfs.core.windows.net", "x.csv", ()) in names

@@ -66,6 +66,7 @@ def url_store(url: str) -> Store:
         database, schema = database or options.get("database", ""), schema or options.get("schema", "")
         return stores.snowflake(parts.hostname or "", _folded(scheme, database), _folded(scheme, schema))
     database = database or options.get("service_name", "") or options.get("dbname", "")  # of Oracle; of libpq
+    database = database or options.get("database", "")  # of Teradata: pypi.org/project/teradatasqlalchemy
     if scheme == "unitycatalog":  # docs.databricks.com: SQLAlchemy, `?catalog=main&schema=sales`
         database, schema = database or options.get("catalog", ""), schema or options.get("schema", "")
     if scheme == "awsathena":  # pypi.org/project/PyAthena: the path is the schema

@@ -13,6 +13,7 @@ from itertools import zip_longest
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.names import (
     MOVES,
+    location_in,
     location_of,
     location_position,
     named_by,
@@ -193,8 +194,9 @@ class _Scan(ChangeReader):
         elif name in dialect_of(self.dialect).file_readers and (name != "openrowset" or words.word(end + 1) == "BULK"):
             location = next((start for start, _ in list(words.items(end))[location_position(name) :]), words.close(end))
             literals = [i for i in range(location, words.close(end)) if words.kind(i) == Kind.STRING]
-            for literal in literals if words.word(end + 1) == "[" else literals[:1]:
-                self.builder.read(location_of(words.texts[literal], self.builder.context))
+            texts = [words.texts[literal] for literal in literals]
+            for text in texts if words.word(end + 1) == "[" or not texts else [location_in(name, texts)]:
+                self.builder.read(location_of(text, self.builder.context))
         elif name in ROWSETS and dialect_of(self.dialect).is_tsql:
             self.rowset(name, end, self.builder.read)
         elif name in dialect_of(self.dialect).naming_functions:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.model import Effect, TableRef
-from prefect_lineage_events.sql.names import MOVES, location_of, location_position, named_by
+from prefect_lineage_events.sql.names import MOVES, location_in, location_of, location_position, named_by
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.recovery_frames import (
     CHANGE_OPTIONS,
@@ -151,9 +151,10 @@ class ChangeReader:
         words = self.words
         self.effect(effect)
         name = words.texts[at].lower()
-        location = [start for start, _ in words.items(at + 1)][location_position(name) :][:1]
-        if name in dialect_of(self.dialect).file_readers and location and words.kind(location[0]) == Kind.STRING:
-            self.builder.write(location_of(words.texts[location[0]], self.builder.context))
+        starts = [start for start, _ in words.items(at + 1)][location_position(name) :]
+        if name in dialect_of(self.dialect).file_readers and starts and words.kind(starts[0]) == Kind.STRING:
+            texts = [words.texts[start] for start in starts if words.kind(start) == Kind.STRING]
+            self.builder.write(location_of(location_in(name, texts), self.builder.context))
         return words.close(at + 1) + 1
 
     def _insert_many(self, at: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 
 from sqlglot import exp
 from sqlglot.expressions import Expr
@@ -16,6 +17,7 @@ from prefect_lineage_events.sql.names import (
     is_hidden,
     is_substituted,
     is_value,
+    location_in,
     location_of,
     location_position,
     named_by,
@@ -208,9 +210,11 @@ class NodeReader:
         arguments = arguments_of(function)[location_position(function_name(function)) :]
         within = arguments[0].parent if arguments else None
         given = within.expressions if isinstance(within, exp.Array) else arguments[:1]
-        texts = [x.name for x in given if isinstance(x, exp.Literal) and x.is_string]
+        texts = [x.name for x in given if is_text(x)]
         if not texts or len(texts) < len(given):
             self.unknown(UNKNOWN_FILE)  # a bind, an expression, a named collection
+        if len(given) == len(texts) == 1:
+            texts = [location_in(function_name(function), [x.name for x in takewhile(is_text, arguments)])]
         files = [location_of(text, self.context) for text in texts]
         return self.union_of(function, files) if len(given) > 1 else next(iter(files), None)
 
@@ -227,6 +231,10 @@ class NodeReader:
     def unknown(self, reason: str) -> TableRef | None:
         self.builder.doubt("partial", reason)
         return None
+
+
+def is_text(node: Expr) -> bool:
+    return isinstance(node, exp.Literal) and bool(node.is_string)
 
 
 def dotted(node: Expr) -> Iterator[Part]:

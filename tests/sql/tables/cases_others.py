@@ -250,6 +250,10 @@ CLICKHOUSE: Cases = {
     ],
     "changes": [
         Case("INSERT with a format", "insert into t format CSV\n1,2\n3,4", "", "t", "write", "append", "recovered"),
+        Case("container and path of Azure", "select * from azureBlobStorage('https://a.blob.core.windows.net', 'raw', 'x.csv', 'key', 'hunter2')",
+             "https://a.blob.core.windows.net/raw/x.csv"),
+        Case("INSERT into a container of Azure", "insert into function azureBlobStorageCluster('c', 'https://a.blob.core.windows.net?sig=hunter2', 'raw', 'x.csv') select * from a",
+             "a", "https://a.blob.core.windows.net/raw/x.csv", "write", "append"),
         Case("INSERT into a cluster's files", "insert into function s3Cluster('c', 's3://b/x') select * from a", "a", "s3://b/x", "write", "append"),
         Case("ALTER DELETE", "alter table t delete where x = 1", "", "t", "write", "delete"),
     ],

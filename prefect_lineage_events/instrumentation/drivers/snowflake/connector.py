@@ -31,11 +31,12 @@ _HOST_SUFFIXES = (".snowflakecomputing.com", ".snowflakecomputing.cn")
 def store(connection: Any) -> Store:
     """The account, from the host where that is Snowflake's own: it has the region that a locator lacks.
 
-    Behind a proxy or a private name, only the connector's account setting is known.
+    Behind a proxy or a private name, only the connector's account setting is known. Where both are, the account may
+    have two names (a host with the locator, a setting `org-account`).
     """
     host = (connection.host or "").lower()
     account = host if host.endswith(_HOST_SUFFIXES) else connection.account
-    return stores.snowflake(account, connection.database, connection.schema)
+    return stores.snowflake(account, connection.database, connection.schema, also=connection.account)
 
 
 def autocommits(connection: Any) -> bool:
