@@ -8,6 +8,7 @@ from prefect.utilities.asyncutils import run_sync_in_worker_thread
 
 from prefect_lineage_events.blocks.documents import DOCUMENTATION_URL, loads_plain_documents, missing_extra, switches_on
 from prefect_lineage_events.instrumentation.drivers.snowflake.block import traced_connection
+from prefect_lineage_events.instrumentation.opening import left_alone
 
 try:
     from prefect_snowflake import SnowflakeConnector
@@ -51,9 +52,9 @@ class SnowflakeLineage(SnowflakeConnector):  # type: ignore[misc]
 
     def get_connection(self, **connect_kwargs: Any) -> SnowflakeConnection:
         """The connection of `SnowflakeConnector.get_connection`, traced."""
-        connection: SnowflakeConnection = traced_connection(
-            self, super().get_connection(**connect_kwargs), connect_kwargs
-        )
+        with left_alone():
+            own = super().get_connection(**connect_kwargs)
+        connection: SnowflakeConnection = traced_connection(self, own, connect_kwargs)
         self._connection = connection
         return connection
 

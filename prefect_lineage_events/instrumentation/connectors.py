@@ -27,7 +27,10 @@ def _traced_engine(method: Callable[..., Any], _: Any, args: Any, kwargs: Any) -
 
 
 def _traced_snowflake(method: Callable[..., Any], block: Any, args: Any, kwargs: Any) -> Any:
-    connection = method(*args, **kwargs)
+    from prefect_lineage_events.instrumentation.opening import left_alone
+
+    with left_alone():  # the block's own trace can look columns up, with the block's credentials
+        connection = method(*args, **kwargs)
     with guarded("tracing a Snowflake connection", count_untraced):
         from prefect_lineage_events.instrumentation.drivers.snowflake.block import traced_connection
 

@@ -8,11 +8,13 @@ dictionary by the object's id.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import CoroutineType
 from typing import Any
 
 from prefect_lineage_events.emission.losses import count_loss
@@ -80,10 +82,11 @@ class ConnectionMixin:
 class _CursorState(weakref.ref):  # type: ignore[type-arg]
     """The data of a cursor, which is also the weak reference that reports when the cursor is collected."""
 
-    __slots__ = ("fetched", "inside", "key", "noted")
+    __slots__ = ("fetched", "inside", "key", "noted", "task")
     key: int
     fetched: FetchedRows
     inside: bool  # a method of the cursor is running, and may call other methods of it
+    task: Any  # the asyncio task that awaits a method of the cursor, which may call others
     noted: bool  # a statement of the cursor has been noted
 
 
@@ -167,6 +170,7 @@ def trace_cursor(cursor: Any) -> None:
         _drop_collected()
         state = _CursorState(cursor, _collected.append)
         state.key, state.fetched, state.inside, state.noted = id(cursor), FetchedRows(known.tracer), False, False
+        state.task = None
         _cursors[id(cursor)] = state
         if cls is None or not retype(cursor, cls):
             del _cursors[id(cursor)]
@@ -209,20 +213,22 @@ def _trace_iter(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     if rows is cursor:
         return cursor._self_fetched.counted(_rest(cursor, super(type(cursor), cursor).__next__), cursor)
     # The iterator of a user's subclass calls `__next__` of the cursor for each row.
-    return rows if hasattr(type(cursor), "__next__") else cursor._self_fetched.counted(rows, cursor)
+    if hasattr(type(cursor), "__next__"):
+        return rows
+    return cursor._self_fetched.counted(_rest(cursor, iter(rows).__next__), cursor)
 
 
 def _trace_aiter(cursor: Any, method: Any, args: Any, kwargs: Any) -> Any:
     rows = method(*args, **kwargs)
     if rows is cursor:
-        return cursor._self_fetched.counted_async(_rest_async(super(type(cursor), cursor).__anext__), cursor)
+        return cursor._self_fetched.counted_async(_rest_async(cursor, super(type(cursor), cursor).__anext__), cursor)
     return rows if hasattr(type(cursor), "__anext__") else cursor._self_fetched.counted_async(rows, cursor)
 
 
 def _rest(cursor: Any, advance: Callable[[], Any]) -> Iterator[Any]:
     state = _cursors[id(cursor)]
     while True:
-        state.inside = True  # in Python, `__next__` calls `fetchone`, which would count the row as well
+        state.inside = True  # in Python, the iteration calls `fetchone`, which would count the row as well
         try:
             row = advance()
         except StopIteration:
@@ -232,10 +238,11 @@ def _rest(cursor: Any, advance: Callable[[], Any]) -> Iterator[Any]:
         yield row
 
 
-async def _rest_async(advance: Callable[[], Any]) -> AsyncIterator[Any]:
+async def _rest_async(cursor: Any, advance: Callable[[], Any]) -> AsyncIterator[Any]:
+    state = _cursors[id(cursor)]
     while True:
         try:
-            row = await advance()
+            row = await _awaited_inside(state, advance())
         except StopAsyncIteration:
             return
         yield row
@@ -263,15 +270,32 @@ def _cursor_method(_: str, wrapper: MethodWrapper) -> TracedMethod:
     def call(method: Any, cursor: Any, args: Any, kwargs: Any) -> Any:
         state = _cursors.get(id(cursor))
         known = _connections.get(id(cursor.connection)) if state is not None else None
-        if state is None or state.inside or known is None or not known.active:
+        if state is None or state.inside or known is None or not known.active or _is_awaited(state):
             return method(*args, **kwargs)
         state.inside = True
         try:
-            return wrapper(cursor, method, args, kwargs)
+            result = wrapper(cursor, method, args, kwargs)
         finally:
             state.inside = False
+        return _awaited_inside(state, result) if type(result) is CoroutineType else result
 
     return call
+
+
+async def _awaited_inside(state: _CursorState, coroutine: Any) -> Any:
+    state.task = asyncio.current_task()
+    try:
+        return await coroutine
+    finally:
+        state.task = None
+
+
+def _is_awaited(state: _CursorState) -> bool:
+    """Does the calling task await a method of the cursor, which makes this call? Other tasks are no part of it."""
+    try:
+        return state.task is not None and state.task is asyncio.current_task()
+    except RuntimeError:  # a thread without an event loop
+        return False
 
 
 def _finalise(connection: Any) -> None:

@@ -11,8 +11,9 @@ from prefect_lineage_events.instrumentation.instrument import uninstrument
 from tests.instrumentation.drivers.conftest import RecordingTracer, tracers
 from tests.services.mariadb import mariadb
 from tests.services.postgres import postgres
+from tests.services.snowflake import snowflake_server
 
-__all__ = ["mariadb", "postgres", "tracers"]
+__all__ = ["mariadb", "postgres", "snowflake_server", "tracers"]
 Tracers = list[RecordingTracer]
 
 

@@ -20,6 +20,7 @@ from prefect_lineage_events.instrumentation.execution import (
     answer_or_default,
     operation_of,
     parameters_of,
+    when_done,
 )
 from prefect_lineage_events.instrumentation.wrappers import trace_connection_call_as
 from prefect_lineage_events.stores import Store
@@ -137,30 +138,39 @@ def _trace_execute_async(cursor: TracedCursor, method: Any, args: Any, kwargs: A
     """Trace `execute_async`: keep the statement until its status is known. Without a status check it stays unknown."""
     cursor._self_fetched.end()
     execution = Execution(cursor._self_connection, operation_of(args, kwargs), parameters_of(args, kwargs))
-    result = method(*args, **kwargs)
-    query_id = result.get("queryId") if isinstance(result, dict) else None
-    if execution.resolve_text(cursor._self_own) and query_id:
-        cursor._self_connection._self_state[query_id] = execution
-    return result
+
+    def on_success(result: Any) -> Any:
+        query_id = result.get("queryId") if isinstance(result, dict) else None
+        if execution.resolve_text(cursor._self_own) and query_id:
+            cursor._self_connection._self_state[query_id] = execution
+        return result
+
+    return when_done(method(*args, **kwargs), on_success)
 
 
 def _trace_status(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `get_query_status` and its raising variant: the statement counts on SUCCESS."""
-    status = method(*args, **kwargs)
-    if getattr(status, "name", "") == "SUCCESS":
-        _note_success(connection, _query_id(args, kwargs))
-    return status
+
+    def on_success(status: Any) -> Any:
+        if getattr(status, "name", "") == "SUCCESS":
+            _note_success(connection, _query_id(args, kwargs))
+        return status
+
+    return when_done(method(*args, **kwargs), on_success)
 
 
 def _trace_results(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `get_results_from_sfqid`, `query_result`: the connector waits for the statement at the first fetch."""
-    result = method(*args, **kwargs)
-    query_id = _query_id(args, kwargs)
-    if query_id in cursor._self_connection._self_state:
-        cursor._self_fetched.on_first_fetch = partial(
-            _note_success, cursor._self_connection, query_id, cursor._self_own
-        )
-    return cursor._self_same(result)
+
+    def on_success(result: Any) -> Any:
+        query_id = _query_id(args, kwargs)
+        if query_id in cursor._self_connection._self_state:
+            cursor._self_fetched.on_first_fetch = partial(
+                _note_success, cursor._self_connection, query_id, cursor._self_own
+            )
+        return cursor._self_same(result)
+
+    return when_done(method(*args, **kwargs), on_success)
 
 
 def _query_id(args: Any, kwargs: Any) -> str:
@@ -199,9 +209,12 @@ def _run_on_proxy(connection: TracedConnection, method: Any, args: Any, kwargs: 
 
 def _trace_first_fetch(cursor: TracedCursor, method: Any, args: Any, kwargs: Any) -> Any:
     """Trace `fetch_pandas_all` and its like, which may be the first fetch from an asynchronous statement."""
-    result = method(*args, **kwargs)
-    cursor._self_fetched.call_on_first_fetch()
-    return result
+
+    def on_success(result: Any) -> Any:
+        cursor._self_fetched.call_on_first_fetch()
+        return result
+
+    return when_done(method(*args, **kwargs), on_success)
 
 
 DRIVER = Driver(
