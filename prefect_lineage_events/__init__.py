@@ -15,6 +15,9 @@ __version__ = "0.1.0"
 _LAZY_IMPORTS = {
     **{block.name: f"blocks.{block.module}" for block in BLOCKS},
     "Dataset": "datasets",
+    "BlockCall": "blocks.base",
+    "Touched": "instrumentation.record",
+    "lineage": "instrumentation.decorator",
     "record_read": "instrumentation.record",
     "record_write": "instrumentation.record",
     "record_misc": "instrumentation.record",
@@ -31,14 +34,17 @@ _LAZY_IMPORTS = {
 
 __all__ = [
     "AsyncSqlAlchemyLineage",
+    "BlockCall",
     "Dataset",
     "LineageBlock",
     "SnowflakeLineage",
     "SqlAlchemyLineage",
+    "Touched",
     "assemble",
     "backfill",
     "instrument",
     "instrument_connection",
+    "lineage",
     "lineage_disabled",
     "lineage_environment",
     "record_misc",
@@ -50,15 +56,16 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from prefect_lineage_events.blocks.base import LineageBlock
+    from prefect_lineage_events.blocks.base import BlockCall, LineageBlock
     from prefect_lineage_events.blocks.snowflake import SnowflakeLineage
     from prefect_lineage_events.blocks.sqlalchemy import AsyncSqlAlchemyLineage, SqlAlchemyLineage
     from prefect_lineage_events.datasets import Dataset
     from prefect_lineage_events.filters import lineage_disabled
     from prefect_lineage_events.flows import assemble, backfill, sweep
     from prefect_lineage_events.instrumentation.children.environment import lineage_environment, spark_properties
+    from prefect_lineage_events.instrumentation.decorator import lineage
     from prefect_lineage_events.instrumentation.instrument import instrument, instrument_connection, uninstrument
-    from prefect_lineage_events.instrumentation.record import record_misc, record_read, record_write
+    from prefect_lineage_events.instrumentation.record import Touched, record_misc, record_read, record_write
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ from prefect_lineage_events.naming import SCHEMES, join_name, scheme_of, split_n
 Address = tuple[str, str]
 
 _HOST = re.compile(r"[^\s/@?#,\\]{1,255}")
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{1,221}")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,221}")
 _AZURE_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _AZURE_HOST = re.compile(r"(?:https://)?([a-z0-9]{3,24})\.(?:blob|dfs)\.core\.[a-z.]+/?")
 _AZURE_CONTAINER = re.compile(r"\$?[a-z0-9][a-z0-9\-]{0,62}")

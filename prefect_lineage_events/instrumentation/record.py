@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 
 from prefect_lineage_events import encoding, filters, patches
 from prefect_lineage_events.context.run import Run, current_run
@@ -21,9 +21,23 @@ from prefect_lineage_events.instrumentation.access import reporting_run
 from prefect_lineage_events.instrumentation.columns_given import GivenEdges, columns_of, edges_of
 
 T = TypeVar("T")
+Datasets = Dataset | str | Iterable[Dataset | str]
+"""One dataset or several: `Dataset` objects or URIs."""
 
 _MAX_DESCRIPTION = 200
 _MAX_INPUTS = 10_000
+
+
+class RecordOptions(TypedDict, total=False):
+    """The options of `record_read`, `record_write` and `record_misc`."""
+
+    rows: int | None
+    columns: Any
+    schema: Any
+    column_lineage: Any
+    size: int | None
+    files: int | None
+    raise_on_error: bool
 
 
 def record_read(
@@ -61,7 +75,7 @@ def record_read(
 
 def record_write(
     dataset: Dataset | str,
-    inputs: Iterable[Dataset | str] = (),
+    inputs: Datasets = (),
     *,
     rows: int | None = None,
     columns: Any = None,
@@ -114,6 +128,42 @@ def record_misc(
     _record("misc", None, [dataset], more, description=description, raise_on_error=raise_on_error)
 
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """The datasets that a call has read and written, with the same values as in `record_write`.
+
+    `reads` and `writes` are a dataset (`Dataset` or URI) or several. The reads are the sources of the writes. `rows`,
+    `columns` and so on are those of what was written, or of what was read where nothing was written.
+    """
+
+    reads: Datasets = ()
+    writes: Datasets = ()
+    rows: Any = None
+    columns: Any = None
+    column_lineage: Any = None
+    size: Any = None
+    files: Any = None
+
+
+def note_touched(run: Run, call: str, started: dt.datetime, touched: Callable[[], Touched]) -> None:
+    """Note the datasets of a call of the user's that has succeeded. Its reads have the time at which it began."""
+    try:
+        found = touched()
+        reads, writes = _inputs(found.reads), _inputs(found.writes)
+        more = _More(found.rows, found.columns, None, found.column_lineage, found.size, found.files)
+        reading = _Values("read", _More() if writes else more)
+        for source in reads:
+            worker.put(reading.note(None, (source,), run, call=call, started=started))
+        for target in writes:
+            worker.put(_Values("write", more).note(target, reads, run, call=call))
+    except Exception as error:
+        if raised_by_signal_handler(error.__traceback__):
+            raise
+        reason = error if is_own(error) else type(error).__name__
+        logger.warning("lineage: the datasets of a call of %s are not known: %s", call, reason)
+        count_loss("the datasets of a call, as they were declared for it, are not known")
+
+
 class _More(NamedTuple):
     """The values of a record beside its datasets, as given."""
 
@@ -128,7 +178,7 @@ class _More(NamedTuple):
 def _record(
     operation: Literal["read", "write", "misc"],
     output: Dataset | str | None,
-    inputs: Iterable[Dataset | str],
+    inputs: Datasets,
     more: _More,
     *,
     description: str = "",
@@ -140,31 +190,12 @@ def _record(
         # an invalid URI raises outside runs too, if `raise_on_error` is set
         target = dataset_of(output) if operation == "write" else None
         sources = _inputs(inputs)
-        known = _Known(operation, raise_on_error)
-        counts = [known.count(name, getattr(more, name)) for name in ("rows", "size", "files")]
         text = _description(description, raise_on_error)
-        if run is None and not raise_on_error:
-            return
-        columns = known.kept("columns", tuple[Column, ...](), lambda: _columns(more))
-        edges = known.kept("column_lineage", GivenEdges(), lambda: edges_of(more.column_lineage, sources, dataset_of))
+        values = _Values(operation, more, raise_on_error)
         if run is None:
+            values.check(sources)
             return
-        worker.put(
-            RecordNote(
-                operation,
-                target,
-                (*sources, *edges.more_inputs),
-                run,
-                dt.datetime.now(dt.timezone.utc),
-                counts[0],
-                text,
-                run.thread,
-                columns,
-                edges.edges,
-                size=counts[1],
-                files=counts[2],
-            )
-        )
+        worker.put(values.note(target, sources, run, call=text))
     except Exception as error:
         if raise_on_error or raised_by_signal_handler(error.__traceback__):
             raise
@@ -179,23 +210,64 @@ def ignored(call: str, error: Exception) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """The values of a record that are valid; others are errors, or are left out with a warning."""
+class _Values:
+    """The values of a record. Those that are not valid are errors, or are left out with a warning."""
 
-    operation: str
-    raise_on_error: bool
+    operation: Literal["read", "write", "misc"]
+    given: _More
+    raise_on_error: bool = False
 
-    def count(self, name: str, given: object) -> int | None:
+    def note(
+        self,
+        target: Dataset | None,
+        sources: tuple[Dataset, ...],
+        run: Run,
+        *,
+        call: str,
+        started: dt.datetime | None = None,
+    ) -> RecordNote:
+        edges = self._edges(sources)
+        return RecordNote(
+            self.operation,
+            target,
+            (*sources, *edges.more_inputs),
+            run,
+            started or dt.datetime.now(dt.timezone.utc),
+            self._count("rows"),
+            call[:_MAX_DESCRIPTION],
+            run.thread,
+            self._columns(),
+            edges.edges,
+            size=self._count("size"),
+            files=self._count("files"),
+        )
+
+    def check(self, sources: tuple[Dataset, ...]) -> None:
+        """Raise for mistakes, or warn of those that can be seen without looking at frames."""
+        for name in ("rows", "size", "files"):
+            self._count(name)
+        if self.raise_on_error:
+            self._columns()
+            self._edges(sources)
+
+    def _count(self, name: str) -> int | None:
         """A number of rows, bytes or files; None where it is not given or not valid."""
+        given = getattr(self.given, name)
         known = encoding.count(int(given) if isinstance(given, float) and given.is_integer() else given)
         if known is None and given is not None:
-            self._wrong(
-                name,
-                ValueError(f"{name} must be a whole number from 0 to 2**63 - 1, or None, not {reprlib.repr(given)}"),
-            )
+            wrong = f"{name} must be a whole number from 0 to 2**63 - 1, or None, not {reprlib.repr(given)}"
+            self._wrong(name, ValueError(wrong))
         return known
 
-    def kept(self, name: str, default: T, compute: Callable[[], T]) -> T:
+    def _columns(self) -> tuple[Column, ...]:
+        return self._kept("columns", (), lambda: _columns(self.given))
+
+    def _edges(self, sources: tuple[Dataset, ...]) -> GivenEdges:
+        return self._kept(
+            "column_lineage", GivenEdges(), lambda: edges_of(self.given.column_lineage, sources, dataset_of)
+        )
+
+    def _kept(self, name: str, default: T, compute: Callable[[], T]) -> T:
         """The computed value; the default where it cannot be computed of what was given."""
         try:
             return compute()
@@ -227,7 +299,7 @@ def _reporting_run(raise_on_error: bool) -> Run | None:
     return reporting_run()
 
 
-def _inputs(given: Iterable[Dataset | str]) -> tuple[Dataset, ...]:
+def _inputs(given: Datasets) -> tuple[Dataset, ...]:
     """The input datasets. Raises ValueError for more than the limit: an iterable may have no end."""
     some = tuple(islice([given] if isinstance(given, Dataset | str) else given, _MAX_INPUTS + 1))
     if len(some) > _MAX_INPUTS:

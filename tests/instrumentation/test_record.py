@@ -163,7 +163,7 @@ def test_the_base_presents_itself_as_a_block_does() -> None:
     block_type = LineageBlock._to_block_type()
     assert all((block_type.logo_url, block_type.documentation_url))
     assert (block_type.description or "").startswith("A base for blocks whose own methods report")
-    assert "record_read" in (block_type.code_example or "")
+    assert "@lineage(reads=" in (block_type.code_example or "")
 
 
 @pytest.mark.parametrize("rows", [-1, float("nan"), float("inf"), 2**63, "3", 1.5, True, object()])
