@@ -17,6 +17,7 @@ from prefect_lineage_events.emission.connection_state import ConnectionState, ki
 from prefect_lineage_events.emission.limits import split_inputs, sql_for_event, without_credentials
 from prefect_lineage_events.emission.notes import RecordNote, StatementNote
 from prefect_lineage_events.emission.pending import MAX_SUBSET, PendingEvent
+from prefect_lineage_events.emission.temporary_files import is_temporary
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo, UnnumberedEvent
 from prefect_lineage_events.guard import described, guarded, logger
 from prefect_lineage_events.settings import LineageSettings
@@ -263,7 +264,7 @@ def from_record(note: RecordNote) -> list[PendingEvent]:
         return []
     fields: dict[str, Any] = {
         "operation": note.operation,
-        "statement": _recorded_statement(note),
+        "statement": _recorded_statement(note, output),
         "output": output,
         "threads": (note.thread,),
         "run": note.run.info,
@@ -311,15 +312,19 @@ def _columns_of_read(
     return {"result_columns": columns, "columns": (*renamed_edges, *edges)}
 
 
-def _recorded_statement(note: RecordNote) -> StatementInfo:
+def _recorded_statement(note: RecordNote, output: EventDataset | None) -> StatementInfo:
+    """The statement of a record. A temporary file that is written again has nothing of what it held before."""
+    replaces = output is not None and output.temporary and not output.subset and note.operation == "write"
+    effect = "append" if note.appends else "overwrite" if replaces else None
     return StatementInfo(
         id=uuid4(),
+        effect=effect,
         rows=encoding.count(note.rows),
         size=encoding.count(note.size),
         files=encoding.count(note.files),
         if_exists=note.operation == "drop",  # stores delete what does not exist without an error
         started=note.started,
-        fingerprint=f"recorded {note.operation} {note.description} {_digest_of_columns(note)}",
+        fingerprint=f"recorded {note.operation} {effect} {note.description} {_digest_of_columns(note)}",
         reason=note.description[:_MAX_REASON],
     )
 
@@ -347,4 +352,5 @@ def _recorded(recorded: Dataset, note: RecordNote | None = None) -> EventDataset
             "subset": note.subset if len(note.subset) <= MAX_SUBSET else (),
             "symlinks": tuple((other.namespace, other.name) for other in symlinks),
         }
+    known["temporary"] = is_temporary(dataset)
     return EventDataset(namespace=dataset.namespace, name=dataset.name, kind=kind_of(dataset), **known)

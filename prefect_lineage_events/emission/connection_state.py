@@ -14,6 +14,7 @@ from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.emission.notes import Connection, SchemaNameLookup
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.store_schemas import StoreSchemas
+from prefect_lineage_events.emission.temporary_files import is_temporary
 from prefect_lineage_events.emission.transactions import Transaction
 from prefect_lineage_events.events import EventDataset
 from prefect_lineage_events.file_parts import split_parts
@@ -119,7 +120,7 @@ class ConnectionState:
             return _event_dataset(stores.table_at(table.namespace, table.parts), table.kind)
         if table.kind == "file":
             located = self._location(table.path)
-            return _event_dataset(located.dataset, "file", located.part)
+            return _event_dataset(located.dataset, "file", located.part, temporary=is_temporary(located.dataset))
         if not table.parts or is_catalog(table, self.store.dialect):
             return None
         store, parts = self._located(table.parts[-1:] if table.is_apart else table.parts)
@@ -170,11 +171,14 @@ def _named(store: Store, parts: tuple[str, ...]) -> Dataset:
 
 
 @lru_cache(maxsize=4096)
-def _event_dataset(dataset: Dataset, kind: str, part: str = "", aliases: tuple[str, ...] = ()) -> EventDataset:
+def _event_dataset(
+    dataset: Dataset, kind: str, part: str = "", aliases: tuple[str, ...] = (), *, temporary: bool = False
+) -> EventDataset:
     return EventDataset(
         namespace=dataset.namespace,
         name=dataset.name,
         kind=kind,
+        temporary=temporary,
         subset=(part,) if part else (),
         symlinks=tuple((namespace, dataset.name) for namespace in aliases),
     )

@@ -197,7 +197,8 @@ class RecordNote:
 
     `columns` are those of the output, or of the only input of a read; `edges` those of the write, if they are known
     better than by equal names. `subset` are the parts of this dataset that were touched, `size` their bytes, `files`
-    their number; `symlinks` are its other names. `description` names the call, or the operation of a `record_misc`.
+    their number; `symlinks` are its other names; a write that `appends` keeps what was there. `description` names the
+    call, or the operation of a `record_misc`.
     """
 
     operation: Literal["read", "write", "misc", "drop"]
@@ -214,6 +215,7 @@ class RecordNote:
     size: int | None = None
     files: int | None = None
     symlinks: tuple[Dataset, ...] = ()
+    appends: bool = False
 
 
 class Tally(Protocol):

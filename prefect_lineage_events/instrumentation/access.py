@@ -8,9 +8,10 @@ once, by the outermost call.
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import iscoroutinefunction
 from types import CoroutineType
 from typing import Any, Literal
@@ -24,7 +25,7 @@ from prefect_lineage_events.emission.losses import count_loss, count_without_run
 from prefect_lineage_events.emission.notes import RecordNote
 from prefect_lineage_events.events import Column, EventColumnEdge
 from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.instrumentation.patched_function import PatchedFunction
+from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, code_in, in_file_of
 
 MAX_COLUMNS = 2_000
 
@@ -39,7 +40,8 @@ class Access:
     `call` names it (`pandas.read_csv`). `columns` and `rows` are those of the frame, `size` is in bytes, `files` the
     number of files; `subset` are the parts of the dataset that were touched, relative to it. `inputs` of a write are
     sources that the call itself names, those of a read further datasets of the same rows. `symlinks` are other names of
-    the dataset, which the library knows (the location of a catalog's table). None and () mean "not known".
+    the dataset, which the library knows (the location of a catalog's table). `appends`: a write keeps what was there.
+    None and () mean "not known".
     """
 
     operation: Literal["read", "write", "drop"]
@@ -53,6 +55,7 @@ class Access:
     subset: tuple[str, ...] = ()
     inputs: tuple[Dataset, ...] = ()
     symlinks: tuple[Dataset, ...] = ()
+    appends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Call:
 
 
 Describe = Callable[[Call], Iterable[Access]]
+Make = Callable[[Any, Callable[[], bool]], Any]
 
 
 def reporting_run() -> Run | None:
@@ -119,6 +123,7 @@ def _note(access: Access, run: Run) -> RecordNote:
         access.size,
         access.files,
         access.symlinks,
+        access.appends,
     )
 
 
@@ -137,17 +142,24 @@ def suppressed() -> Iterator[None]:
         in_call.reset(token)
 
 
-def reports(describe: Describe) -> Callable[[Any, Callable[[], bool]], Any]:
+def reports(describe: Describe) -> Make:
     """The maker of a patch (`patches.add`) of a function or method, sync or `async`, whose accesses are noted.
 
     `describe` gets the call after it has returned, and yields its accesses. Its errors do not reach the caller.
     """
 
     def wrapper(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return call_and_report(describe, Call(function, instance, args, kwargs))
+        if in_call.get():
+            return function(*args, **kwargs)
+        if iscoroutinefunction(function):
+            return call_and_report(describe, Call(function, instance, args, kwargs))
+        with _in_one_call():
+            frame = sys._getframe(1)
+            result = eval(code_in(frame), frame.f_globals, {"_lineage_call": (function, args, kwargs)})
+        return _reported(describe, Call(function, instance, args, kwargs, result))
 
     def make(original: Any, is_on: Callable[[], bool]) -> Any:
-        return PatchedFunction(original, wrapper, enabled=is_on)
+        return PatchedFunction(original, in_file_of(original, wrapper), enabled=is_on)
 
     return make
 
@@ -162,16 +174,20 @@ def call_and_report(describe: Describe, call: Call) -> Any:
         return coroutine
     with _in_one_call():
         result = call.function(*call.args, **call.kwargs)
-    if isinstance(result, CoroutineType):  # a function that has both forms, and chooses by its caller
-        return _awaited(describe, call, result)
-    report_call(describe, Call(call.function, call.instance, call.args, call.kwargs, result))
-    return result
+    return _reported(describe, replace(call, result=result))
+
+
+def _reported(describe: Describe, call: Call) -> Any:
+    if isinstance(call.result, CoroutineType):  # a function that has both forms, and chooses by its caller
+        return _awaited(describe, call, call.result)
+    report_call(describe, call)
+    return call.result
 
 
 async def _awaited(describe: Describe, call: Call, coroutine: Awaitable[Any] | None = None) -> Any:
     with _in_one_call():
         result = await (call.function(*call.args, **call.kwargs) if coroutine is None else coroutine)
-    report_call(describe, Call(call.function, call.instance, call.args, call.kwargs, result))
+    report_call(describe, replace(call, result=result))
     return result
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import sys
+import warnings
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -89,14 +91,50 @@ def test_patched_function_is_the_function_to_other_code(library: SimpleNamespace
 
 
 def test_patched_function_is_pickled_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     module = sys.modules[__name__]
     patches.add(module, "read", reports(_describe))
     try:
         assert pickle.loads(pickle.dumps(module.read)) is module.read
     finally:
         patches.switch_off()
+
+
+class Frame:
+    def __init__(self, rows: int = 0) -> None:
+        self.rows = rows
+
+    def save(self, path: str) -> str:
+        warnings.warn("old", FutureWarning, stacklevel=2)
+        return f"{self.rows} in {path}"
+
+
+@pytest.fixture
+def patched_method() -> Iterator[None]:
+    patches.add(Frame, "save", reports(_describe))
+    yield
+    patches.switch_off()
+
+
+@pytest.mark.usefixtures("patched_method")
+@pytest.mark.filterwarnings("ignore:old")
+def test_patched_method_is_copied_and_pickled_as_methods_are() -> None:
+    frame = Frame(3)
+    assert pickle.loads(pickle.dumps(frame.save))("x") == "3 in x"
+    assert pickle.loads(pickle.dumps(Frame.save))(frame, "x") == "3 in x"
+    assert copy.copy(frame.save)("x") == "3 in x"
+    copied = copy.deepcopy(frame.save)
+    frame.rows = 4
+    assert copied("x") == "3 in x"
+    assert inspect.ismethod(frame.save)
+    assert frame.save == frame.save
+
+
+@pytest.mark.usefixtures("patched_method")
+def test_warning_of_a_patched_method_is_shown_for_the_line_of_the_program() -> None:
+    with pytest.warns(FutureWarning) as caught:
+        Frame().save("s3://b/k")
+        line = sys._getframe().f_lineno - 1
+    assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, line)]
 
 
 def test_read_with_columns_has_an_edge_for_each_column(noted: list[RecordNote], library: SimpleNamespace) -> None:

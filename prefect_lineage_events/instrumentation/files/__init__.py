@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from prefect_lineage_events.instrumentation import prefect_storage
-from prefect_lineage_events.instrumentation.files import s3
+from prefect_lineage_events.instrumentation.files import pandas, s3, temporary
 from prefect_lineage_events.instrumentation.library import Library
 
-LIBRARIES: tuple[Library, ...] = (*s3.LIBRARIES, *prefect_storage.LIBRARIES)
+LIBRARIES: tuple[Library, ...] = (
+    *temporary.LIBRARIES,
+    *pandas.LIBRARIES,
+    *s3.LIBRARIES,
+    *prefect_storage.LIBRARIES,
+)

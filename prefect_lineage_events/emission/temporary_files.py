@@ -1,0 +1,37 @@
+"""Temporary files of a run: those that `tempfile` made in this process during it, below the temporary directory.
+
+Data that passes through them passes on, as through temporary tables. Other files below the temporary directory may be
+kept by their users, and are ordinary files.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from os import sep
+from os.path import realpath
+
+from prefect_lineage_events.datasets import Dataset
+
+_MAX_PATHS = 10_000
+_paths: dict[str, None] = {}
+
+
+def made(path: str) -> None:
+    """Note that `tempfile` has made a file or directory for the running flow or task. The oldest are forgotten."""
+    path, directory = realpath(path), realpath(tempfile.gettempdir())
+    if path.startswith(directory.rstrip(sep) + sep):
+        if len(_paths) >= _MAX_PATHS:
+            _paths.pop(next(iter(_paths)), None)
+        _paths[path] = None
+
+
+def is_temporary(dataset: Dataset) -> bool:
+    """Return whether a dataset is such a file, or a file of such a directory."""
+    if dataset.namespace != "file" or not _paths:
+        return False
+    path = dataset.name
+    while len(path) > 1:
+        if path in _paths:
+            return True
+        path = path.rpartition(sep)[0]
+    return False
