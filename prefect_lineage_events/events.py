@@ -294,6 +294,7 @@ class CountEvent(_Payload):
     `count` is cumulative, so numbers 0..count-1 must be in the history; `dropped` statements were never turned into
     events (a full queue), `failed` could not be sent. `final`: sent as the process ended, so that nothing can follow,
     even if the run continues elsewhere. `not_captured` names libraries that the run used and whose calls are not seen.
+    `children`: processes of the run send lineage of their own, with the run as its parent.
     """
 
     closed: bool
@@ -304,6 +305,7 @@ class CountEvent(_Payload):
     failed: Count = 0
     reason: Text = ""
     not_captured: tuple[Label, ...] = ()
+    children: bool = False
     occurred: Moment | None = None
     run: RunInfo = RunInfo()
 

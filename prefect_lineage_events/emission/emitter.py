@@ -38,12 +38,13 @@ class Emitter:
         self.last_active = 0.0
         self.counts_sent = 0
         self.not_captured: dict[str, None] = {}
+        self.children = False
         self._send = send
         self._live: Any = None
         self._sequence = 0
         self._failed = 0
         self._reasons: dict[str, None] = {}
-        self._last_count: tuple[bool, bool, int, int, int, int] | None = None
+        self._last_count: tuple[bool, bool, int, int, int, int, bool] | None = None
         self._pending = Coalescer()
         self._due: float | None = None
         self._waits = Waits(coalesce_seconds)
@@ -129,6 +130,7 @@ class Emitter:
             dropped=self.dropped,
             failed=self._failed,
             reason="; ".join(dict.fromkeys(filter(None, (reason, *self._reasons)))),
+            children=self.children,
             not_captured=tuple(sorted(self.not_captured))[:_MAX_LIBRARIES],
             occurred=_now(),
             run=self._flow_run,
@@ -141,8 +143,8 @@ class Emitter:
         return self._due is not None or self._last_count is None or self._last_count[2:] != self._counts
 
     @property
-    def _counts(self) -> tuple[int, int, int, int]:
-        return self._sequence, self.dropped, self._failed, len(self.not_captured)
+    def _counts(self) -> tuple[int, int, int, int, bool]:
+        return self._sequence, self.dropped, self._failed, len(self.not_captured), self.children
 
     def _schema_event(self, datasets: list[EventDataset], emitter: EmitterInfo) -> dict[str, Any]:
         event = SchemaEvent(datasets=tuple(datasets), observed=_now(), run=self._flow_run, emitter=emitter)

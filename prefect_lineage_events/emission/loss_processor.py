@@ -11,6 +11,7 @@ from collections.abc import Callable
 from prefect_lineage_events.emission.emitter import Send
 from prefect_lineage_events.emission.emitters import Emitters, isolated
 from prefect_lineage_events.emission.notes import (
+    ChildStartedNote,
     FlushNote,
     LossNote,
     NotCapturedNote,
@@ -48,8 +49,8 @@ class LossProcessor:
             self._run_end.close(note.run, even_none=note.elsewhere)
         elif isinstance(note, FlushNote):
             self._flush(note)
-        elif isinstance(note, NotCapturedNote):
-            self._name_library(note)
+        elif isinstance(note, NotCapturedNote | ChildStartedNote):
+            self._remark(note)
         elif isinstance(note, LossNote) and note.in_any_run:
             self._emitters.count_loss_everywhere(note.reason)
         elif isinstance(note, StatementNote | RecordNote | TallyNote | LossNote) and note.run is not None:
@@ -84,8 +85,13 @@ class LossProcessor:
         self._run_end.count_dropped()
         self._run_end.abandon(reason)
 
-    def _name_library(self, note: NotCapturedNote) -> None:
-        self._emitters.of(note.run).not_captured[note.library] = None
+    def _remark(self, note: NotCapturedNote | ChildStartedNote) -> None:
+        """Keep what the count of the run says beside its number."""
+        emitter = self._emitters.of(note.run)
+        if isinstance(note, NotCapturedNote):
+            emitter.not_captured[note.library] = None
+        else:
+            emitter.children = True
 
     def _flush(self, note: FlushNote) -> None:
         try:

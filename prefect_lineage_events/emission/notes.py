@@ -277,6 +277,13 @@ class NotCapturedNote:
 
 
 @dataclass(slots=True)
+class ChildStartedNote:
+    """A run has started a process that sends lineage of its own, with the run as its parent."""
+
+    run: Run
+
+
+@dataclass(slots=True)
 class FlushNote:
     """A thread waits for `done`, which is set when all earlier notes have been handed to Prefect."""
 
@@ -295,6 +302,7 @@ Note = (
     | RunEndedNote
     | LossNote
     | NotCapturedNote
+    | ChildStartedNote
 )
 
 

@@ -118,7 +118,7 @@ class NoteProcessor(LossProcessor):
         elif isinstance(note, FlushNote):
             self._flush(note)
         else:
-            self._name_library(note)
+            self._remark(note)
 
     def finish(self) -> None:
         self._run_end.count_dropped()

@@ -68,6 +68,7 @@ def judge(
         rejected=unreadable,
         unnamed=min(unnamed, encoding.MAX_INTEGER),
         running=running,
+        children=any(c.children for own in counts_by_emitter.values() for c in own),
         not_captured=tuple(
             sorted({name for own in counts_by_emitter.values() for c in own for name in c.not_captured})
         ),

@@ -165,7 +165,8 @@ class Completeness:
     missing lineage events prove nothing. `incomplete_related_runs` are parent and subflow runs that may have passed
     rows or columns to the run, and have not ended or lack events themselves; events of `lossy_related_runs` cannot be
     read or were dropped, so they will never arrive. `not_captured` names libraries that the run used and whose calls
-    are not seen: all that was to be sent may be there nevertheless.
+    are not seen: all that was to be sent may be there nevertheless. `children`: processes of the run send lineage of
+    their own, with the run as its parent.
     """
 
     missing: Mapping[UUID, tuple[int, ...]] = field(default_factory=dict)
@@ -179,6 +180,7 @@ class Completeness:
     unnamed: int = 0
     running: bool = False
     not_captured: tuple[str, ...] = ()
+    children: bool = False
 
     @property
     def complete(self) -> bool:

@@ -49,7 +49,7 @@ def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: MaySho
         body=lineage_of_body(resolved_steps, writes, part, whole=lineage),
         completeness=history.completeness,
         schema_changes=schemas.changes(),
-        descendants_have_lineage=history.descendants_have_lineage,
+        descendants_have_lineage=history.descendants_have_lineage or history.completeness.children,
         assets=frozenset(step.output.dataset for step in own_steps if step.evidence == "asset" and step.output),
         reanalysis=reanalysis,
         last=max((step.last for step in own_steps), default=None),

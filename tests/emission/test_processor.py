@@ -16,6 +16,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import emitter, processor
 from prefect_lineage_events.emission.emitter import Emitter
 from prefect_lineage_events.emission.notes import (
+    ChildStartedNote,
     Connection,
     FailureNote,
     FlushNote,
@@ -510,6 +511,7 @@ def make_notes(connection: Connection, run: Run) -> list[Note]:
         RunEndedNote(run),
         LossNote("a loss", run, connection),
         NotCapturedNote("pymongo", run),
+        ChildStartedNote(run),
     ]
 
 
@@ -534,7 +536,7 @@ def fails(*_: Any, **__: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in get_args(Note) if kind not in (FlushNote, LossNote, NotCapturedNote)]
+    "kind", [kind for kind in get_args(Note) if kind not in (FlushNote, LossNote, NotCapturedNote, ChildStartedNote)]
 )
 def test_an_error_in_a_note_of_any_kind_is_counted_and_loses_that_note_only(
     kind: type[Any], bench: Bench, db: ConnectionDriver, run: Run, monkeypatch: pytest.MonkeyPatch

@@ -137,3 +137,8 @@ def test_libraries_that_are_not_captured_leave_a_run_complete():
     found = judge([], [*counts, closing(B, 0).model_copy(update={"not_captured": ("numpy",)})])
     assert found.not_captured == ("numpy", "pymongo")
     assert found.complete
+
+
+def test_count_of_a_run_with_child_processes_says_so():
+    assert judge([], [closing(A, 0).model_copy(update={"children": True}), closing(B, 0)]).children
+    assert not judge([], [closing(A, 0)]).children

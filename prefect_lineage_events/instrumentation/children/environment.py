@@ -17,6 +17,7 @@ from prefect.context import FlowRunContext
 from prefect.settings import get_current_settings
 
 from prefect_lineage_events import job_names
+from prefect_lineage_events.emission.not_captured import count_child
 from prefect_lineage_events.guard import count_loss, guarded, logger
 from prefect_lineage_events.instrumentation.access import reporting_run
 from prefect_lineage_events.settings import settings
@@ -53,6 +54,7 @@ def lineage_environment() -> dict[str, str]:
     with guarded("making a child's environment", count_loss):
         parents = _parents()
         if parents:
+            count_child()
             return with_spark_options(_variables(parents[0], parents[-1]), os.environ.get(SPARK_OPTIONS, ""))
     return {}
 
@@ -81,6 +83,7 @@ def spark_properties() -> dict[str, str]:
     with guarded("making Spark's properties", count_loss):
         parents = _parents()
         if parents:
+            count_child()
             return _properties(parents[0], parents[-1])
     return {}
 

@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from prefect_lineage_events import patches
-from prefect_lineage_events.emission.not_captured import name_library
+from prefect_lineage_events.emission.not_captured import count_child, name_library
 from prefect_lineage_events.guard import count_loss, guarded
 from prefect_lineage_events.instrumentation.access import is_inside
 from prefect_lineage_events.instrumentation.children.environment import (
@@ -34,7 +34,9 @@ _PROGRAMS = (
     "gcloud", "azcopy", "rclone", "rsync", "scp", "sftp", "curl", "wget", "mongodump", "mongoimport",
     "mongoexport", "redis-cli", "kcat", "meltano", "sqlmesh", "airbyte", "sling",
 )  # fmt: skip
-_WORD = re.compile(r"(?<![\w./-])(?:[\w./-]{0,200}/)?(" + "|".join(_PROGRAMS) + r")(?![\w.-])")
+# Programs that may send lineage of their own, with the run as its parent.
+_SENDERS = ("dbt-ol", "spark-submit")
+_WORD = re.compile(r"(?<![\w./-])(?:[\w./-]{0,200}/)?(" + "|".join((*_PROGRAMS, *_SENDERS)) + r")(?![\w.-])")
 
 
 def patch(module: Any) -> None:
@@ -74,12 +76,14 @@ def _added(given: Mapping[Any, Any] | None, variables: dict[str, str]) -> dict[A
 
 
 def _name_program(command: Any) -> None:
-    """Name the program of a command, if it is one that works on data."""
+    """Name the program of a command, if it is one that works on data; count one that sends lineage of its own."""
     if isinstance(command, str):
         name_programs(command)
     else:
         first = command if isinstance(command, os.PathLike | bytes) else next(iter(command or ()), "")
         program = PurePath(os.fsdecode(first)).name
+        if program in _SENDERS:
+            count_child()
         if program in _PROGRAMS:
             name_library(f"{program} (a child process)")
 
@@ -87,7 +91,10 @@ def _name_program(command: Any) -> None:
 def name_programs(script: str) -> None:
     """Name the programs of a shell's script that work on data."""
     for program in dict.fromkeys(_WORD.findall(script[:_MAX_SEARCHED])):
-        name_library(f"{program} (a child process)")
+        if program in _SENDERS:
+            count_child()
+        if program in _PROGRAMS:
+            name_library(f"{program} (a child process)")
 
 
 def patch_shell(module: Any) -> None:

@@ -18,7 +18,7 @@ from prefect_shell import ShellOperation, shell_run_command
 
 from prefect_lineage_events import lineage_disabled, lineage_environment, patches, spark_properties
 from prefect_lineage_events.emission import not_captured, worker
-from prefect_lineage_events.emission.notes import NotCapturedNote
+from prefect_lineage_events.emission.notes import ChildStartedNote, NotCapturedNote
 from prefect_lineage_events.instrumentation.children import LIBRARIES
 from prefect_lineage_events.settings import settings
 from tests.conftest import PrefectServer
@@ -240,3 +240,19 @@ def test_programs_that_work_on_data_are_named(prefect_server: PrefectServer, nam
 
     nightly()
     assert named == ["psql (a child process)", "dbt (a child process)", "aws (a child process)"]
+
+
+@pytest.mark.parametrize("command", ["dbt-ol run", "cd x; /opt/dbt-ol build", "spark-submit job.py"])
+def test_program_with_lineage_of_its_own_is_counted(
+    prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    notes: list[Any] = []
+    monkeypatch.setattr(worker, "put", lambda note: notes.append(note) or True)
+
+    @flow
+    def nightly() -> None:
+        for _ in range(2):
+            subprocess.run(f"{command} || true", shell=True, check=True, stderr=subprocess.DEVNULL)
+
+    nightly()
+    assert [type(note) for note in notes].count(ChildStartedNote) == 1
