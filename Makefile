@@ -36,7 +36,14 @@ $(VENV)-debian/.stamp: tests/services/debian.py $(STAMP)
 	rm -rf $(VENV)-debian
 	$(BIN)/python -m tests.services.debian $(VENV)-debian
 
-test: $(STAMP) $(VENV)-snowflake/.stamp $(VENV)-snowflake5/.stamp $(VENV)-debian/.stamp  ## Set up the environments that the tests need, and run the tests
+# dbt needs older versions of packages that the tests use, and so an environment of its own.
+$(VENV)-dbt/.stamp: tests/services/requirements-dbt.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)-dbt
+	$(VENV)-dbt/bin/pip install --quiet --upgrade "pip>=25.1"
+	$(VENV)-dbt/bin/pip install --quiet --requirement tests/services/requirements-dbt.txt --editable .
+	touch $@
+
+test: $(STAMP) $(VENV)-dbt/.stamp $(VENV)-snowflake/.stamp $(VENV)-snowflake5/.stamp $(VENV)-debian/.stamp  ## Set up the environments that the tests need, and run the tests
 	$(BIN)/python -m pytest $(PARALLEL)
 
 bench: $(STAMP)  ## Measure the project's figures, as ratios within one run
@@ -119,4 +126,4 @@ constraints: $(STAMP)  ## Pin the newest versions, for every supported Python (n
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-snowflake $(VENV)-snowflake5 $(VENV)-debian $(VENV)-latest .demo .test dist build
+	rm -rf $(VENV) $(VENV)-dbt $(VENV)-snowflake $(VENV)-snowflake5 $(VENV)-debian $(VENV)-latest .demo .test dist build

@@ -76,7 +76,8 @@ class Expectation:
 
     `stores`: where the program runs; `setup`: statements on top of the seed; `env`: its environment variables;
     `settings`: ours, for the program and the assembler; `exit`: its code; `prints`: texts in its output; `events`: the
-    maximum number of lineage events of all runs; `needs`: a requirement without which the program itself cannot run.
+    maximum number of lineage events of all runs; `needs`: a requirement without which the program itself cannot run;
+    `dbt`: it runs in dbt's environment.
     """
 
     jobs: Mapping[str, ExpectedJob]
@@ -88,6 +89,7 @@ class Expectation:
     prints: str = ""
     events: int | None = None
     needs: str = ""
+    dbt: bool = False
 
     @classmethod
     def beside(cls, program: Path) -> Expectation:

@@ -39,6 +39,7 @@ from tests.marquez.checks import Asked, lists_that_answer
 from tests.marquez.standin import StandIn
 from tests.openlineage.validation import faults
 from tests.requirements import is_installed
+from tests.services import dbt
 from tests.services.mariadb import mariadb  # noqa: F401  (a fixture)
 from tests.services.postgres import postgres  # noqa: F401  (a fixture)
 from tests.services.snowflake import snowflake_server  # noqa: F401  (a fixture)
@@ -92,7 +93,7 @@ def _run(
     work = folder / "work"
     work.mkdir()
     done = subprocess.run(
-        [sys.executable, str(program)],
+        [str(dbt.python()) if expected.dbt else sys.executable, str(program)],
         env={**server.environment, **environment},
         cwd=work,
         capture_output=True,
