@@ -141,9 +141,9 @@ _HOSTED = {
     "arangodb": 8529, "couchdb": 5984, "milvus": 19530, "qdrant": 6333, "solr": 8983, "ldap": 389, "ldaps": 636,
     "smb": 445, "dremio": 31010, "drill": 31010, "druid": 8888, "pinot": 8099, "hana": 30015, "firebird": 3050,
     "informix": 9088, "sybase": 5000, "monetdb": 50000, "questdb": 8812,
-    "ignite": 10800, "netezza": 5480,
+    "ignite": 10800, "netezza": 5480, "sqs": 443,
 }  # fmt: skip
-_WITHOUT_OWN_PORT = frozenset({"http", "https", "ftp", "sftp", "redis"})
+_WITHOUT_OWN_PORT = frozenset({"http", "https", "ftp", "sftp", "redis", "sqs"})
 
 
 def scheme_of(name: str) -> str:

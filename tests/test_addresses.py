@@ -40,7 +40,7 @@ from prefect_lineage_events import Dataset, stores
         (Dataset.kafka(["a:9092", "b:9093"], "orders"), Dataset.kafka("a:9092, b:9093", "orders").uri),
         (Dataset.topic("redis://cache:6379", "orders"), "redis://cache/orders"),
         (Dataset.topic("kafka://broker:9092", "orders"), Dataset.kafka("broker", "orders").uri),
-        (Dataset.topic("pubsub", "topic:project:orders"), "pubsub/topic:project:orders"),
+        (Dataset.topic("pubsub", "topic:project:orders"), "pubsub://topic:project:orders"),
     ],
 )
 def test_a_dataset_by_its_parts(made: Dataset, uri: str) -> None:

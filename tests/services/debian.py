@@ -17,6 +17,7 @@ _PACKAGES = (
     *("mariadb-server-core", "mariadb-client-core", "liburing2", "libaio1"),
     # ODBC drivers of SQLite and MariaDB, and MariaDB's client library with its headers, to build mysqlclient
     *("libsqliteodbc", "odbc-mariadb", "libodbc2", "libodbcinst2", "libltdl7", "libmariadb3", "libmariadb-dev"),
+    *("redis-server", "redis-tools", "libjemalloc2", "liblua5.1-0", "lua-bitop", "lua-cjson", "liblzf1", "libatomic1"),
 )
 
 

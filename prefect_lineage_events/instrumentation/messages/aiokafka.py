@@ -82,7 +82,7 @@ def _count_when_done(client: Any, topic: str, future: Any, messages: int) -> Non
 
 
 def _done(topics: Topics, tally: Tally, messages: int, future: Any) -> None:
-    # `exception()` would mark the error as seen, and suppress asyncio's message about an error that nobody has seen.
+    # `exception()` would mark the error as seen, and so suppress asyncio's message about an error that was not seen.
     if not future.cancelled() and future._exception is None:
         topics.arrived(tally, messages)
 

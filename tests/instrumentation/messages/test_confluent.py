@@ -270,10 +270,10 @@ def test_uninstrument_restores_the_types_of_c_code(brokers: str) -> None:
     instrument("messages")
     instrument("messages")
     assert vars(_PRODUCER)["produce"] is not before[0]["produce"]
-    assert confluent_kafka.Producer is not _PRODUCER
+    assert confluent_kafka.Producer is not _KEPT_APART["Producer"]
     uninstrument()
     assert (dict(vars(_PRODUCER)), dict(vars(_CONSUMER)), vars(OwnProducer).get("__init__")) == before
-    assert confluent_kafka.Producer is _PRODUCER
+    assert confluent_kafka.Producer is _PRODUCER is _KEPT_APART["Producer"]
     assert len(_PRODUCER({"bootstrap.servers": brokers})) == 0
 
 
