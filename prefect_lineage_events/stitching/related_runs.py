@@ -23,6 +23,7 @@ from prefect_lineage_events.stitching.model import Column
 from prefect_lineage_events.stitching.provenance import DIRECT
 from prefect_lineage_events.stitching.rows_in_memory import Rows
 from prefect_lineage_events.stitching.steps import Scope, Step, steps
+from prefect_lineage_events.stitching.temporary_files import with_temporary_files
 
 _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 
@@ -36,7 +37,7 @@ def with_related_rows(own: Iterable[Step], history: RunHistory) -> list[Step]:
         while received and received[0].started <= step.started:
             whole.append(received.pop(0))
         whole.append(step)
-    return whole + received
+    return with_temporary_files(whole + received)
 
 
 def inherited_columns(history: RunHistory) -> dict[Dataset, tuple[Column, ...]]:

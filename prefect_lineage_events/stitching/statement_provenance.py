@@ -17,20 +17,50 @@ from prefect_lineage_events.stitching.provenance import DIRECT, Origin, Origins,
 from prefect_lineage_events.stitching.write_columns import WriteColumns
 
 
+class _Content:
+    """The provenance of the rows that a transient dataset holds: of its parts, each of which is written again alone."""
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[str, ...], Provenance] = {}
+        self._whole: Provenance | None = None
+
+    @property
+    def filled(self) -> bool:
+        """Return whether a captured statement has written to it."""
+        return bool(self._parts)
+
+    def replace(self, part: tuple[str, ...], provenance: Provenance) -> None:
+        if not part:
+            self._parts.clear()
+        self._parts[part] = provenance
+        self._whole = None
+
+    def add(self, provenance: Provenance) -> None:
+        self._parts.setdefault((), Provenance()).merge(provenance)
+        self._whole = None
+
+    def whole(self) -> Provenance:
+        if self._whole is None:
+            self._whole = next(iter(self._parts.values())) if len(self._parts) == 1 else Provenance()
+            for part in self._parts.values() if len(self._parts) > 1 else ():
+                self._whole.merge(part)
+        return self._whole
+
+
 class StatementProvenance:
     """The provenance of statements by their own text, and of the content that transient datasets have by now."""
 
     def __init__(self, schemas: Schemas, write_columns: WriteColumns) -> None:
         self._schemas = schemas
         self._write_columns = write_columns
-        self._contents: dict[Lifetime, Provenance] = defaultdict(Provenance)
+        self._contents: dict[Lifetime, _Content] = defaultdict(_Content)
 
     def fill(self, target: Lifetime, resolved: ResolvedStep, provenance: Provenance) -> None:
-        """Replace the content of a transient dataset, or add to it, as the step did."""
+        """Replace the content of a transient dataset or of a part of it, or add to it, as the step did."""
         if resolved.replaces_content:
-            self._contents[target] = provenance
+            self._contents[target].replace(resolved.step.output.subset if resolved.step.output else (), provenance)
         elif resolved.step.operation == "write":
-            self._contents[target].merge(provenance)
+            self._contents[target].add(provenance)
 
     def of_statement(self, resolved: ResolvedStep) -> Provenance:
         """The statement's sources and column edges, with transient datasets replaced by their sources."""
@@ -39,8 +69,12 @@ class StatementProvenance:
             for source, evidence in self._lasting_sources(lifetime):
                 result.add_source(source, less_certain(evidence, resolved.step.evidence))
             if lifetime.transient:
-                result.row_filters.update(self._contents[lifetime].row_filters)
-                result.merge_doubts(self._contents[lifetime])
+                result.row_filters.update(self._contents[lifetime].whole().row_filters)
+                result.merge_doubts(self._contents[lifetime].whole())
+                # What filled it is not captured: a file that is downloaded by hand, or that another program writes.
+                result.incomplete = result.incomplete or (
+                    lifetime.kind == "file" and not self._contents[lifetime].filled
+                )
         stars = []
         for edge in resolved.step.columns:
             source_lifetime = resolved.by_uri.get(edge.source)
@@ -77,12 +111,12 @@ class StatementProvenance:
 
     def _lasting_sources(self, lifetime: Lifetime) -> Iterable[tuple[Lifetime, Evidence]]:
         if lifetime.transient:
-            return self._contents[lifetime].sources.items()
+            return self._contents[lifetime].whole().sources.items()
         return [(lifetime, "sql")]
 
     def _origins(self, lifetime: Lifetime, column: str) -> Origins:
         if lifetime.transient:
-            return self._contents[lifetime].column(column)
+            return self._contents[lifetime].whole().column(column)
         return {Origin(lifetime, self._schemas.spelled(lifetime, column)): None}
 
     def _add_stars(
@@ -111,7 +145,7 @@ class StatementProvenance:
                 for name in [n for n in into if n.casefold() not in result.columns]:
                     result.add_column(name, through(self._origins(lifetime, name), edge.transformation))
             else:
-                result.stars.update(self._contents[lifetime].stars if lifetime.transient else {lifetime: None})
+                result.stars.update(self._contents[lifetime].whole().stars if lifetime.transient else {lifetime: None})
 
     def _add_equal_names(
         self, result: Provenance, edge: EventColumnEdge, source: Lifetime, names: Sequence[str], into: Sequence[str]
@@ -135,7 +169,7 @@ class StatementProvenance:
         return zip(names, into if _positional(names, into) else names, strict=True)
 
     def _names_of(self, lifetime: Lifetime) -> list[str]:
-        if lifetime.transient and (content := self._contents[lifetime]).columns:
+        if lifetime.transient and (content := self._contents[lifetime].whole()).columns:
             return content.names()
         return self._schemas.names(lifetime)
 
