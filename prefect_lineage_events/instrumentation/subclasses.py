@@ -95,14 +95,27 @@ _cursors: dict[int, _CursorState] = {}
 _collected: deque[_CursorState] = deque()
 
 
+def _connection_of(cursor: Any) -> Any:
+    """The cursor's connection; None where it is closed or gone. mysql-connector's cursors have only a weak proxy."""
+    connection = getattr(cursor, "connection", None)
+    if connection is not None:
+        return connection
+    connection = getattr(cursor, "_connection", None)
+    if type(connection) not in weakref.ProxyTypes:
+        return connection
+    try:
+        return connection.__repr__.__self__  # type: ignore[union-attr]
+    except ReferenceError:
+        return None
+
+
 class CursorMixin:
     """The second base of a cursor's subclass."""
 
     __slots__ = ()
-    connection: Any
 
     _self_own = property(lambda self: self)
-    _self_connection = property(lambda self: self.connection)
+    _self_connection = property(_connection_of)
     _self_fetched = property(lambda self: _cursors[id(self)].fetched)
 
     @property
@@ -160,7 +173,7 @@ def trace_cursor(cursor: Any) -> None:
     """Trace a cursor if its connection is traced, however the cursor was made."""
     with guarded("tracing a cursor", count_loss):
         own = type(cursor)
-        connection = getattr(cursor, "connection", None)
+        connection = _connection_of(cursor)
         if issubclass(own, CursorMixin) or not isinstance(connection, ConnectionMixin):
             return
         known = _connections.get(id(connection))
@@ -269,7 +282,7 @@ def _connection_method(name: str, _: MethodWrapper) -> TracedMethod:
 def _cursor_method(_: str, wrapper: MethodWrapper) -> TracedMethod:
     def call(method: Any, cursor: Any, args: Any, kwargs: Any) -> Any:
         state = _cursors.get(id(cursor))
-        known = _connections.get(id(cursor.connection)) if state is not None else None
+        known = _connections.get(id(_connection_of(cursor))) if state is not None else None
         if state is None or state.inside or known is None or not known.active or _is_awaited(state):
             return method(*args, **kwargs)
         state.inside = True

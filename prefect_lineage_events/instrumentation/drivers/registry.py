@@ -57,6 +57,12 @@ KNOWN = (
     KnownDriver("snowflake.connector", ("snowflake",), "snowflake.connector:DRIVER", ("snowflake+snowflake",)),
     KnownDriver("google.cloud.bigquery", ("google",), "bigquery.client:DRIVER"),
     KnownDriver("databricks.sql", ("databricks",), "databricks:DRIVER"),
+    KnownDriver(
+        "mysql.connector",
+        ("mysql",),
+        "mysql.connector:DRIVER",
+        ("mysql+mysqlconnector", "mariadb+mysqlconnector"),
+    ),
     KnownDriver("pymysql", ("pymysql",), "mysql.pymysql:DRIVER", ("mysql+pymysql", "mariadb+pymysql")),
 )
 _BY_PACKAGE = {package: known for known in KNOWN for package in known.packages}
