@@ -258,7 +258,7 @@ def _declared(declared: Mapping[str, Mapping[str, str]], table: TableRef) -> tup
 def from_record(note: RecordNote) -> list[PendingEvent]:
     """The pending events of a record, without datasets that the filters exclude."""
     reports = filters.current().reports
-    inputs = [_recorded(d) for d in note.inputs if reports(d.uri)]
+    inputs = [_recorded_input(note, number) for number, d in enumerate(note.inputs) if reports(d.uri)]
     output = _recorded(note.output, note) if note.output is not None and reports(note.output.uri) else None
     if output is None and (note.output is not None or not inputs):
         return []
@@ -270,6 +270,9 @@ def from_record(note: RecordNote) -> list[PendingEvent]:
         "run": note.run.info,
         "columns": _recorded_edges(note, reports),
     }
+    if note.input_columns is not None:
+        fields |= {"result_columns": note.columns} if note.operation == "read" else {}
+        return [PendingEvent(note.run, event) for event in _portions(fields, tuple(inputs))]
     if output is None and len(note.inputs) == 1:
         inputs = [_recorded(note.inputs[0], note)]
     if note.operation == "read":
@@ -277,6 +280,15 @@ def from_record(note: RecordNote) -> list[PendingEvent]:
             inputs = [_with_own_names(inputs[0], note.edges)]
         fields |= _columns_of_read(note, inputs, fields["columns"])
     return [PendingEvent(note.run, event) for event in _portions(fields, tuple(inputs))]
+
+
+def _recorded_input(note: RecordNote, number: int) -> EventDataset:
+    """An input of a record, with its own columns where they are known."""
+    dataset = note.inputs[number]
+    if note.input_columns is None:
+        return _recorded(dataset)
+    about = note if note.output is None and len(note.inputs) == 1 else None
+    return _recorded(dataset, about).model_copy(update={"columns": note.input_columns[number]})
 
 
 def _recorded_edges(note: RecordNote, reports: Callable[[str], bool]) -> tuple[EventColumnEdge, ...]:

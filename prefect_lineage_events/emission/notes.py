@@ -197,8 +197,8 @@ class RecordNote:
 
     `columns` are those of the output, or of the only input of a read; `edges` those of the write, if they are known
     better than by equal names. `subset` are the parts of this dataset that were touched, `size` their bytes, `files`
-    their number; `symlinks` are its other names; a write that `appends` keeps what was there. `description` names the
-    call, or the operation of a `record_misc`.
+    their number; `symlinks` are its other names; a write that `appends` keeps what was there. `input_columns` are those
+    of each input; with them, `edges` are all edges. `description` names the call, or the operation of a `record_misc`.
     """
 
     operation: Literal["read", "write", "misc", "drop"]
@@ -216,6 +216,7 @@ class RecordNote:
     files: int | None = None
     symlinks: tuple[Dataset, ...] = ()
     appends: bool = False
+    input_columns: tuple[tuple[Column, ...], ...] | None = None
 
 
 class Tally(Protocol):

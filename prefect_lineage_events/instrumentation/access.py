@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from inspect import iscoroutinefunction
-from types import CoroutineType
+from types import CoroutineType, FrameType
 from typing import Any, Literal
 
 from prefect_lineage_events import filters
@@ -41,7 +41,8 @@ class Access:
     number of files; `subset` are the parts of the dataset that were touched, relative to it. `inputs` of a write are
     sources that the call itself names, those of a read further datasets of the same rows. `symlinks` are other names of
     the dataset, which the library knows (the location of a catalog's table). `appends`: a write keeps what was there.
-    None and () mean "not known".
+    `input_columns` are those of each dataset that is read, in order; with them, `edges` are all that there are. None
+    and () mean "not known".
     """
 
     operation: Literal["read", "write", "drop"]
@@ -56,6 +57,7 @@ class Access:
     inputs: tuple[Dataset, ...] = ()
     symlinks: tuple[Dataset, ...] = ()
     appends: bool = False
+    input_columns: tuple[tuple[Column, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ def _note(access: Access, run: Run) -> RecordNote:
         access.files,
         access.symlinks,
         access.appends,
+        access.input_columns,
     )
 
 
@@ -164,8 +167,11 @@ def reports(describe: Describe) -> Make:
     return make
 
 
-def call_and_report(describe: Describe, call: Call) -> Any:
-    """Make a call, and note its accesses once it has succeeded; a coroutine that does so, where it is `async`."""
+def call_and_report(describe: Describe, call: Call, caller: FrameType | None = None) -> Any:
+    """Make a call, and note its accesses once it has succeeded; a coroutine that does so, where it is `async`.
+
+    A warning of the library is shown for the frame of the `caller`.
+    """
     if in_call.get():
         return call.function(*call.args, **call.kwargs)
     if iscoroutinefunction(call.function):
@@ -173,7 +179,11 @@ def call_and_report(describe: Describe, call: Call) -> Any:
         coroutine.__qualname__ = call.function.__qualname__  # Python's warning about a missing `await` names it
         return coroutine
     with _in_one_call():
-        result = call.function(*call.args, **call.kwargs)
+        if caller is None:
+            result = call.function(*call.args, **call.kwargs)
+        else:
+            names = {"_lineage_call": (call.function, call.args, call.kwargs)}
+            result = eval(code_in(caller), caller.f_globals, names)
     return _reported(describe, replace(call, result=result))
 
 

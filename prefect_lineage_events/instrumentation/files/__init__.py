@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from prefect_lineage_events.instrumentation import prefect_storage
 from prefect_lineage_events.instrumentation.files import pandas, s3, temporary
+from prefect_lineage_events.instrumentation.files.polars import libraries as polars
 from prefect_lineage_events.instrumentation.library import Library
 
 LIBRARIES: tuple[Library, ...] = (
     *temporary.LIBRARIES,
     *pandas.LIBRARIES,
+    *polars.LIBRARIES,
     *s3.LIBRARIES,
     *prefect_storage.LIBRARIES,
 )

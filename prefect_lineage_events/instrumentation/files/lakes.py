@@ -1,0 +1,78 @@
+"""Names of tables in lakes: Delta's and Iceberg's tables are named by their location."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.guard import count_loss, guarded
+from prefect_lineage_events.instrumentation.files.locations import locate
+from prefect_lineage_events.naming import server_namespace
+
+_HIVE_PORT = 9083
+
+
+@dataclass(frozen=True, slots=True)
+class LakeTable:
+    """A table of a lake, with its names in catalogs."""
+
+    dataset: Dataset
+    symlinks: tuple[Dataset, ...] = ()
+
+
+def delta_table(target: Any, options: Mapping[str, Any] | None = None) -> LakeTable | None:
+    """The table that a path, a URI or a `DeltaTable` names."""
+    if hasattr(target, "table_uri"):
+        uri = target.table_uri
+        target = uri() if callable(uri) else uri
+    return _at(target, options)
+
+
+def _at(location: Any, options: Mapping[str, Any] | None = None) -> LakeTable | None:
+    if isinstance(location, str):
+        location = location.rstrip("/")
+    found = locate(location, options=options)
+    return LakeTable(found[0].dataset) if len(found) == 1 else None
+
+
+def iceberg_table(table: Any) -> LakeTable | None:
+    """The table of a pyiceberg `Table`, by its location; its names in a REST or Hive catalog are further ones."""
+    found = _at(table.metadata.location)
+    if found is None:
+        return None
+    symlinks: tuple[Dataset, ...] = ()
+    with guarded("naming a table in its catalog", count_loss):
+        symlinks = tuple(_in_catalog(table))
+    return LakeTable(found.dataset, symlinks)
+
+
+def _in_catalog(table: Any) -> list[Dataset]:
+    catalog = getattr(table, "catalog", None)
+    uri = str(getattr(catalog, "properties", {}).get("uri") or "")
+    name = ".".join(table.name())
+    scheme, separator, rest = uri.partition("://")
+    authority, _, path = rest.partition("?")[0].partition("/")
+    authority = authority.rpartition("@")[2]
+    if not separator or not authority:
+        return []
+    if scheme in ("http", "https"):  # as the OpenLineage integration of Spark names it
+        return [Dataset(f"{scheme}://{authority}/{path}".rstrip("/"), name)]
+    if scheme == "thrift":
+        host, _, port = authority.partition(",")[0].partition(":")
+        return [Dataset(server_namespace("hive", host, int(port or _HIVE_PORT)), name)]
+    return []
+
+
+def delta_target(target: Any, given: Mapping[str, Any]) -> LakeTable | None:
+    """The table that a function's `target` names. `given` are its other arguments."""
+    return delta_table(target, given.get("storage_options"))
+
+
+def iceberg_target(target: Any, given: Mapping[str, Any]) -> LakeTable | None:
+    """The table that a function's `target` names, a `Table`. The identifier of one in a catalog would be a request."""
+    if hasattr(target, "metadata"):
+        return iceberg_table(target)
+    count_loss("an Iceberg table that is named by its identifier alone")
+    return None

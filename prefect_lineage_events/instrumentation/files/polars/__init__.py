@@ -1,0 +1,1 @@
+"""polars: files and tables of lakes, by frames and by lazy frames."""
