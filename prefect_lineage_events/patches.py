@@ -38,6 +38,10 @@ class Patch:
         self._replacement: Any = _ABSENT
         self._switch = _Switch()
 
+    @property
+    def is_on(self) -> bool:
+        return self._switch.on
+
     def install(self) -> None:
         """Replace the attribute, unless that is done. Patches that others made since then stay in effect."""
         if self._switch.on:
@@ -164,6 +168,13 @@ def add(target: Any, name: str, make: Make, needed: Callable[[], bool] | None = 
         if patch is None:
             patch = _added[id(target), name] = Patch(target, name, make, needed)
         patch.install()
+
+
+def is_installed(target: Any, name: str) -> bool:
+    """Return whether the attribute has a patch that is in effect."""
+    with _lock:
+        patch = _added.get((id(target), name))
+        return patch is not None and patch.is_on
 
 
 def when_on(call: Callable[[], None]) -> None:

@@ -142,22 +142,24 @@ def everywhere(module: ModuleType, name: str, make: Patched) -> None:
     all_everywhere(module, {name: make})
 
 
-def all_everywhere(module: ModuleType, makers: Mapping[str, Patched]) -> None:
+def all_everywhere(module: ModuleType, makers: Mapping[str, Patched], needed: Callable[[], bool] | None = None) -> None:
     """Patch functions of a module, and the names under which other modules have imported them before.
 
-    A function has one replacement under all its names, so that it is pickled by any of them.
+    A function has one replacement in all modules, so that it is pickled by any of them. `uninstrument()` keeps the
+    patches while they are `needed()`.
     """
-    functions = {name: value for name in makers if (value := vars(module).get(name)) is not None}
-    names = {id(value): name for name, value in functions.items() if not isinstance(value, PatchedFunction)}
-    if not names:
+    known = vars(module)
+    functions = {name: known[name] for name in makers if name in known and not patches.is_installed(module, name)}
+    if not functions:
         return
-    for name in names.values():
-        patches.add(module, name, makers[name])
+    names = {id(function): name for name, function in functions.items()}
+    for name in functions:
+        patches.add(module, name, makers[name], needed)
     for other in list(sys.modules.values()):
         if isinstance(other, ModuleType) and other is not module:
             for alias, value in list(vars(other).items()):
                 if id(value) in names:
-                    patches.add(other, alias, _same(vars(module)[names[id(value)]]))
+                    patches.add(other, alias, _same(known[names[id(value)]]), needed)
 
 
 def _same(replacement: Any) -> Patched:

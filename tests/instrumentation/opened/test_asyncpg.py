@@ -85,9 +85,9 @@ async def test_pool_with_a_connection_class_and_a_timeout_is_captured(url: str, 
     class Shop(asyncpg.Connection):  # type: ignore[type-arg]
         pass
 
-    async with create_pool(url, min_size=0, max_size=1, connection_class=Shop) as pool:
-        async with pool.acquire(timeout=60) as connection:
-            await connection.execute("SELECT 1")
+    pool = create_pool(url, min_size=0, max_size=1, connection_class=Shop)
+    async with pool, pool.acquire(timeout=60) as connection:
+        await connection.execute("SELECT 1")
     assert statements(tracers) == ["SELECT 1"]
 
 

@@ -15,7 +15,10 @@ from typing import Any
 import wrapt
 
 from prefect_lineage_events import patches
+from prefect_lineage_events.emission.losses import count_untraced
+from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.drivers.duckdb.frames import in_callers_frame
+from prefect_lineage_events.instrumentation.opening import all_everywhere, patched
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, LikeOwn
 from prefect_lineage_events.instrumentation.unwrapping import any_proxies, track_proxy, unwrapped
 
@@ -39,27 +42,72 @@ _UNTRACED = (
 )  # fmt: skip
 _default: ConnectionProxy | None = None
 _patched = False
+# Makes the proxy of the default connection at the first call of a function that uses it; None unless the program's
+# databases are captured.
+_trace_default: Callable[[Any], Any] | None = None
 
 
 def trace_module_functions(connection: ConnectionProxy) -> None:
     """Route DuckDB's functions through proxies: this one if its connection is the default one, or that of the call."""
-    import duckdb
-
-    global _default, _patched
+    global _default
     track_proxy(connection)
-    if not _patched:
-        for names, make in ((_FUNCTIONS, _traced), (_UNTRACED, _unwrapping)):
-            for name in names:
-                if hasattr(duckdb, name):
-                    patches.add(duckdb, name, partial(make, name), any_proxies)
-        _patched = True
-    if connection.__wrapped__ is duckdb.default_connection():
+    patch_functions()
+    if connection.__wrapped__ is _own_default():
         _default = connection
 
 
+def patch_functions() -> None:
+    """Patch DuckDB's functions, also under names that modules have imported before."""
+    import duckdb
+
+    global _patched
+    if not _patched:
+        makers = {name: partial(_traced, name) for name in _FUNCTIONS}
+        makers |= {name: partial(_unwrapping, name) for name in _UNTRACED}
+        all_everywhere(duckdb, makers, any_proxies)
+        _patched = True
+
+
+def trace_default_connection(trace: Callable[[Any], Any]) -> None:
+    """Trace the default connection from now on, when it is first used: to open it takes some milliseconds."""
+    import duckdb
+
+    global _trace_default
+    _trace_default = trace
+    patch_functions()
+    all_everywhere(duckdb, {"default_connection": patched(_get_default)})
+
+
+def default_proxy() -> ConnectionProxy | None:
+    """The proxy of the default connection; None where that is not traced."""
+    global _default
+    own = _own_default()
+    if _default is not None and _default.__wrapped__ is own:
+        return _default
+    if _trace_default is not None:
+        made = _trace_default(own)
+        _default = made if isinstance(made, ConnectionProxy) else None
+        return _default
+    return None
+
+
+def _own_default() -> Any:
+    import duckdb
+
+    return unwrapped(getattr(duckdb.default_connection, "__wrapped__", duckdb.default_connection)())
+
+
+def _get_default(function: Callable[[], Any], _: Any, args: Any, kwargs: Any) -> Any:
+    own = function(*args, **kwargs)
+    with guarded("tracing a connection", count_untraced):
+        proxy = default_proxy()
+        return own if proxy is None else proxy
+    return own
+
+
 def _forget() -> None:
-    global _default, _patched
-    _default, _patched = None, False
+    global _default, _patched, _trace_default
+    _default, _patched, _trace_default = None, False, None
 
 
 patches.when_off(_forget)
@@ -91,15 +139,11 @@ def _set_default(function: Callable[..., Any], _: Any, args: Any, kwargs: Any) -
 
 
 def _through_proxy(name: str, function: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
-    import duckdb
-
     given = kwargs.get("connection")
-    if isinstance(given, ConnectionProxy):
-        proxy: ConnectionProxy | None = given
-    elif given is None and _default is not None and _default.__wrapped__ is duckdb.default_connection():
-        proxy = _default
-    else:
-        proxy = None
+    proxy: ConnectionProxy | None = given if isinstance(given, ConnectionProxy) else None
+    if given is None:
+        with guarded("tracing a connection", count_untraced):
+            proxy = default_proxy()
     if proxy is None:
         return in_callers_frame(function)(*args, **kwargs)
     return getattr(proxy, name)(*args, **{key: value for key, value in kwargs.items() if key != "connection"})

@@ -159,7 +159,7 @@ LIBRARIES = (
         package="psycopg_pool",
         captured="connections of `ConnectionPool`, `AsyncConnectionPool` and the null pools, also of those made before "
         "switch-on",
-        tests=("tests/instrumentation/opened/test_psycopg.py", "tests/flows/psycopg_pool.py"),
+        tests=("tests/instrumentation/opened/test_psycopg.py"),
         against=_AGAINST,
     ),
     Library(
@@ -168,8 +168,8 @@ LIBRARIES = (
         _patch_psycopg2,
         package="psycopg2",
         captured="`connect` under any name, with `connection_factory` and `cursor_factory`",
-        not_captured="asynchronous connections (`async_=True`), those opened before switch-on, unless a pool gives them "
-        "out, and those made from a class (`psycopg2.extensions.connection(...)`)",
+        not_captured="asynchronous connections (`async_=True`), those opened before switch-on, unless a pool gives "
+        "them out, and those made from a class (`psycopg2.extensions.connection(...)`)",
         tests=("tests/instrumentation/opened/test_psycopg2.py",),
         against=_AGAINST,
     ),

@@ -1,0 +1,53 @@
+"""DuckDB's connections that a program opens, and the default connection of the module's functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from prefect_lineage_events.emission.losses import count_untraced
+from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.instrumentation.library import Library
+from prefect_lineage_events.instrumentation.opening import everywhere, is_left_alone, patched, resume, traced
+
+
+def _traced(connection: Any) -> Any:
+    from prefect_lineage_events.instrumentation.drivers.duckdb.connections import DRIVER
+
+    return connection if is_left_alone() else traced(connection, DRIVER)
+
+
+def _opened(connect: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
+    connection = connect(*args, **kwargs)
+    with guarded("tracing a connection", count_untraced):
+        # Its name cannot be abbreviated, and the default connection has one proxy.
+        if ":default:" in map(str, (*args, kwargs.get("database"))) and not is_left_alone():
+            from prefect_lineage_events.instrumentation.drivers.duckdb.module import default_proxy
+
+            return default_proxy() or connection
+        return _traced(connection)
+    return connection
+
+
+def _patch(module: Any) -> None:
+    from prefect_lineage_events.instrumentation.drivers.duckdb.module import trace_default_connection
+
+    resume()
+    everywhere(module, "connect", patched(_opened))
+    trace_default_connection(_traced)
+
+
+LIBRARIES = (
+    Library(
+        "databases",
+        "duckdb",
+        _patch,
+        package="duckdb",
+        captured="`connect`, cursors and relations, the module's functions (`duckdb.sql`, `duckdb.read_csv`, ...), all "
+        "also where a module had imported them before",
+        not_captured="connections opened before switch-on, and by a function that was stored elsewhere than in a "
+        "module before",
+        tests=("tests/instrumentation/opened/test_duckdb.py",),
+        against="DuckDB",
+    ),
+)
