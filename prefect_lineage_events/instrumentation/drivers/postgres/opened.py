@@ -159,7 +159,7 @@ LIBRARIES = (
         package="psycopg_pool",
         captured="connections of `ConnectionPool`, `AsyncConnectionPool` and the null pools, also of those made before "
         "switch-on",
-        tests=("tests/instrumentation/opened/test_psycopg.py"),
+        tests=("tests/instrumentation/opened/test_psycopg.py",),
         against=_AGAINST,
     ),
     Library(
