@@ -72,3 +72,21 @@ def code_in(frame: FrameType) -> CodeType:
     """The code of a call, `_lineage_call`, as if it stood at the current line of a frame."""
     here = frame.f_code
     return _CALL.replace(co_filename=here.co_filename, co_name=here.co_name, co_firstlineno=frame.f_lineno or 1)
+
+
+def shared(make: Callable[[Any, Callable[[], bool]], Any]) -> Callable[[Any, Callable[[], bool]], Any]:
+    """A maker of patches that makes one replacement of a function for all modules that name it.
+
+    It stays one function to programs: pickles of functions depend on that.
+    """
+    made: dict[int, tuple[Any, Any, list[Callable[[], bool]]]] = {}
+
+    def make_once(original: Any, is_on: Callable[[], bool]) -> Any:
+        if id(original) not in made:
+            switches: list[Callable[[], bool]] = []
+            made[id(original)] = (original, make(original, lambda: any(switch() for switch in switches)), switches)
+        _, replacement, switches = made[id(original)]
+        switches.append(is_on)
+        return replacement
+
+    return make_once

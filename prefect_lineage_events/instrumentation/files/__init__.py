@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prefect_lineage_events.instrumentation import prefect_storage
-from prefect_lineage_events.instrumentation.files import pandas, s3, temporary
+from prefect_lineage_events.instrumentation.files import pandas, pyarrow, s3, temporary
 from prefect_lineage_events.instrumentation.files.polars import libraries as polars
 from prefect_lineage_events.instrumentation.library import Library
 
@@ -11,6 +11,7 @@ LIBRARIES: tuple[Library, ...] = (
     *temporary.LIBRARIES,
     *pandas.LIBRARIES,
     *polars.LIBRARIES,
+    *pyarrow.LIBRARIES,
     *s3.LIBRARIES,
     *prefect_storage.LIBRARIES,
 )

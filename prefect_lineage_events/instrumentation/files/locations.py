@@ -124,7 +124,9 @@ def _at(text: str, options: Mapping[str, Any] | None, patterns: bool) -> Locatio
 
 
 def _on(filesystem: Any, path: str, patterns: bool) -> Location | None:
-    """A path of a filesystem of fsspec or pyarrow."""
+    """A path of a filesystem of fsspec or pyarrow, or below a URL that stands for one."""
+    if isinstance(filesystem, str):
+        return _at(f"{filesystem.partition('?')[0].rstrip('/')}/{path.lstrip('/')}", None, patterns)
     named = remote.on_filesystem(filesystem, path)
     if named is None:
         count_loss("a file of a filesystem that has no name")

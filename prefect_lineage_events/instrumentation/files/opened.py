@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from prefect_lineage_events.emission.losses import count_loss
+from prefect_lineage_events.instrumentation.files.kept import Kept
+
+# The paths of files of Arrow's own kind, which do not know them.
+named_files: Kept[str] = Kept()
 
 _MAX_LAYERS = 12
 # The next layer of wrappers, by module and class.
@@ -73,6 +77,8 @@ def file_behind(target: Any) -> OpenedFile | None:
             return OpenedFile(target.path, target.fs, member)
         if isinstance(target, io.FileIO):
             return _named(target, member)
+        if type(target).__module__ == "pyarrow.lib" and (path := named_files.get(target)) is not None:
+            return OpenedFile(path, None, member)
         kind = next((key for key in _kinds(target) if key in _INNER or key in _MEMBERS), None)
         if kind in _MEMBERS:
             member = str(getattr(target, "name", "") or getattr(getattr(target, "_zinfo", None), "filename", "") or "")

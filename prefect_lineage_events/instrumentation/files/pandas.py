@@ -12,20 +12,20 @@ from dataclasses import replace
 from functools import partial
 from inspect import signature
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import count_loss, guarded
-from prefect_lineage_events.instrumentation.access import Access, Call, Describe, Make, is_inside, reports
+from prefect_lineage_events.instrumentation.access import Access, Call, Describe, Make, is_inside, reports, suppressed
+from prefect_lineage_events.instrumentation.files.kept import Kept
 from prefect_lineage_events.instrumentation.files.locations import Location, accesses, locate
 from prefect_lineage_events.instrumentation.files.schemas import columns_of_pandas
 from prefect_lineage_events.instrumentation.library import Library
-from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
+from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of, shared
 
 # The files of readers, of ExcelFile and of ExcelWriter, which programs keep and use later; the sheets of a writer.
-_files_of: WeakKeyDictionary[Any, tuple[Location, ...]] = WeakKeyDictionary()
-_sheets_of: WeakKeyDictionary[Any, list[tuple[tuple[Column, ...], int]]] = WeakKeyDictionary()
+_files_of: Kept[tuple[Location, ...]] = Kept()
+_sheets_of: Kept[list[tuple[tuple[Column, ...], int]]] = Kept()
 
 
 def _given(call: Call) -> Mapping[str, Any]:
@@ -73,7 +73,7 @@ def _reads(call_name: str, position: int, name: str) -> Describe:
     def describe(call: Call) -> Iterator[Access]:
         locations = _located(call, position, name)
         if _is_reader(call.result):
-            _files_of[call.result] = locations
+            _files_of.put(call.result, locations)
             _read_by_chunks(type(call.result), call_name)
         else:
             yield from _read(call.result, locations, call_name)
@@ -98,7 +98,7 @@ def _reads_lines(call: Call) -> Iterator[Access]:
     locations = locate(call.argument(0, "filepath_or_buffer"), options=given.get("storage_options"))
     call_name = "pandas.read_fwf" if given.get("engine") == "python-fwf" else "pandas.read_csv"
     if _is_reader(call.result):
-        _files_of[call.result] = locations
+        _files_of.put(call.result, locations)
     else:
         yield from _read(call.result, locations, call_name)
 
@@ -107,7 +107,7 @@ def _reads_part(call_name: str, *, whole: bool = True) -> Describe:
     """The description of a method that reads a chunk, a sheet, or the `whole` file, whose bytes then count."""
 
     def describe(call: Call) -> Iterator[Access]:
-        for access in _read(call.result, _files_of.get(call.instance, ()), call_name):
+        for access in _read(call.result, _files_of.get(call.instance) or (), call_name):
             yield access if whole else replace(access, size=None)
 
     return describe
@@ -153,17 +153,17 @@ def _writes_excel(call: Call) -> Iterator[Access]:
     target = call.argument(0, "excel_writer")
     if isinstance(target, sys.modules["pandas"].ExcelWriter):
         sheet = (_columns_written(call.instance, _given(call), index=True), len(call.instance))
-        _sheets_of.setdefault(target, []).append(sheet)
+        _sheets_of.get_or_put(target, list).append(sheet)
     else:
         yield from _write(call, call.instance, "pandas.to_excel", _located(call, 0, "excel_writer"))
 
 
 def _closes_excel(call: Call) -> Iterator[Access]:
     """Describe `ExcelWriter.close`, the end of its `with` block as well. It writes once."""
-    sheets = _sheets_of.pop(call.instance, [])
+    sheets = _sheets_of.pop(call.instance) or []
     columns = tuple({column.name: column for columns, _ in sheets for column in columns}.values())
     rows = sum(rows for _, rows in sheets) if sheets else None
-    yield from accesses("write", _files_of.pop(call.instance, ()), "pandas.ExcelWriter", columns=columns, rows=rows)
+    yield from accesses("write", _files_of.pop(call.instance) or (), "pandas.ExcelWriter", columns=columns, rows=rows)
 
 
 def _writes_parquet(call: Call) -> Iterator[Access]:
@@ -198,11 +198,13 @@ def _remembers(position: int, name: str, inner: str = "") -> Make:
     """
 
     def wrapper(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        result = function(*args, **kwargs)
+        if is_inside():
+            return function(*args, **kwargs)
+        with suppressed():
+            result = function(*args, **kwargs)
         with guarded("noting the file of a reader", count_loss):
-            if not is_inside():
-                reader = getattr(instance, inner) if inner else instance
-                _files_of[reader] = _located(Call(function, instance, args, kwargs), position, name)
+            reader = getattr(instance, inner) if inner else instance
+            _files_of.put(reader, _located(Call(function, instance, args, kwargs), position, name))
         return result
 
     def make(original: Any, is_on: Callable[[], bool]) -> Any:
@@ -270,9 +272,10 @@ def patch(pandas: Any) -> None:
         if hasattr(owner, name):
             patches.add(owner, name, make)
     for module_name, name, make in _PUBLIC:
+        once = shared(make)
         for module in (sys.modules.get(module_name), sys.modules.get("pandas.io.api"), pandas):
             if hasattr(module, name):
-                patches.add(module, name, make)
+                patches.add(module, name, once)
     for name, make in _METHODS.items():
         for kind in (pandas.core.generic.NDFrame, pandas.DataFrame, pandas.Series):
             if name in vars(kind):
