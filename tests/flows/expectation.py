@@ -77,7 +77,7 @@ class Expectation:
     `stores`: where the program runs; `setup`: statements on top of the seed; `env`: its environment variables;
     `settings`: ours, for the program and the assembler; `exit`: its code; `prints`: texts in its output; `events`: the
     maximum number of lineage events of all runs; `needs`: a requirement without which the program itself cannot run;
-    `dbt`: it runs in dbt's environment.
+    `dbt`: it runs in dbt's environment; `services`: what it uses beside the store (`services.py`).
     """
 
     jobs: Mapping[str, ExpectedJob]
@@ -90,13 +90,14 @@ class Expectation:
     events: int | None = None
     needs: str = ""
     dbt: bool = False
+    services: tuple[str, ...] = ()
 
     @classmethod
     def beside(cls, program: Path) -> Expectation:
         written: dict[str, Any] = yaml.safe_load(program.with_suffix(".yaml").read_text())
         _refuse_unknown(program, written, cls)
         jobs = {name: _job(program, job or {}) for name, job in written.pop("jobs").items()}
-        lists = {name: tuple(written.pop(name)) for name in ("stores", "setup") if name in written}
+        lists = {name: tuple(written.pop(name)) for name in ("stores", "setup", "services") if name in written}
         return cls(jobs, **lists, **written)
 
 

@@ -4,7 +4,7 @@
 explains the fields). To add a case, write the two files. The program finds a small shop (`shops.py`) in its store: by
 `SHOP_URL` (SQLAlchemy), `SHOP_FILE` (SQLite, DuckDB), `SHOP_DSN`, `SHOP_ASYNC_URL` (PostgreSQL), `SHOP_PORT`,
 `SHOP_PASSWORD` (MariaDB), or
-`snowflake_shop.connect(block_class)`. Its working directory is empty and its own.
+`snowflake_shop.connect(block_class)`; what else it uses is in `services.py`. Its working directory is empty and its own.
 
 Each run is assembled from the history of a real Prefect server into a file, compared with the expectation, and then
 sent to the Marquez stand-in, whose lists and graphs must respond.
@@ -33,6 +33,7 @@ from prefect_lineage_events.history import api
 from tests.conftest import PrefectServer
 from tests.flows.expectation import Expectation, ExpectedJob
 from tests.flows.lineage import SentLineage, sent_lineage
+from tests.flows.services import SERVICES
 from tests.flows.shops import STORES
 from tests.markers import patience_with, wait_until_stored
 from tests.marquez.checks import Asked, lists_that_answer
@@ -40,6 +41,8 @@ from tests.marquez.standin import StandIn
 from tests.openlineage.validation import faults
 from tests.requirements import is_installed
 from tests.services import dbt
+from tests.services.api import api_server  # noqa: F401  (a fixture)
+from tests.services.kafka import brokers  # noqa: F401  (a fixture)
 from tests.services.mariadb import mariadb  # noqa: F401  (a fixture)
 from tests.services.postgres import postgres  # noqa: F401  (a fixture)
 from tests.services.snowflake import snowflake_server  # noqa: F401  (a fixture)
@@ -72,6 +75,8 @@ def test_flow_has_expected_lineage(
     if expected.needs and not is_installed(expected.needs):
         pytest.skip(f"needs {expected.needs}")
     environment = {**STORES[store](request, tmp_path, expected.setup), **expected.env}
+    for service in expected.services:
+        environment |= SERVICES[service](request)
     for setting, value in expected.settings.items():
         monkeypatch.setenv(f"PREFECT_INTEGRATIONS_LINEAGE_EVENTS_{setting.upper()}", str(value))
     runs = _run(HERE / f"{name}.py", expected, environment, prefect_server, tmp_path)
@@ -149,5 +154,14 @@ def _check_marquez(url: str, events: list[Event]) -> None:
 
 
 def test_each_program_has_an_expectation_and_each_expectation_a_program() -> None:
-    helpers = {"__init__", "expectation", "lineage", "shops", "snowflake_gaps", "snowflake_shop", "test_flows"}
+    helpers = {
+        "__init__",
+        "expectation",
+        "lineage",
+        "services",
+        "shops",
+        "snowflake_gaps",
+        "snowflake_shop",
+        "test_flows",
+    }
     assert {file.stem for file in HERE.glob("*.py")} - helpers == EXPECTATIONS.keys()

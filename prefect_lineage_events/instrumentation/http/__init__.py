@@ -5,7 +5,11 @@ from __future__ import annotations
 from prefect_lineage_events.instrumentation.http import clients
 from prefect_lineage_events.instrumentation.library import Library
 
-_TESTS = ("tests/instrumentation/http/test_requests.py", "tests/instrumentation/http/test_clients.py")
+_TESTS = (
+    "tests/instrumentation/http/test_requests.py",
+    "tests/instrumentation/http/test_clients.py",
+    "tests/flows/api_to_table.py",
+)
 _AGAINST = "an HTTP server of the tests"
 
 LIBRARIES: tuple[Library, ...] = (

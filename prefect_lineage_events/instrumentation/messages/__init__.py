@@ -17,7 +17,7 @@ LIBRARIES: tuple[Library, ...] = (
         "`consume`; the serializing, Avro and asyncio clients, subclasses",
         not_captured="`ShareConsumer`; clients that were made before the switch-on (counted as lost); keys, schemas, "
         "headers",
-        tests=("tests/instrumentation/messages/test_confluent.py",),
+        tests=("tests/instrumentation/messages/test_confluent.py", "tests/flows/kafka_to_table.py"),
         against=_MOCK,
     ),
     Library(

@@ -9,8 +9,8 @@ import pytest
 
 from prefect_lineage_events import instrument, uninstrument
 from prefect_lineage_events.settings import PREFIX
-from tests.instrumentation.http.server import http_server
 from tests.instrumentation.recording import RecordedNotes, recorded_notes
+from tests.services.api import http_server
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ import urllib3
 from prefect_lineage_events import instrument, uninstrument
 from prefect_lineage_events.instrumentation.http import allowed
 from prefect_lineage_events.settings import PREFIX
-from tests.instrumentation.http.server import BODY
 from tests.instrumentation.recording import RecordedNotes, recorded_notes
+from tests.services.api import BODY
 
 
 def test_nothing_is_patched_without_an_allow_list() -> None:

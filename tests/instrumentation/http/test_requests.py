@@ -11,9 +11,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_lineage_events import lineage_disabled
 from prefect_lineage_events.instrumentation.access import suppressed
 from prefect_lineage_events.instrumentation.http import allowed
-from tests.instrumentation.http.server import http_server
 from tests.instrumentation.http.ways import CLIENTS, Request
 from tests.instrumentation.recording import RecordedNotes
+from tests.services.api import http_server
 
 each_client = pytest.mark.parametrize("request_", CLIENTS, ids=lambda client: client.__name__.lstrip("_"))
 

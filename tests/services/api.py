@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 BODY = b'[{"id": 1, "amount": 5.0}, {"id": 2, "amount": 7.5}]'
 
 
@@ -60,3 +62,10 @@ def http_server() -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def api_server() -> Iterator[str]:
+    """The address of a server of the session."""
+    with http_server() as address:
+        yield address
