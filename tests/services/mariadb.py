@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymysql.connections import Connection
 
+from prefect_lineage_events.instrumentation.opening import left_alone
 from tests.services.debian import FOLDER, library_path
 from tests.services.process import free_port, start
 
@@ -45,22 +47,11 @@ class MariaDB:
 
     def run(self, *statements: str) -> None:
         """Run statements on a connection that no test sees."""
-        from pymysql.connections import Connection
-
-        connection = Connection(**self.arguments(), autocommit=True)
+        with left_alone():
+            connection = Connection(**self.arguments(), autocommit=True)
         for sql in statements:
             connection.query(sql)
         connection.close()
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """The rows of a query on a connection that no test sees."""
-        from pymysql.connections import Connection
-
-        connection = Connection(**self.arguments(), autocommit=True)
-        connection.query(sql)
-        found = [tuple(row) for row in connection._result.rows]
-        connection.close()
-        return found
 
 
 @pytest.fixture(scope="session")

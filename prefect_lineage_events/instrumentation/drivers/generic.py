@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -110,7 +111,7 @@ def _folded(scheme: str, name: str) -> str | None:
 
 # Keywords of ODBC drivers. learn.microsoft.com: DSN and Connection String Keywords and Attributes; odbc.postgresql.org:
 # Configuration options; dev.mysql.com: Connector/ODBC Connection Parameters
-_ODBC_HOST = ("server", "address", "addr", "servername", "host", "hostname", "dsn")
+_ODBC_HOST = ("server", "address", "addr", "servername", "host", "hostname")
 _ODBC_DATABASE = ("database", "db", "dbname")
 _ODBC_PAIR = re.compile(r"(?:\A|;)([^=;{}]{1,64})=\s{0,9}(?:\{((?:[^}]|\}\}){0,999})\}|([^;]{0,999}))")
 
@@ -120,6 +121,25 @@ def _odbc_store(scheme: str, text: str) -> Store:
 
     A data source that is only named (`DSN=`) stands for its server, as in a URL.
     """
+    address = odbc_address(text)
+    host = address.host or address.dsn
+    database = _folded(scheme, address.database)
+    return stores.server(scheme, host, address.port, database, user=address.user)
+
+
+@dataclass(frozen=True, slots=True)
+class OdbcAddress:
+    """The parts of an ODBC connection string that name a database; empty or None where it lacks them."""
+
+    host: str
+    port: int | None
+    database: str
+    dsn: str
+    user: str | None
+
+
+def odbc_address(text: str) -> OdbcAddress:
+    """The address in an ODBC connection string, without its credentials."""
     values: dict[str, str] = {}
     for key, braced, plain in _ODBC_PAIR.findall(text):
         values.setdefault(key.strip().lower(), braced.replace("}}", "}") or plain.strip())  # the first one counts
@@ -130,10 +150,13 @@ def _odbc_store(scheme: str, text: str) -> Store:
         port = values.get("port", "") if number is None else str(number)
     host = host.strip().removeprefix("tcp:")
     host = "localhost" if host.lower() in (".", "(local)") else host
-    database = next((values[key] for key in _ODBC_DATABASE if values.get(key)), "")
-    user = values.get("uid") or values.get("user")
-    number = int(port) if port.strip().isdecimal() else None
-    return stores.server(scheme, host, number, _folded(scheme, database), user=user)
+    return OdbcAddress(
+        host,
+        int(port) if port.strip().isdecimal() else None,
+        next((values[key] for key in _ODBC_DATABASE if values.get(key)), ""),
+        values.get("dsn", ""),
+        values.get("uid") or values.get("user"),
+    )
 
 
 def _autocommit(connection: Any) -> bool:

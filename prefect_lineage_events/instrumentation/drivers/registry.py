@@ -63,6 +63,7 @@ KNOWN = (
         "mysql.connector:DRIVER",
         ("mysql+mysqlconnector", "mariadb+mysqlconnector"),
     ),
+    KnownDriver("pyodbc", ("pyodbc",), "odbc:DRIVER"),
     KnownDriver("pymysql", ("pymysql",), "mysql.pymysql:DRIVER", ("mysql+pymysql", "mariadb+pymysql")),
 )
 _BY_PACKAGE = {package: known for known in KNOWN for package in known.packages}
