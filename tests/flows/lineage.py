@@ -68,8 +68,9 @@ def _lineage_of(event: Event) -> SentLineage:
         lineage.names[short(dataset)].add(dataset["name"])
         lineage.kinds[short(dataset)] = dataset["facets"]["datasetType"]["datasetType"]
         counted = {**dataset.get("inputFacets", {}), **dataset.get("outputFacets", {})}
-        for statistics in counted.values():
-            lineage.rows[short(dataset)] = statistics.get("rowCount")
+        for name, facet in counted.items():
+            if name.endswith("Statistics"):
+                lineage.rows[short(dataset)] = facet.get("rowCount")
     return lineage
 
 
