@@ -3,7 +3,8 @@
 Order is kept where it carries meaning: a statement is never counted together with an earlier one if another statement
 created, altered, dropped, truncated or overwrote one of its datasets in between. That holds for the first
 `_MAX_LIFETIMES` lifetimes of a dataset in a run; later ones are counted together, as in a loop that creates and drops
-its table.
+its table. A temporary file that is written again has a new lifetime if the program has read something else in between,
+since it may hold other rows. Only what the program reads for the first time counts after `_MAX_LIFETIMES`.
 
 `Waits` says for how long a statement waits for equal ones.
 """
@@ -11,6 +12,7 @@ its table.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from prefect_lineage_events.emission.pending import Key, PendingEvent
 from prefect_lineage_events.events import EventDataset
@@ -49,12 +51,27 @@ class Waits:
         self._times_sent[shape] = self._times_sent.get(shape, 0) + 1
 
 
+@dataclass(slots=True)
+class _Reads:
+    """Counts of reads of lasting datasets: the `new` ones, and those that differ from the one before (`changes`)."""
+
+    new: int = 0
+    changes: int = 0
+    last: Key = ()
+
+    def add(self, key: Key, *, is_new: bool) -> None:
+        self.new += is_new
+        self.changes += key != self.last
+        self.last = key
+
+
 class Coalescer:
     """Pending events in the order of their first occurrence, equal ones counted together."""
 
     def __init__(self) -> None:
         self._by_key: dict[Key, PendingEvent] = {}
         self._lifetimes: dict[_Name, tuple[int, Key]] = {}
+        self._reads = _Reads()
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -71,6 +88,8 @@ class Coalescer:
             self._begin_lifetimes(pending.event.datasets[:1], shape)
         key = (shape, tuple(self._lifetime(d) for d in pending.event.datasets[:50]))
         first = self._by_key.get(key)
+        if pending.event.operation == "read" and not all(d.temporary for d in pending.event.inputs):
+            self._reads.add(key, is_new=first is None)
         if first is None or first.is_full:
             self._by_key[key if first is None else (key, pending.event.statement.id)] = pending
             return pending
@@ -90,7 +109,11 @@ class Coalescer:
         for dataset in datasets:
             name = (dataset.namespace, dataset.name)
             number, last = self._lifetimes.get(name, (0, ()))
-            if last != shape:
+            if dataset.temporary and dataset.kind == "file":
+                reads = (self._reads.new, self._reads.changes)
+                is_new = reads[:1] != last[:1] or (reads != last and number < _MAX_LIFETIMES)
+                self._lifetimes[name] = (number + is_new, reads)
+            elif last != shape:
                 self._lifetimes[name] = (min(number + 1, _MAX_LIFETIMES), shape)
 
     def _lifetime(self, dataset: EventDataset) -> int:

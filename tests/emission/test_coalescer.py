@@ -157,3 +157,49 @@ def test_more_task_runs_than_one_event_holds_go_into_another() -> None:
     pending_events = coalescer.take()
     assert sum(d.executions for d in pending_events) == 2_500
     assert all(len(d.task_runs) <= 2_000 for d in pending_events)
+
+
+FILE = EventDataset(namespace="file", name="/tmp/x.csv", kind="file", temporary=True)
+
+
+def copied(coalescer: Coalescer, source: str, target: str) -> None:
+    """A table is read, written to the temporary file, read from there and written to another table."""
+
+    def note(operation: Any, fingerprint: str, **datasets: Any) -> None:
+        statement = StatementInfo(
+            id=uuid4(), started=STARTED, fingerprint=fingerprint, effect="overwrite" if "output" in datasets else None
+        )
+        event = UnnumberedEvent(operation=operation, statement=statement, run=RUN.info, **datasets)
+        coalescer.add(PendingEvent(RUN, event))
+
+    note("read", "sql", inputs=(dataset(source),))
+    note("write", "to_csv", output=FILE)
+    note("read", "read_csv", inputs=(FILE,))
+    coalescer.add(pending("write", target))
+
+
+def uses_of_the_file(coalescer: Coalescer) -> list[tuple[str, int]]:
+    return [(p.event.operation, p.executions) for p in coalescer.take() if FILE in p.event.datasets]
+
+
+def test_a_temporary_file_holds_other_rows_after_another_read() -> None:
+    coalescer = Coalescer()
+    for source in ("a", "b", "a"):
+        copied(coalescer, source, f"{source}_copy")
+    assert uses_of_the_file(coalescer) == [("write", 1), ("read", 1)] * 3
+
+
+def test_each_of_many_tables_passes_a_temporary_file_alone() -> None:
+    coalescer = Coalescer()
+    for number in range(30):
+        copied(coalescer, f"t{number}", f"t{number}_copy")
+    assert uses_of_the_file(coalescer) == [("write", 1), ("read", 1)] * 30
+
+
+def test_a_loop_over_the_same_tables_makes_few_events() -> None:
+    same, in_turn = Coalescer(), Coalescer()
+    for number in range(1000):
+        copied(same, "a", "b")
+        copied(in_turn, ("a", "b")[number % 2], "c")
+    assert uses_of_the_file(same) == [("write", 1000), ("read", 1000)]
+    assert len(in_turn) <= 20
