@@ -66,7 +66,7 @@ class Patch:
         return True
 
     def _restore(self) -> None:
-        if vars(self._target).get(self._name, _ABSENT) is not self._replacement:
+        if self._replacement is _ABSENT or vars(self._target).get(self._name) is not self._replacement:
             return
         if self._own is _ABSENT:
             delattr(self._target, self._name)

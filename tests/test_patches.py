@@ -29,14 +29,16 @@ _PROGRAM = """
 import gc, json, os, sqlite3, sys, threading
 from concurrent.futures.thread import _WorkItem
 from multiprocessing.process import BaseProcess
-import asyncpg, duckdb, sqlalchemy
+import asyncpg, duckdb, fsspec.asyn, sqlalchemy
+from botocore.client import BaseClient
+from prefect.results import ResultStore
 import prefect.flows, prefect.flow_engine
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect_sqlalchemy import AsyncSqlAlchemyConnector, SqlAlchemyConnector
 
 OBJECTS = [threading.Thread, threading, _WorkItem, BaseProcess, os, FlowRunContext, TaskRunContext, sqlite3,
            duckdb, duckdb.DuckDBPyRelation, asyncpg.Connection, type(asyncpg.Connection), asyncpg.pool.Pool,
-           SqlAlchemyConnector, AsyncSqlAlchemyConnector]
+           SqlAlchemyConnector, AsyncSqlAlchemyConnector, fsspec.AbstractFileSystem, fsspec.asyn, BaseClient, ResultStore]
 
 def snapshot():
     found = {(i, name): value for i, o in enumerate(OBJECTS) for name, value in list(vars(o).items())}
@@ -90,6 +92,7 @@ def test_import_patches_nothing_and_uninstrument_restores_everything() -> None:
         (first, _), (again, _) = changes[f"{use}, first"], changes[f"{use}, again"]
         assert (set(first) >= _BASE, again) == (True, first), use
     assert {"SqlAlchemyConnector.get_engine", "meta_path"} <= set(changes["instrument, first"][0])
+    assert {"AbstractFileSystem.cat", "BaseClient._make_api_call"} <= set(changes["instrument, first"][0])
     assert {"duckdb.sql", "DuckDBPyRelation.fetchall"} <= set(changes["duckdb, first"][0])
 
 
@@ -134,6 +137,11 @@ def test_patch_is_installed_and_removed_repeatedly(target: type[Target]) -> None
         patch.remove()
         patch.remove()
         assert vars(target)["text"] is own
+
+
+def test_patch_that_was_never_installed_is_not_removed() -> None:
+    assert Patch(Heir, "missing", louder).remove()
+    assert "missing" not in vars(Heir)
 
 
 def test_patch_of_an_inherited_attribute_is_deleted() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prefect_lineage_events.instrumentation import prefect_storage
-from prefect_lineage_events.instrumentation.files import pandas, pyarrow, s3, temporary
+from prefect_lineage_events.instrumentation.files import filesystems, pandas, pyarrow, s3, temporary
 from prefect_lineage_events.instrumentation.files.polars import libraries as polars
 from prefect_lineage_events.instrumentation.library import Library
 
@@ -14,4 +14,5 @@ LIBRARIES: tuple[Library, ...] = (
     *pyarrow.LIBRARIES,
     *s3.LIBRARIES,
     *prefect_storage.LIBRARIES,
+    *filesystems.LIBRARIES,
 )
