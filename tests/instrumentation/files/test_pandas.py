@@ -96,7 +96,7 @@ def test_file_of_a_filesystem_of_fsspec(touched: Touched, name: str) -> None:
     read(f"memory://lake/{name}")
     with fsspec.open(f"memory://lake/{name}") as file:
         read(file)
-    assert touched.take() == [("read", f"memory://lake/{name}")] * 2
+    assert set(touched.take()) == {("read", f"memory://lake/{name}")}
 
 
 def test_open_file_has_the_name_of_its_path(touched: Touched, here: Path) -> None:
