@@ -24,6 +24,8 @@ _AZURE_HOST = re.compile(
     r"\.(?:blob|dfs)\.(?P<suffix>core\.[a-z.]+|fabric\.microsoft\.com)"
     r"|(?P<zoned>[a-z0-9]+\.z\d+)\.(?:blob|dfs)\.(?P<zone>storage\.azure\.net)"
 )
+# The query of a request or of a presigned URL; any other `?` is a character of a key.
+_QUERY = re.compile(r"\?[\w.\-]+=")
 _PUBLIC_CLOUD = "core.windows.net"
 
 
@@ -41,7 +43,7 @@ def stored(scheme: str, authority: str, name: str) -> tuple[str, str] | None:
     if port is None:
         return None
     host = authority.rstrip("/").rpartition("@")[2].lower().removesuffix(port)
-    name = name.partition("?")[0]
+    name = _QUERY.split(name, maxsplit=1)[0]
     if _AZURE_HOST.fullmatch(host):
         return _azure("abfss", host, name) if "/" in name.strip("/") else None
     for kind, pattern in (("s3", _AMAZON_HOST), ("gs", _GOOGLE_HOST)):

@@ -62,6 +62,12 @@ def test_signature_in_a_name_is_left_out_of_the_object(namespace: str, dataset: 
     assert Dataset(namespace, f"{name}?sig=s3cret").canonical() == dataset
 
 
+def test_other_question_marks_are_characters_of_a_key() -> None:
+    blob = Dataset("abfss://raw@acct.dfs.core.windows.net", "a?b.csv")
+    assert Dataset.from_uri("https://acct.blob.core.windows.net/raw/a%3Fb.csv?sig=s3cret") == blob
+    assert Dataset("https://acct.blob.core.windows.net", "raw/a?b.csv").canonical() == blob
+
+
 def test_user_is_removed_from_other_authorities() -> None:
     assert without_user("s3", "key:secret@bucket") == "bucket"
     assert without_user("sftp", "user@host") == "host"

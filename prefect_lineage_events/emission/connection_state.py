@@ -153,9 +153,12 @@ class ConnectionState:
         return _SPELLINGS.setdefault(named, spelled)
 
     def _location(self, path: str) -> Located:
-        is_local = "://" in path or path.startswith("file:") or dialect_of(self.store.dialect).embedded
+        embedded = dialect_of(self.store.dialect).embedded
+        is_local = "://" in path or path.startswith("file:") or embedded
         host, _ = host_and_port(self.store.namespace.partition("://")[2])
-        if path.startswith("dbfs:/") and "://" not in path:
+        # docs.databricks.com: "Work with files on Databricks": a path without a scheme is one of DBFS in SQL
+        on_dbfs = "/" if self.store.dialect == "databricks" else "dbfs:/"
+        if not embedded and path.startswith(("dbfs:/", on_dbfs)) and "://" not in path:
             root, part = split_parts(path.removeprefix("dbfs:"), patterns=True)
             return Located(Dataset(f"dbfs://{host}", root), part)
         if is_local or host in ("", "localhost"):

@@ -91,11 +91,10 @@ def test_tables_have_the_other_names_of_their_server() -> None:
     ]
 
 
-def test_file_of_a_workspace_is_named_by_its_host() -> None:
+@pytest.mark.parametrize("path", ["dbfs:/mnt/orders", "/mnt/orders"])
+def test_file_of_a_workspace_is_named_by_its_host(path: str) -> None:
     store = stores.server("databricks", "adb-1.azuredatabricks.net", 443, "main", "sales")
-    assert named(store, "select * from delta.`dbfs:/mnt/orders`") == [
-        ("dbfs://adb-1.azuredatabricks.net", "/mnt/orders", ())
-    ]
+    assert named(store, f"select * from delta.`{path}`") == [("dbfs://adb-1.azuredatabricks.net", "/mnt/orders", ())]
 
 
 def test_containers_in_statements_are_kept() -> None:
