@@ -5,13 +5,12 @@ https://docs.python.org/3/library/sqlite3.html
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from os.path import realpath
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
@@ -22,6 +21,9 @@ from prefect_lineage_events.instrumentation import unwrapping, wrappers
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount
 from prefect_lineage_events.instrumentation.execution import TracedConnection, TracedCursor, operation_of
 from prefect_lineage_events.stores import Store
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _LOOKUP_TIMEOUT = 0.5
 _LEGACY = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL, from Python 3.12 on
@@ -37,6 +39,8 @@ def store(connection: sqlite3.Connection) -> Store:
 
 
 def _main_file(connection: sqlite3.Connection) -> str:
+    import sqlite3
+
     # As a blob, which no text factory converts.
     sql = "SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'"
     with closing(sqlite3.Cursor(connection)) as cursor:
@@ -114,6 +118,8 @@ class FileLookup:
     path: str
 
     def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], DescribedColumns]:
+        import sqlite3
+
         if not Path(self.path).exists():  # a temporary database of the run, which is deleted already
             return {}
         uri = f"file:{quote(self.path)}?mode=ro"

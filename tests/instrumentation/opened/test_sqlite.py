@@ -7,6 +7,7 @@ import inspect
 import os
 import pickle
 import sqlite3
+import subprocess
 import sys
 import types
 from contextlib import closing
@@ -247,3 +248,15 @@ async def test_aiosqlite_works_for_the_run_that_awaits_it(monkeypatch: pytest.Mo
         for name in by_task:
             await asyncio.create_task(connection.execute("SELECT seen()"), name=name)
     assert found == list(by_task.values())
+
+
+def test_no_driver_is_imported_for_it() -> None:
+    program = (
+        "import sys, prefect.flow_engine\n"
+        "before = set(sys.modules)\n"
+        "from prefect_lineage_events import instrument\n"
+        "instrument('databases')\n"
+        "names = {'sqlite3', 'sqlalchemy', 'duckdb', 'psycopg', 'psycopg2', 'asyncpg', 'connectorx', 'polars', 'pandas'}\n"
+        "assert not names & (set(sys.modules) - before), names & (set(sys.modules) - before)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
