@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from prefect_lineage_events.instrumentation import prefect_storage
-from prefect_lineage_events.instrumentation.files import filesystems, pandas, pyarrow, s3, temporary
+from prefect_lineage_events.instrumentation.files import (
+    deltalake,
+    filesystems,
+    pandas,
+    pyarrow,
+    pyiceberg,
+    s3,
+    temporary,
+)
 from prefect_lineage_events.instrumentation.files.polars import libraries as polars
 from prefect_lineage_events.instrumentation.library import Library
 
@@ -12,6 +20,8 @@ LIBRARIES: tuple[Library, ...] = (
     *pandas.LIBRARIES,
     *polars.LIBRARIES,
     *pyarrow.LIBRARIES,
+    *deltalake.LIBRARIES,
+    *pyiceberg.LIBRARIES,
     *s3.LIBRARIES,
     *prefect_storage.LIBRARIES,
     *filesystems.LIBRARIES,

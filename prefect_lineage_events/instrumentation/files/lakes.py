@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,20 +38,24 @@ def _at(location: Any, options: Mapping[str, Any] | None = None) -> LakeTable | 
 
 
 def iceberg_table(table: Any) -> LakeTable | None:
-    """The table of a pyiceberg `Table`, by its location; its names in a REST or Hive catalog are further ones."""
-    found = _at(table.metadata.location)
+    """The table of a pyiceberg `Table`."""
+    return iceberg_at(table.metadata, getattr(table, "catalog", None), table.name())
+
+
+def iceberg_at(metadata: Any, catalog: Any, identifier: Sequence[str] | None) -> LakeTable | None:
+    """An Iceberg table, by its location; its names in a REST or Hive catalog are further ones."""
+    found = _at(metadata.location)
     if found is None:
         return None
     symlinks: tuple[Dataset, ...] = ()
     with guarded("naming a table in its catalog", count_loss):
-        symlinks = tuple(_in_catalog(table))
+        symlinks = tuple(_in_catalog(catalog, identifier)) if catalog is not None and identifier else ()
     return LakeTable(found.dataset, symlinks)
 
 
-def _in_catalog(table: Any) -> list[Dataset]:
-    catalog = getattr(table, "catalog", None)
+def _in_catalog(catalog: Any, identifier: Sequence[str]) -> list[Dataset]:
     uri = str(getattr(catalog, "properties", {}).get("uri") or "")
-    name = ".".join(table.name())
+    name = ".".join(identifier)
     scheme, separator, rest = uri.partition("://")
     authority, _, path = rest.partition("?")[0].partition("/")
     authority = authority.rpartition("@")[2]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prefect_lineage_events import patches
+from prefect_lineage_events.guard import count_loss
 from prefect_lineage_events.instrumentation.access import Access, Call, Describe, reports
 from prefect_lineage_events.instrumentation.files.lakes import delta_target, iceberg_target
 from prefect_lineage_events.instrumentation.files.locations import accesses, locate
@@ -77,6 +78,9 @@ def _writes_table(name: str, table_of: Any) -> Describe:
     def describe(call: Call) -> Iterator[Access]:
         if hasattr(call.result, "execute"):  # a merge, which its own call executes
             return
+        if call.kwargs.get("mode") == "ignore":
+            count_loss("a table that is written unless it exists")
+            return
         table = table_of(call.argument(0, "target"), call.kwargs)
         if table is not None:
             columns = columns_of_schema(call.instance.schema)
@@ -87,6 +91,7 @@ def _writes_table(name: str, table_of: Any) -> Describe:
                 columns,
                 rows=call.instance.height,
                 symlinks=table.symlinks,
+                appends=call.argument(1, "mode") == "append",
             )
 
     return describe

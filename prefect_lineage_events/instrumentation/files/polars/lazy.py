@@ -272,9 +272,14 @@ def _to_table(name: str, table_of: Callable[..., LakeTable | None]) -> Callable[
         if hasattr(call.result, "execute"):  # a merge, which its own call executes
             return
         table = table_of(call.argument(0, "target"), call.kwargs)
-        locations = (Location(table.dataset),) if table is not None else ()
+        is_known = call.kwargs.get("mode") != "ignore"
+        if not is_known:
+            count_loss("a table that is written unless it exists")
+        locations = (Location(table.dataset),) if table is not None and is_known else ()
         for access in _written(_Sink(call.instance, locations, f"polars.LazyFrame.{name}"), running):
-            yield replace(access, symlinks=table.symlinks) if table is not None else access
+            is_write = table is not None and access.operation == "write"
+            symlinks = table.symlinks if table is not None and is_write else ()
+            yield replace(access, symlinks=symlinks, appends=is_write and call.kwargs.get("mode") == "append")
 
     return describe
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from prefect_lineage_events import patches
+from prefect_lineage_events.instrumentation.files.everywhere import patch_everywhere
 from prefect_lineage_events.instrumentation.files.polars import eager, lazy
 from prefect_lineage_events.instrumentation.files.polars.scans import remembers
 from prefect_lineage_events.instrumentation.files.polars.tables import patch_tables
@@ -23,30 +22,9 @@ def _patch(module: Any) -> None:
     for name, make in makers.items():
         function = vars(module).get(name)
         if function is not None:
-            one = _once(make)
-            for place in _places(name, function):
-                patches.add(place, name, one)
+            patch_everywhere(name, function, make)
     for later, patch in _LATER.items():  # polars imports them when they are used
         when_imported(later, patch)
-
-
-def _places(name: str, function: Any) -> Iterator[Any]:
-    """The modules of polars that have a function: it is exported by several."""
-    for module_name, module in list(sys.modules.items()):
-        if module_name.partition(".")[0] == "polars" and vars(module).get(name) is function:
-            yield module
-
-
-def _once(make: Any) -> Callable[[Any, Callable[[], bool]], Any]:
-    """A maker whose replacement is one in all modules, as the function is: it is pickled by its name in one of them."""
-    made: list[Any] = []
-
-    def make_once(original: Any, is_on: Callable[[], bool]) -> Any:
-        if not made:
-            made.append(make(original, is_on))
-        return made[0]
-
-    return make_once
 
 
 def _patch_results(class_name: str) -> Callable[[Any], None]:

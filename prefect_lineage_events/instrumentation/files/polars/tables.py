@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from os.path import commonpath
 from typing import Any
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.guard import count_loss, guarded
+from prefect_lineage_events.instrumentation.access import suppressed
 from prefect_lineage_events.instrumentation.files.lakes import delta_table, iceberg_table
 from prefect_lineage_events.instrumentation.files.locations import Location, locate
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
@@ -65,7 +67,8 @@ def _noting(original: Any, is_on: Callable[[], bool]) -> Any:
 
 
 def _noted(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    result = function(*args, **kwargs)
+    with suppressed():  # polars calls this in threads of a pool, which do not know that a query is run
+        result = function(*args, **kwargs)
     if _running:
         with guarded("naming a table", count_loss):
             found = _locations(instance if instance is not None else args[0])
@@ -79,7 +82,11 @@ def _locations(table: Any) -> tuple[Location, ...]:
     if hasattr(table, "table_uri"):
         found = delta_table(table)
     elif hasattr(table, "files"):  # pyarrow
-        return locate(list(table.files), filesystem=getattr(table, "filesystem", None))
+        filesystem = getattr(table, "filesystem", None)
+        if type(getattr(filesystem, "handler", None)).__module__.startswith("deltalake."):
+            return ()  # the table was noted when it was asked for the dataset
+        files = list(table.files)
+        return locate(commonpath(files) if len(files) > 1 else files, filesystem=filesystem)
     else:  # Iceberg: polars has loaded the table to answer
         found = iceberg_table(table.table.get())
     if found is None:
