@@ -21,6 +21,10 @@ _LAZY_IMPORTS = {
     "record_read": "instrumentation.record",
     "record_write": "instrumentation.record",
     "record_misc": "instrumentation.record",
+    "record_sql": "instrumentation.recorded_sql",
+    "RunLineage": "run_lineage",
+    "lineage_of": "run_lineage",
+    "alineage_of": "run_lineage",
     "lineage_disabled": "filters",
     "instrument": "instrumentation.instrument",
     "uninstrument": "instrumentation.instrument",
@@ -37,9 +41,11 @@ __all__ = [
     "BlockCall",
     "Dataset",
     "LineageBlock",
+    "RunLineage",
     "SnowflakeLineage",
     "SqlAlchemyLineage",
     "Touched",
+    "alineage_of",
     "assemble",
     "backfill",
     "instrument",
@@ -47,8 +53,10 @@ __all__ = [
     "lineage",
     "lineage_disabled",
     "lineage_environment",
+    "lineage_of",
     "record_misc",
     "record_read",
+    "record_sql",
     "record_write",
     "spark_properties",
     "sweep",
@@ -66,6 +74,8 @@ if TYPE_CHECKING:
     from prefect_lineage_events.instrumentation.decorator import lineage
     from prefect_lineage_events.instrumentation.instrument import instrument, instrument_connection, uninstrument
     from prefect_lineage_events.instrumentation.record import Touched, record_misc, record_read, record_write
+    from prefect_lineage_events.instrumentation.recorded_sql import record_sql
+    from prefect_lineage_events.run_lineage import RunLineage, alineage_of, lineage_of
 
 
 def __getattr__(name: str) -> Any:

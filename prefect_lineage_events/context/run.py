@@ -11,7 +11,8 @@ import json
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -86,6 +87,7 @@ class Run:
 _lock = threading.Lock()
 _runs: dict[tuple[UUID | None, int | None, UUID | None], Run] = {}
 _with_children: set[UUID] = set()  # flow runs that started processes, which may have done their work
+_outside: list[Run] = []
 _interruption: list[Callable[[Run], None]] = []
 _end_of_work_elsewhere: list[Callable[[Run], None]] = []
 _settings_by_api: dict[tuple[str | None, str | None], SettingsContext] = {}
@@ -104,7 +106,17 @@ def current_run(known: Run | None = None) -> Run | None:
         return inherited
     if known is not None and known.is_running():
         return known
-    return _only_running() or _run_of_process()
+    return _only_running() or _run_of_process() or (_outside[-1] if _outside else None)
+
+
+@contextmanager
+def run_outside(run: Run) -> Iterator[None]:
+    """A block in which code outside of all runs belongs to `run`, in all threads: the testing kit's."""
+    _outside.append(run)
+    try:
+        yield
+    finally:
+        _outside.remove(run)
 
 
 def _inherited_run() -> Run | None:

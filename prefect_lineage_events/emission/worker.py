@@ -10,6 +10,9 @@ import multiprocessing.util
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 from prefect_lineage_events import filters
 from prefect_lineage_events.context import process
@@ -30,14 +33,24 @@ _POLL, _POLL_FOR = 0.01, 0.05
 _FOR_ANALYSIS = 0.7
 
 
+class Exports(Protocol):
+    """The destination of events: Prefect's API, or a test."""
+
+    def send(self, event: dict[str, Any], run: Run) -> bool: ...  # pragma: no cover
+
+    def wait(self, deadline: float) -> int: ...  # pragma: no cover
+
+    def finish(self, deadline: float) -> bool: ...  # pragma: no cover
+
+
 class Worker:
     """A queue of notes, a thread that takes them, and the processor that it gives them to."""
 
-    def __init__(self, values: LineageSettings) -> None:
+    def __init__(self, values: LineageSettings, exporter: Exports | None = None) -> None:
         self._values = values
         self.queue = NoteQueue(values.queue_size)
         self._processor: LossProcessor | None = None
-        self._exporter = Exporter()
+        self._exporter: Exports = exporter or Exporter()
         self._stopping = threading.Event()
         self._hurry = threading.Event()
         self._last_note = 0.0
@@ -173,6 +186,18 @@ def put(note: Note) -> bool:
     with guarded("noting lineage"):
         return _current().put(note)
     return False
+
+
+@contextmanager
+def replaced_by(own: Worker) -> Iterator[None]:
+    """A block in which notes go to another worker, which is stopped at its end: the testing kit's."""
+    global _worker
+    before, _worker = _worker, own
+    try:
+        yield
+    finally:
+        _worker = before
+        own.stop()
 
 
 def queue() -> NoteQueue:

@@ -23,7 +23,12 @@ CACHED = "Cached"
 def read_tasks(client: SyncPrefectClient, flow_run_id: UUID) -> dict[UUID, TaskRun]:
     """All task runs of a flow run, by id. They reach the server some seconds after they ran."""
     body = {"flow_runs": {"id": {"any_": [str(flow_run_id)]}}, "sort": "ID_DESC"}
-    rows = [row for page in api.pages(client, "/task_runs/filter", body) for row in page]
+    return tasks_of(row for page in api.pages(client, "/task_runs/filter", body) for row in page)
+
+
+def tasks_of(found: Iterable[JSON]) -> dict[UUID, TaskRun]:
+    """The task runs of one flow run, by id, as the API shows them."""
+    rows = list(found)
     # Task inputs name the subflow's run for its result: here it becomes the task run that stands for the call.
     calls = {subflow: UUID(row["id"]) for row in rows if (subflow := _subflow(row))}
     tasks = (_task(row, calls) for row in rows)

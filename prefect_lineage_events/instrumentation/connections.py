@@ -71,6 +71,11 @@ def _own(connection: Any) -> Any:
     return connection
 
 
+def own_connection(connection: Any) -> Any:
+    """The driver's own connection, inside of our proxy of it."""
+    return connection._self_own if isinstance(connection, ConnectionProxy) else connection
+
+
 def is_traced(connection: Any) -> bool:
     """Return whether the statements of the connection are reported."""
     if isinstance(connection, ConnectionProxy):

@@ -75,7 +75,7 @@ def lineage(
 
 
 def decorated(target: Any, describe: Callable[[Any], DescribesCalls]) -> Any:
-    """What was decorated, with the function in it replaced by one whose calls are noted.
+    """The decorated object, with the function in it replaced by one whose calls are noted.
 
     `describe` gets the plain function, and returns the description of its calls.
     """

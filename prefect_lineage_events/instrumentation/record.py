@@ -186,7 +186,7 @@ def _record(
 ) -> None:
     try:
         patches.switch_on()
-        run = _reporting_run(raise_on_error)
+        run = run_to_record(raise_on_error)
         # an invalid URI raises outside runs too, if `raise_on_error` is set
         target = dataset_of(output) if operation == "write" else None
         sources = _inputs(inputs)
@@ -293,7 +293,8 @@ def _columns(more: _More) -> tuple[Column, ...]:
     return tuple(column if column.type else types.get(column.name, column) for column in columns)
 
 
-def _reporting_run(raise_on_error: bool) -> Run | None:
+def run_to_record(raise_on_error: bool) -> Run | None:
+    """The run for which something is recorded; None outside runs, and where nothing is reported."""
     if raise_on_error and filters.current().enabled and not filters.disabled() and current_run() is None:
         raise RuntimeError("there is no flow run or task run here to record lineage for")
     return reporting_run()

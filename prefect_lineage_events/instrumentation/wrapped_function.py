@@ -35,7 +35,7 @@ class DescribesCalls(Protocol):
         ...  # pragma: no cover
 
     def before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """What must be kept of a call until it has succeeded."""
+        """The values that must be kept of a call until it has succeeded."""
         ...  # pragma: no cover
 
     def after(self, kept: Any, result: Any) -> Touched:
