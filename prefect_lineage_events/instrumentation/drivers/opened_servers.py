@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect_lineage_events.instrumentation.drivers import odbc
+from prefect_lineage_events.instrumentation.drivers import odbc, oracle
 from prefect_lineage_events.instrumentation.drivers.mysql import connector as mysql_connector
 from prefect_lineage_events.instrumentation.drivers.mysql import pymysql
 from prefect_lineage_events.instrumentation.drivers.snowflake import opened as snowflake
@@ -12,5 +12,6 @@ LIBRARIES: tuple[Library, ...] = (
     pymysql.LIBRARY,
     *mysql_connector.LIBRARIES,
     odbc.LIBRARY,
+    oracle.LIBRARY,
     *snowflake.LIBRARIES,
 )

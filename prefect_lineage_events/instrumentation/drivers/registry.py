@@ -64,6 +64,7 @@ KNOWN = (
         ("mysql+mysqlconnector", "mariadb+mysqlconnector"),
     ),
     KnownDriver("pyodbc", ("pyodbc",), "odbc:DRIVER"),
+    KnownDriver("oracledb", ("oracledb",), "oracle:DRIVER", ("oracle+oracledb",)),
     KnownDriver("pymysql", ("pymysql",), "mysql.pymysql:DRIVER", ("mysql+pymysql", "mariadb+pymysql")),
 )
 _BY_PACKAGE = {package: known for known in KNOWN for package in known.packages}
