@@ -65,6 +65,8 @@ class Dialect:
     # A new database brings its default schema with it. docs.snowflake.com/en/sql-reference/sql/use-database;
     # docs.databricks.com: USE CATALOG
     use_resets_schema: bool = False
+    # A statement can read the result of the one before it. docs.snowflake.com/en/sql-reference/functions/result_scan
+    has_last_query: bool = False
     # -- scripts and clients ------------------------------------------------------------------------------------------
     # T-SQL: lines of GO cut a script, procedure bodies run to the end of the batch, names have four parts, `#t` is
     # temporary. learn.microsoft.com/sql/t-sql/language-elements/sql-server-utilities-statements-go
@@ -354,10 +356,10 @@ DIALECTS: dict[str, Dialect] = {
     "risingwave": _POSTGRES,
     "singlestore": replace(_MYSQL, renames_into_current_schema=True, sets_autocommit=True),
     "snowflake": Dialect(
-        positions=True, flattens=True, flow_operator=True, double_dot_skips_schema=True, creation_uses=True,
-        plain="upper", default_schema="PUBLIC", use_resets_schema=True, has_blocks=True, stages=True,
-        marked_variables=True, drop_schema_cascades=True, renames_into_current_schema=True, identifier_clause=True,
-        text_tables=True, lateral_aliases=True, implicit_recursion=True,
+        positions=True, has_last_query=True, flattens=True, flow_operator=True, double_dot_skips_schema=True,
+        creation_uses=True, plain="upper", default_schema="PUBLIC", use_resets_schema=True, has_blocks=True,
+        stages=True, marked_variables=True, drop_schema_cascades=True, renames_into_current_schema=True,
+        identifier_clause=True, text_tables=True, lateral_aliases=True, implicit_recursion=True,
         verbs_without_data=frozenset({"AWAIT", "CANCEL"}),
     ),
     "solr": Dialect(),

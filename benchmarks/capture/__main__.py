@@ -36,11 +36,12 @@ def main() -> None:
 
 
 def measure(folder: Path, count: int) -> None:
-    from benchmarks.capture import bursts, costs, ends, imports, memory, slowdown
+    from benchmarks.capture import against_opentelemetry, bursts, costs, ends, imports, memory, slowdown
     from benchmarks.capture.stores import stores
 
     with stores(folder) as connected:
         costs.report(connected, count)
+        against_opentelemetry.report(connected, rounds=max(3, count // 50))
         slowdown.report(connected)
     memory.report()
     bursts.report()

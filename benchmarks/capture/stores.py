@@ -16,12 +16,16 @@ FEW_ROWS = "INSERT INTO orders VALUES (1, 2), (3, 4)"
 
 @dataclass(frozen=True)
 class Connected:
-    """A store. `slow` is a statement that takes 5 ms by itself; None if the store has none."""
+    """A store. `slow` is a statement that takes 5 ms by itself; None if the store has none.
+
+    `another` opens one more plain connection.
+    """
 
     name: str
     plain: Any
     traced: Any
     slow: str | None
+    another: Callable[[], Any]
 
     def query(self, connection: Any, sql: str) -> list[Any]:
         cursor = connection.cursor()
@@ -50,7 +54,7 @@ def stores(folder: Path) -> Iterator[list[Connected]]:
 def _pair(name: str, connect: Callable[[], Any], slow: str | None) -> Connected:
     from prefect_lineage_events import instrument_connection
 
-    return Connected(name, connect(), instrument_connection(connect()), slow)
+    return Connected(name, connect(), instrument_connection(connect()), slow, connect)
 
 
 def _sqlite(folder: Path) -> Connected:

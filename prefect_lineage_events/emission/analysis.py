@@ -69,7 +69,7 @@ def _countable(statements: Sequence[Statement], sql: str) -> bool:
     return not (_PLAN.match(sql) or (statements[0].outputs and _WRITES_INSIDE.search(statements[0].sanitised or sql)))
 
 
-def _rows(note: StatementNote, *, written: bool) -> int | None:
+def rows_of(note: StatementNote, *, written: bool) -> int | None:
     """The rows of a note of one statement. A write without RETURNING returns none, whatever it has written."""
     if not note.countable or (written and note.counted == "fetched"):
         return None
@@ -116,7 +116,7 @@ def _statement_info(
         database=getattr(state.session, "database", state.store.database),
         schema_name=getattr(state.session, "schema", state.store.schema),
         query_id=note.query_id,
-        rows=encoding.count(_rows(note, written=written)),
+        rows=encoding.count(rows_of(note, written=written)),
         started=note.started,
         duration=encoding.seconds(note.duration),
     )

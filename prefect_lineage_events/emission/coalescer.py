@@ -71,7 +71,12 @@ class Coalescer:
     def __init__(self) -> None:
         self._by_key: dict[Key, PendingEvent] = {}
         self._lifetimes: dict[_Name, tuple[int, Key]] = {}
+<<<<<<< HEAD
         self._reads = _Reads()
+=======
+        self.lifetimes = 0
+        """The number of changes of datasets' lifetimes so far."""
+>>>>>>> 4fb2545 (Count repeated statements without analysing them again)
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -115,6 +120,7 @@ class Coalescer:
                 self._lifetimes[name] = (number + is_new, reads)
             elif last != shape:
                 self._lifetimes[name] = (min(number + 1, _MAX_LIFETIMES), shape)
+                self.lifetimes += 1
 
     def _lifetime(self, dataset: EventDataset) -> int:
         return self._lifetimes.get((dataset.namespace, dataset.name), (0, ()))[0]

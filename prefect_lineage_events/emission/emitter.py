@@ -94,6 +94,17 @@ class Emitter:
         if len(self._pending) >= _MAX_PENDING or wait == 0:
             self.flush()
 
+    @property
+    def lifetimes(self) -> int:
+        """The number of changes of datasets' lifetimes so far."""
+        return self._pending.lifetimes
+
+    def count_again(self, pending: PendingEvent, now: float) -> None:
+        """Note that a pending event is counted once more."""
+        self.last_active = now
+        wait = self._waits.of(pending.key)
+        self._due = now + wait if self._due is None else min(self._due, now + wait)
+
     def flush(self) -> list[PendingEvent]:
         """Number and send what is pending. Returns the events that were sent."""
         self._due = None

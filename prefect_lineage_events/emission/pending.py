@@ -112,6 +112,19 @@ class PendingEvent:
             if task_run is not None and task_run != self.run.info.task_run_id and task_run not in self.task_runs[-50:]:
                 self.task_runs.append(task_run)
 
+    def repeat(self, rows: int | None, duration: float | None, started: dt.datetime) -> None:
+        """Count one more execution of the same statement by the same run, in the same thread."""
+        self.executions += 1
+        rows = encoding.count(rows)
+        if rows is None:
+            self.executions_without_rows += 1
+        else:
+            self.rows = encoding.count((self.rows or 0) + rows)
+        if duration is not None:
+            self.duration = (self.duration or 0.0) + duration
+        last = self.last or self.started
+        self.last = started if last is None or started > last else last
+
     def add_rows(self, rows: int) -> bool:
         """Add the rows of one more execution. Returns whether those of all executions are known."""
         known = encoding.count(rows)

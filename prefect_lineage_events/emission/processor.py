@@ -31,6 +31,7 @@ from prefect_lineage_events.emission.notes import (
 )
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.queue import NoteQueue
+from prefect_lineage_events.emission.repeats import Repeats
 from prefect_lineage_events.emission.transaction_processor import TransactionProcessor
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.settings import LineageSettings
@@ -47,6 +48,7 @@ class NoteProcessor(LossProcessor):
     ) -> None:
         super().__init__(values, send, queue, clock)
         self._connections: weakref.WeakKeyDictionary[Connection, ConnectionState] = weakref.WeakKeyDictionary()
+        self._repeats: weakref.WeakKeyDictionary[Connection, Repeats] = weakref.WeakKeyDictionary()
         self._current_note: StatementNote | None = None
         self._abandoned = False
         self._transactions = TransactionProcessor(values, self._report, self._drop)
@@ -91,11 +93,7 @@ class NoteProcessor(LossProcessor):
 
     def _process(self, note: Note) -> None:
         if isinstance(note, StatementNote):
-            self._current_note = note
-            try:
-                self._transactions.statement(note, self._state(note.connection))
-            finally:
-                self._current_note = None
+            self._statement(note)
         elif isinstance(note, FailureNote):
             self._transactions.failed(note, self._state(note.statement.connection))
         elif isinstance(note, TransactionNote):
@@ -119,6 +117,23 @@ class NoteProcessor(LossProcessor):
             self._flush(note)
         else:
             self._remark(note)
+
+    def _statement(self, note: StatementNote) -> None:
+        state = self._state(note.connection)
+        emitter = self._emitters.open(note.run.key) if note.run is not None else None
+        repeats = self._repeats.get(note.connection)
+        if repeats is None:
+            repeats = self._repeats[note.connection] = Repeats()
+        if repeats.count(note, state, emitter, self._clock()):
+            return
+        self._current_note = note
+        try:
+            before = state.session
+            self._transactions.statement(note, state)
+            if note.run is not None:
+                repeats.learn(note, state, before, self._emitters.open(note.run.key))
+        finally:
+            self._current_note = None
 
     def finish(self) -> None:
         self._run_end.count_dropped()

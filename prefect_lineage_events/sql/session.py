@@ -270,8 +270,16 @@ class Session:
                 session = replace(session, autocommit=value != "off")
             else:
                 session = session._set(name, value)
-        read = statement.inputs if statement.kind == "read" else ()
-        return replace(session, last_query=read, state=session.state.after(statement))
+        read, state = self._last_query_after(statement), session.state.after(statement)
+        if session is self and state is self.state and read == self.last_query:
+            return self  # the same object, by which a repeated statement is recognised
+        return replace(session, last_query=read, state=state)
+
+    def _last_query_after(self, statement: Statement) -> tuple[TableRef, ...] | None:
+        """The tables that the statement read, where a later one can ask for them."""
+        if self.dialect and not dialect_of(self.dialect).has_last_query:
+            return self.last_query
+        return statement.inputs if statement.kind == "read" else ()
 
     def _set(self, name: str, value: str) -> Session:
         """The session after a change of a setting, lasting or (`local`) until the transaction ends."""
