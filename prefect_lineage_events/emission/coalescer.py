@@ -71,12 +71,9 @@ class Coalescer:
     def __init__(self) -> None:
         self._by_key: dict[Key, PendingEvent] = {}
         self._lifetimes: dict[_Name, tuple[int, Key]] = {}
-<<<<<<< HEAD
         self._reads = _Reads()
-=======
         self.lifetimes = 0
         """The number of changes of datasets' lifetimes so far."""
->>>>>>> 4fb2545 (Count repeated statements without analysing them again)
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -91,9 +88,9 @@ class Coalescer:
         shape = pending.key
         if pending.changes_lifecycle:
             self._begin_lifetimes(pending.event.datasets[:1], shape)
-        key = (shape, tuple(self._lifetime(d) for d in pending.event.datasets[:50]))
+        key = self._key(pending)
         first = self._by_key.get(key)
-        if pending.event.operation == "read" and not all(d.temporary for d in pending.event.inputs):
+        if _reads_lasting(pending):
             self._reads.add(key, is_new=first is None)
         if first is None or first.is_full:
             self._by_key[key if first is None else (key, pending.event.statement.id)] = pending
@@ -104,6 +101,11 @@ class Coalescer:
             return pending
         first.coalesce(pending)
         return first
+
+    def count_again(self, pending: PendingEvent) -> None:
+        """Note that a pending event, which is here already, is counted once more."""
+        if _reads_lasting(pending):
+            self._reads.add(self._key(pending), is_new=False)
 
     def take(self) -> list[PendingEvent]:
         """Remove and return all pending events, in order. The lifetimes of datasets are kept."""
@@ -118,9 +120,18 @@ class Coalescer:
                 reads = (self._reads.new, self._reads.changes)
                 is_new = reads[:1] != last[:1] or (reads != last and number < _MAX_LIFETIMES)
                 self._lifetimes[name] = (number + is_new, reads)
+                self.lifetimes += is_new
             elif last != shape:
                 self._lifetimes[name] = (min(number + 1, _MAX_LIFETIMES), shape)
                 self.lifetimes += 1
 
+    def _key(self, pending: PendingEvent) -> Key:
+        return (pending.key, tuple(self._lifetime(d) for d in pending.event.datasets[:50]))
+
     def _lifetime(self, dataset: EventDataset) -> int:
         return self._lifetimes.get((dataset.namespace, dataset.name), (0, ()))[0]
+
+
+def _reads_lasting(pending: PendingEvent) -> bool:
+    """Return whether it is a read of a dataset that outlasts the run."""
+    return pending.event.operation == "read" and not all(d.temporary for d in pending.event.inputs)

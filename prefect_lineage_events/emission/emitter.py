@@ -102,6 +102,7 @@ class Emitter:
     def count_again(self, pending: PendingEvent, now: float) -> None:
         """Note that a pending event is counted once more."""
         self.last_active = now
+        self._pending.count_again(pending)
         wait = self._waits.of(pending.key)
         self._due = now + wait if self._due is None else min(self._due, now + wait)
 

@@ -140,7 +140,7 @@ def _pipeline_async(function: Any, client: Any, args: tuple[Any, ...], kwargs: d
 
 
 def _count_failure() -> None:
-    with guarded("counting a loss"):
+    with guarded("counting a failed pipeline", count_loss):
         if not filters.disabled() and not is_called_by(_CLIENTS, _BETWEEN):
             count_loss("a pipeline of Redis failed: some of its commands may have been executed")
 
