@@ -29,7 +29,9 @@ _PROGRAM = """
 import gc, json, os, sqlite3, sys, threading
 from concurrent.futures.thread import _WorkItem
 from multiprocessing.process import BaseProcess
-import asyncpg, duckdb, fsspec.asyn, sqlalchemy
+import asyncpg, duckdb, fsspec.asyn, sqlalchemy, tempfile
+import pandas, pandas.io.parsers.readers, pyarrow.csv, pyarrow.parquet
+tempfile.gettempdir()
 from botocore.client import BaseClient
 from prefect.results import ResultStore
 import prefect.flows, prefect.flow_engine
@@ -38,7 +40,9 @@ from prefect_sqlalchemy import AsyncSqlAlchemyConnector, SqlAlchemyConnector
 
 OBJECTS = [threading.Thread, threading, _WorkItem, BaseProcess, os, FlowRunContext, TaskRunContext, sqlite3,
            duckdb, duckdb.DuckDBPyRelation, asyncpg.Connection, type(asyncpg.Connection), asyncpg.pool.Pool,
-           SqlAlchemyConnector, AsyncSqlAlchemyConnector, fsspec.AbstractFileSystem, fsspec.asyn, BaseClient, ResultStore]
+           SqlAlchemyConnector, AsyncSqlAlchemyConnector, fsspec.AbstractFileSystem, fsspec.asyn, BaseClient, ResultStore,
+           tempfile, pandas, pandas.DataFrame, pandas.core.generic.NDFrame, pandas.io.parsers.readers,
+           pandas.io.pickle, pyarrow.csv, pyarrow._csv, pyarrow.parquet.ParquetFile, pyarrow.parquet.ParquetWriter]
 
 def snapshot():
     found = {(i, name): value for i, o in enumerate(OBJECTS) for name, value in list(vars(o).items())}
@@ -93,6 +97,7 @@ def test_import_patches_nothing_and_uninstrument_restores_everything() -> None:
         assert (set(first) >= _BASE, again) == (True, first), use
     assert {"SqlAlchemyConnector.get_engine", "meta_path"} <= set(changes["instrument, first"][0])
     assert {"AbstractFileSystem.cat", "BaseClient._make_api_call"} <= set(changes["instrument, first"][0])
+    assert {"NDFrame.to_csv", "pandas.read_pickle", "ParquetFile.read"} <= set(changes["instrument, first"][0])
     assert {"duckdb.sql", "DuckDBPyRelation.fetchall"} <= set(changes["duckdb, first"][0])
 
 

@@ -95,8 +95,14 @@ _NOT_WELL = {"cut_off", "many_statements"}
 
 
 def ways(program: str) -> tuple[Way, ...]:
-    """The ways to capture a program: connections of a user have one way; blocks have the class swap and the plugin."""
-    return ("swap", "plugin") if "Connector" in (PROGRAMS / f"{program}.py").read_text() else ("swap",)
+    """The ways to capture a program: connections of a user have one way; blocks have the class swap and the plugin.
+
+    A program that hands over none of both is captured by the plugin alone.
+    """
+    text = (PROGRAMS / f"{program}.py").read_text()
+    if "Connector" in text:
+        return ("swap", "plugin")
+    return ("swap",) if "traced" in text else ("plugin",)
 
 
 CASES = [

@@ -113,14 +113,25 @@ def _at(text: str, options: Mapping[str, Any] | None, patterns: bool) -> Locatio
         text, member = remote.unchained(text)
     elif text.partition("://")[0] in remote.ARCHIVES:
         text, member = remote.archived(text, options)
+    if text[:8].lower().startswith(("http://", "https://")):
+        return _at_address(text)
     url = remote.with_account(text, options)
     found = file_at(url, patterns=patterns)
-    if found.dataset.namespace.partition(":")[0] in ("http", "https"):
-        return None  # the family `http` knows which hosts may be named
     is_local = found.dataset.namespace == "file"
     path = found.dataset.name if is_local and not found.part else None
     part = member or found.part
     return Location(found.dataset, (part,) if part else (), path=path)
+
+
+def _at_address(url: str) -> Location | None:
+    """An object by its web address, or an endpoint that the setting `http_endpoints` allows to be named."""
+    found = file_at(url)
+    if found.dataset.namespace.startswith(("http:", "https:")):
+        from prefect_lineage_events.instrumentation.http.allowed import api_dataset
+
+        allowed = api_dataset(url)
+        return Location(allowed) if allowed is not None else None
+    return Location(found.dataset, (found.part,) if found.part else ())
 
 
 def _on(filesystem: Any, path: str, patterns: bool) -> Location | None:

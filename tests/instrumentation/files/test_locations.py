@@ -254,3 +254,10 @@ def test_size_is_that_of_a_single_local_file(here: Path) -> None:
     assert access.size == 4
     (access,) = accesses("write", locate("s3://b/k"), "lib.write")
     assert access.size is None
+
+
+def test_address_is_named_if_the_setting_allows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_HTTP_ENDPOINTS", "https://api.example.org/daily/{day}.csv")
+    found = locate("https://api.example.org/daily/2026-11-28.csv?token=secret")
+    assert [location.dataset.uri for location in found] == ["https://api.example.org/daily/{day}.csv"]
+    assert locate("https://other.example.org/daily/2026-11-28.csv") == ()
