@@ -45,6 +45,14 @@ def trace(connection: T, driver: Driver) -> T:
     return connection
 
 
+def traced_again(connection: Any) -> bool:
+    """Report the statements of a connection that was traced before. Return False for one that was not."""
+    if not is_traced(connection):
+        return False
+    connection._self_tracer.is_muted = False
+    return True
+
+
 def retrace(connection: T, driver: Driver) -> T:
     """Trace a connection as `driver` describes it, also one that is traced already. What it noted so far stays."""
     if is_traced(connection):

@@ -82,9 +82,9 @@ def instrument_connection(connection: T, *, url: str | None = None) -> T:
         from prefect_lineage_events.instrumentation.drivers.bigquery.client import trace_client
 
         return trace_client(connection)
-    from prefect_lineage_events.instrumentation.connections import is_traced, retrace, trace
+    from prefect_lineage_events.instrumentation.connections import retrace, trace, traced_again
     from prefect_lineage_events.instrumentation.drivers.registry import description_of
 
-    if is_traced(connection) and url is None:
+    if url is None and traced_again(connection):
         return connection
     return (trace if url is None else retrace)(connection, description_of(connection, url))

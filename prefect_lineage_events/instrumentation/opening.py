@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import FrameType, ModuleType
 from typing import Any
@@ -42,7 +42,8 @@ def left_alone() -> Iterator[None]:
     try:
         yield
     finally:
-        _left_alone.reset(token)
+        with suppress(ValueError):  # a coroutine that is collected may end in another context
+            _left_alone.reset(token)
 
 
 def is_left_alone() -> bool:
@@ -157,9 +158,10 @@ def all_everywhere(module: ModuleType, makers: Mapping[str, Patched], needed: Ca
         patches.add(module, name, makers[name], needed)
     for other in list(sys.modules.values()):
         if isinstance(other, ModuleType) and other is not module:
-            for alias, value in list(vars(other).items()):
-                if id(value) in names:
-                    patches.add(other, alias, _same(known[names[id(value)]]), needed)
+            with guarded("patching a name in a module", count_untraced):  # another thread may import it just now
+                for alias, value in list(vars(other).items()):
+                    if id(value) in names:
+                        patches.add(other, alias, _same(known[names[id(value)]]), needed)
 
 
 def _same(replacement: Any) -> Patched:

@@ -61,7 +61,7 @@ LIBRARIES = (
         "before or after switch-on: Core, ORM, `raw_connection()`, pandas and polars with an engine or a URL",
         not_captured="connections that were checked out before switch-on; `engine.pool.connect()` of an engine that "
         "was not used before",
-        tests=("tests/instrumentation/opened/test_sqlalchemy.py",),
+        tests=("tests/instrumentation/opened/test_sqlalchemy.py", "tests/flows/own_engine.py"),
         against="SQLite, DuckDB, PostgreSQL (psycopg, psycopg2, asyncpg)",
     ),
 )

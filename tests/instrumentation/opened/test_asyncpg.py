@@ -21,6 +21,18 @@ CREATE = "CREATE TABLE IF NOT EXISTS t (a INTEGER)"
 INSERT = "INSERT INTO t VALUES ($1)"
 
 
+class Shop(asyncpg.Connection):  # type: ignore[type-arg]
+    """A connection with methods that run statements, one of which overrides the driver's."""
+
+    async def two(self) -> Any:
+        two = await self.fetchval("SELECT 2")
+        await self.fetch("SELECT 3")
+        return two
+
+    async def fetch(self, *args: Any, **kwargs: Any) -> Any:
+        return await super().fetch(*args, **kwargs)
+
+
 @pytest.fixture(scope="module")
 def url(postgres: Postgres) -> str:
     return postgres.plain_url(postgres.database("opened_asyncpg"))
@@ -82,13 +94,19 @@ async def test_init_and_setup_of_a_pool_are_called_as_before(url: str) -> None:
 
 
 async def test_pool_with_a_connection_class_and_a_timeout_is_captured(url: str, tracers: Tracers) -> None:
-    class Shop(asyncpg.Connection):  # type: ignore[type-arg]
-        pass
-
     pool = create_pool(url, min_size=0, max_size=1, connection_class=Shop)
     async with pool, pool.acquire(timeout=60) as connection:
         await connection.execute("SELECT 1")
-    assert statements(tracers) == ["SELECT 1"]
+        assert await connection.two() == 2
+    assert statements(tracers) == ["SELECT 1", "SELECT 2", "SELECT 3"]
+
+
+async def test_methods_of_the_programs_own_class_are_captured(url: str, tracers: Tracers) -> None:
+    connection = await asyncpg.connect(url, connection_class=Shop)
+    assert await connection.two() == 2
+    assert (await connection.fetch("SELECT 4"), isinstance(connection, Shop)) == ([(4,)], True)
+    await connection.close()
+    assert statements(tracers) == ["SELECT 2", "SELECT 3", "SELECT 4"]
 
 
 async def test_pool_made_before_switch_on_is_captured(url: str, tracers: Tracers) -> None:

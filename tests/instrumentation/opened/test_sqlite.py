@@ -144,6 +144,14 @@ def test_given_to_instrument_connection_it_is_captured_once(tracers: Tracers) ->
     assert statements(tracers) == [CREATE]
 
 
+def test_given_to_instrument_connection_after_uninstrument_it_is_captured(tracers: Tracers) -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        uninstrument()
+        assert tracers[0].is_muted
+        assert instrument_connection(connection) is connection
+        assert not tracers[0].is_muted
+
+
 def test_url_given_to_instrument_connection_decides_the_store(file: Path, tracers: Tracers) -> None:
     connection = instrument_connection(sqlite3.connect(":memory:"), url=f"sqlite:///{file}")
     with closing(connection):

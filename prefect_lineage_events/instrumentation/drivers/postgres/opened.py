@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.emission.losses import count_untraced
 from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.instrumentation.driver import Driver
+from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
 from prefect_lineage_events.instrumentation.library import Library
 from prefect_lineage_events.instrumentation.opening import (
     Patched,
@@ -38,10 +40,25 @@ def _psycopg2() -> Driver:
     return PSYCOPG2
 
 
-def _asyncpg() -> Driver:
+def _asyncpg(connection: Any) -> Driver:
+    """The description of asyncpg's connections, with methods of the program's own class, which run statements as well.
+
+    They are called with the proxy: its methods are traced, those of the driver's own connection are not.
+    """
     from prefect_lineage_events.instrumentation.drivers.postgres.asyncpg import DRIVER
 
-    return DRIVER
+    names: dict[str, MethodWrapper] = {}
+    for cls in type(connection).__mro__:
+        if cls.__module__.partition(".")[0] == "asyncpg":
+            break
+        for name, value in vars(cls).items():
+            if isinstance(value, FunctionType) and not name.startswith("__"):
+                names.setdefault(name, partial(_called_on_proxy, value))
+    return replace(DRIVER, connection_wrappers={**names, **DRIVER.connection_wrappers}) if names else DRIVER
+
+
+def _called_on_proxy(function: FunctionType, proxy: Any, _: Any, args: Any, kwargs: Any) -> Any:
+    return function(proxy, *args, **kwargs)
 
 
 def _patch_psycopg(module: Any) -> None:
@@ -89,6 +106,14 @@ def _patch_psycopg2_pool(module: Any) -> None:
     _patch_methods(module, ("SimpleConnectionPool", "ThreadedConnectionPool"), ("getconn",), make)
 
 
+async def _opened_asyncpg(connect: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
+    connection = await connect(*args, **kwargs)
+    with guarded("tracing a connection", count_untraced):
+        if not is_left_alone():
+            return traced(connection, _asyncpg(connection))
+    return connection
+
+
 # The description of a pool's connection, with its store: a connection is acquired many times.
 _of_pools: WeakKeyDictionary[Any, Driver] = WeakKeyDictionary()
 
@@ -105,7 +130,7 @@ def _of_pool(connection: Any) -> Driver:
     own = connection._con
     driver = _of_pools.get(own)
     if driver is None:
-        general = _asyncpg()
+        general = _asyncpg(own)
         store, lookup = general.store(own), general.lookup(own)
         driver = _of_pools[own] = replace(general, store=lambda _: store, lookup=lambda _: lookup)
     return driver
@@ -133,7 +158,7 @@ def _patch_asyncpg(module: Any) -> None:
     A pool keeps the driver's own connections.
     """
     resume()
-    patches.add(module.connect_utils, "_connect", traces_returned(_asyncpg))
+    patches.add(module.connect_utils, "_connect", patched(_opened_asyncpg))
     patches.add(module.pool.Pool, "_get_new_connection", patched(_connected))
     patches.add(module.pool.Pool, "_acquire", patched(_acquired))
     patches.add(module.pool.Pool, "release", patched(_released), any_proxies)
@@ -159,7 +184,7 @@ LIBRARIES = (
         package="psycopg_pool",
         captured="connections of `ConnectionPool`, `AsyncConnectionPool` and the null pools, also of those made before "
         "switch-on",
-        tests=("tests/instrumentation/opened/test_psycopg.py",),
+        tests=("tests/instrumentation/opened/test_psycopg.py", "tests/flows/psycopg_pools.py"),
         against=_AGAINST,
     ),
     Library(
@@ -189,8 +214,7 @@ LIBRARIES = (
         _patch_asyncpg,
         package="asyncpg",
         captured="`connect` under any name, and what a pool gives out or runs itself, also one made before switch-on",
-        not_captured="connections opened or acquired before switch-on; statements that methods of the program's own "
-        "`connection_class` run",
+        not_captured="connections opened or acquired before switch-on",
         tests=("tests/instrumentation/opened/test_asyncpg.py",),
         against=_AGAINST,
     ),
