@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from prefect_lineage_events import patches
 from prefect_lineage_events.emission import losses
 from prefect_lineage_events.emission.notes import RecordNote
 from tests.emission.conftest import make_run
@@ -23,6 +24,7 @@ def losses_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """Losses are counted as in a run, so that an error of our own fails the test."""
     run = make_run(task="load")
     monkeypatch.setattr(losses, "current_run", lambda *_: run)
+    patches.switch_on()  # as the start of a flow does: threads of pools know which call they work for
 
 
 @pytest.fixture
