@@ -44,6 +44,7 @@ from tests.services import dbt
 from tests.services.api import api_server  # noqa: F401  (a fixture)
 from tests.services.kafka import brokers  # noqa: F401  (a fixture)
 from tests.services.mariadb import mariadb  # noqa: F401  (a fixture)
+from tests.services.moto import moto_server  # noqa: F401  (a fixture)
 from tests.services.postgres import postgres  # noqa: F401  (a fixture)
 from tests.services.snowflake import snowflake_server  # noqa: F401  (a fixture)
 
