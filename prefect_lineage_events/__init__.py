@@ -22,7 +22,7 @@ _LAZY_IMPORTS = {
     "record_write": "instrumentation.record",
     "record_misc": "instrumentation.record",
     "record_sql": "instrumentation.recorded_sql",
-    "RunLineage": "run_lineage",
+    "RunLineage": "lineage_values",
     "lineage_of": "run_lineage",
     "alineage_of": "run_lineage",
     "lineage_disabled": "filters",
@@ -75,7 +75,8 @@ if TYPE_CHECKING:
     from prefect_lineage_events.instrumentation.instrument import instrument, instrument_connection, uninstrument
     from prefect_lineage_events.instrumentation.record import Touched, record_misc, record_read, record_write
     from prefect_lineage_events.instrumentation.recorded_sql import record_sql
-    from prefect_lineage_events.run_lineage import RunLineage, alineage_of, lineage_of
+    from prefect_lineage_events.lineage_values import RunLineage
+    from prefect_lineage_events.run_lineage import alineage_of, lineage_of
 
 
 def __getattr__(name: str) -> Any:

@@ -177,6 +177,11 @@ class LineageSettings(PrefectBaseSettings):
         description="One job for each flow, or also child jobs `flow.task` with the lineage of the tasks; the flow's "
         "job then has only the lineage of its own body.",
     )
+    run_facets: Globs = Field(
+        default_factory=list,
+        description="Functions, as `module:function`, that add run facets of your own to each assembled run. See "
+        "[Write your own](write-your-own.md).",
+    )
     infer_columns: bool = Field(
         default=True,
         description="Report column edges between equal names of DataFrames that were read and written.",

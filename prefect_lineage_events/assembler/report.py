@@ -49,6 +49,7 @@ def markdown(run: RunLineage, sent: Mapping[str, DeliveryState] = MappingProxyTy
         _summary(run),
         *_completeness(run),
         *_not_captured(run.completeness.not_captured),
+        *_facet_faults(run.facet_faults),
         *_rejected(sent),
     ]
     if not lineage.empty:
@@ -139,6 +140,12 @@ def _completeness(run: RunLineage) -> list[str]:
         lines += ["", "It lacks:", *(f"- {prose(lack)}" for lack in lacks[:MAX_REASONS])]
         lines += _more(len(lacks), MAX_REASONS, "emitters")
     return ["## Incomplete\n\n" + "\n".join(lines)] if lines else []
+
+
+def _facet_faults(faults: Sequence[str]) -> list[str]:
+    """The facets of the user's own functions that could not be added."""
+    listed = "\n".join(f"- {prose(fault)}" for fault in faults)
+    return [f"Facets of your own were left out:\n\n{listed}"] if faults else []
 
 
 def _not_captured(libraries: Sequence[str]) -> list[str]:

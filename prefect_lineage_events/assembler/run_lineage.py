@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.settings import PREFECT_UI_URL
 
 from prefect_lineage_events import encoding, filters
-from prefect_lineage_events.assembler import flow_artifact
+from prefect_lineage_events.assembler import flow_artifact, user_facets
 from prefect_lineage_events.delivery.targets import Target
 from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.history.tasks import all_cached
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 Event = dict[str, Any]
 
 
-def stitched(history: RunHistory, *, reanalyse: bool = False) -> RunLineage:
-    """The lineage of a run. `reanalyse`: by an analysis of its statements with this version."""
+def stitched(history: RunHistory, *, reanalyse: bool = False, facets: bool = True) -> RunLineage:
+    """The lineage of a run, with the user's facets.
+
+    `reanalyse`: by an analysis of its statements with this version.
+    """
     reports = filters.current().reports if reanalyse else None
-    return stitch(history, infer_columns=settings().infer_columns, reanalyse=reports)
+    lineage = stitch(history, infer_columns=settings().infer_columns, reanalyse=reports)
+    return user_facets.added(lineage) if facets else lineage
 
 
 def marked_if_cached(client: SyncPrefectClient, lineage: RunLineage) -> RunLineage:

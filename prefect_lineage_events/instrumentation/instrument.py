@@ -17,6 +17,14 @@ from prefect_lineage_events.settings import FAMILIES, Family, chosen_families
 
 T = TypeVar("T")
 
+_families: dict[Family, None] = {}
+patches.when_off(_families.clear)
+
+
+def instrumented() -> tuple[Family, ...]:
+    """The families of libraries whose calls are captured now."""
+    return tuple(_families)
+
 
 def instrument(*families: Family) -> None:
     """Capture the calls of libraries in this process, from now on: those of some families, or of all.
@@ -29,6 +37,7 @@ def instrument(*families: Family) -> None:
     from prefect_lineage_events.instrumentation.libraries import capture
 
     capture(chosen)
+    _families.update(dict.fromkeys(chosen))
     # The engines are imported when the first flow or task is run: before its context is entered.
     for module_name in ("prefect.flow_engine", "prefect.task_engine"):
         when_imported(module_name, _watch_runs)

@@ -5,6 +5,7 @@ Versions are the newest published ones of specification 2-0-2 (https://openlinea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -14,6 +15,7 @@ Event = dict[str, Any]
 OWN_VERSION = version("prefect-lineage-events")
 PRODUCER = f"https://github.com/prefect-lineage-events/prefect-lineage-events/{OWN_VERSION}"
 RUN_EVENT = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
+_ANY_RUN_FACET = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunFacet"
 _SPEC = "https://openlineage.io/spec/facets"
 _OWN_SPEC = "https://github.com/prefect-lineage-events/prefect-lineage-events/spec/facets"
 
@@ -26,6 +28,11 @@ def facet(schema: str, **content: Any) -> Facet:
 def own_facet(schema: str, **content: Any) -> Facet:
     """A facet that follows a schema of ours, in the folder `spec`."""
     return _facet(_OWN_SPEC, schema, content)
+
+
+def with_schema(content: Mapping[str, Any]) -> Facet:
+    """A run facet of a user's. One without a schema of its own follows that of all run facets."""
+    return {"_producer": PRODUCER, "_schemaURL": _ANY_RUN_FACET, **content}
 
 
 def put(facets: dict[str, Facet], key: str, found: Facet | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect_lineage_events.history.model import Completeness, FlowRun
 from prefect_lineage_events.openlineage.errors import sanitised
-from prefect_lineage_events.openlineage.facets import OWN_VERSION, Facet, facet, own_facet, put
+from prefect_lineage_events.openlineage.facets import OWN_VERSION, Facet, facet, own_facet, put, with_schema
 from prefect_lineage_events.stitching.model import Lineage, RunLineage, StatementSummary, TaskLineage, UnknownSource
 
 MAX_QUERIES = 50
@@ -45,7 +45,7 @@ def run_facets(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> di
         facets["nominalTime"] = facet("1-0-1/NominalTimeRunFacet", nominalStartTime=iso(of.expected_start))
     if of.tags:
         facets["tags"] = facet("1-0-0/TagsRunFacet", tags=tag_list(of.tags))
-    return facets
+    return {**{key: with_schema(content) for key, content in run.facets.items()}, **facets}
 
 
 def task_facet(task: TaskLineage) -> dict[str, Any]:

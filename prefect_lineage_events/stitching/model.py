@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from prefect_lineage_events.datasets import Dataset
@@ -180,6 +180,7 @@ class RunLineage:
     `lineage` is that of the whole run, `tasks` that of its tasks, `body` that of the flow's own body without its tasks.
     `assets` are the outputs for which Prefect emitted asset events itself. `last` is the start of the last statement.
     `from_cache`: the run touched nothing because all of its tasks were cached, in a flow whose runs have lineage.
+    `facets` are run facets that functions of the user's have added, `facet_faults` the mistakes in them.
     """
 
     run: FlowRun
@@ -193,6 +194,8 @@ class RunLineage:
     reanalysis: Reanalysis = Reanalysis()
     last: dt.datetime | None = None
     from_cache: bool = False
+    facets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    facet_faults: tuple[str, ...] = ()
 
     @property
     def worth_sending(self) -> bool:

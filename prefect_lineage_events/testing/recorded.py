@@ -12,8 +12,8 @@ from prefect_lineage_events import filters, patches
 from prefect_lineage_events.context.run import run_outside
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import worker
-from prefect_lineage_events.instrumentation.instrument import instrument, uninstrument
-from prefect_lineage_events.run_lineage import (
+from prefect_lineage_events.instrumentation.instrument import instrument, instrumented, uninstrument
+from prefect_lineage_events.lineage_values import (
     ColumnEdgeOfRun,
     DatasetOfRun,
     EdgeOfRun,
@@ -57,11 +57,10 @@ def recorded_lineage(
         raise RuntimeError(
             "lineage is switched off by PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ENABLED: nothing is recorded"
         )
-    was_on = patches.is_on()
+    before = (patches.is_on(), instrumented())
     recording = Recording(name)
     with ExitStack() as stack:
-        if not was_on:
-            stack.callback(uninstrument)
+        stack.callback(_restore, *before)
         if api == "memory" or (api == "auto" and not PREFECT_API_URL.value()):
             recording.api = stack.enter_context(memory_api())
         stack.enter_context(recording.task_runs())
@@ -71,6 +70,17 @@ def recorded_lineage(
         patches.switch_on()
         stack.callback(recording.close)
         yield RecordedLineage(recording.lineage)
+
+
+def _restore(was_on: bool, families: tuple[Family, ...]) -> None:
+    """Capture the libraries again that were captured before, and no others."""
+    if patches.is_on() == was_on and instrumented() == families:
+        return
+    uninstrument()
+    if families:
+        instrument(*families)
+    if was_on:
+        patches.switch_on()
 
 
 class RecordedLineage:

@@ -24,7 +24,7 @@ from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.history.completeness import judge
 from prefect_lineage_events.history.model import FlowRun, RunHistory
 from prefect_lineage_events.history.tasks import tasks_of
-from prefect_lineage_events.run_lineage import RunLineage, value_of
+from prefect_lineage_events.lineage_values import RunLineage, value_of
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.testing.memory_api import MemoryApi
 
@@ -129,7 +129,7 @@ class Recording:
                 parent=above,
                 subflows=below,
             )
-            found.append(value_of(stitched(whole)))
+            found.append(value_of(stitched(whole, facets=False)))
         return tuple(found)
 
     def settle(self) -> None:

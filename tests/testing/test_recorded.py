@@ -18,6 +18,7 @@ from sqlalchemy import create_engine
 from prefect_lineage_events import Dataset, patches, record_read, record_sql, record_write
 from prefect_lineage_events import lineage as declared
 from prefect_lineage_events.emission import worker
+from prefect_lineage_events.instrumentation.instrument import instrument, instrumented, uninstrument
 from prefect_lineage_events.testing import RecordedLineage, recorded_lineage
 from prefect_lineage_events.testing.plugin import lineage
 
@@ -191,7 +192,18 @@ def test_the_kit_leaves_nothing_behind() -> None:
         assert PREFECT_API_URL.value() != url
     assert (patches.is_on(), worker._worker, PREFECT_API_URL.value()) == (was_on, before, url)
     assert sqlite3.Connection.execute is execute
+    assert instrumented() == ()
     assert not [t for t in threading.enumerate() if t.name == "prefect-lineage" and before is None]
+
+
+def test_families_that_were_captured_before_still_are() -> None:
+    instrument("http")
+    try:
+        with recorded_lineage("files"):
+            assert instrumented() == ("http", "files")
+        assert instrumented() == ("http",)
+    finally:
+        uninstrument()
 
 
 def test_a_test_that_runs_after_another_sees_nothing_of_it(lineage: RecordedLineage) -> None:
