@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from prefect_lineage_events.events import Column
@@ -11,24 +11,37 @@ from prefect_lineage_events.instrumentation.access import MAX_COLUMNS
 
 def columns_of_pandas(frame: Any, *, index: bool = True) -> tuple[Column, ...]:
     """The columns of a DataFrame or a Series, with those of its index that have a name."""
-    names = list(frame.index.names) if index else []
-    levels = [(name, frame.index.get_level_values(i).dtype) for i, name in enumerate(names) if name is not None]
+    levels: list[Column] = []
+    if index and any(name is not None for name in frame.index.names):
+        kinds = frame.index.dtypes if frame.index.nlevels > 1 else [frame.index.dtype]
+        levels = [_of(name, kind) for name, kind in zip(frame.index.names, kinds, strict=True) if name is not None]
     if not hasattr(frame, "columns"):
-        return _columns([*levels, ("0" if frame.name is None else frame.name, frame.dtype)])
-    if len(frame.columns) > MAX_COLUMNS:
-        return tuple(Column(name=_name(name)) for name in frame.columns[:MAX_COLUMNS])
-    return _columns([*levels, *zip(frame.columns, frame.dtypes, strict=True)])
+        return (*levels, _of("0" if frame.name is None else frame.name, frame.dtype))
+    names = frame.columns.tolist()
+    if len(names) > MAX_COLUMNS:
+        return tuple(_column(_name(name), None) for name in names[:MAX_COLUMNS])
+    return (*levels, *map(_of, names, frame.dtypes.tolist()))
 
 
 def columns_of_arrow(schema: Any) -> tuple[Column, ...]:
     """The columns of an Arrow schema."""
-    return tuple(Column(name=name, type=str(kind)) for name, kind in zip(schema.names, schema.types, strict=True))[
-        :MAX_COLUMNS
-    ]
+    return tuple(map(_of, schema.names[:MAX_COLUMNS], schema.types[:MAX_COLUMNS]))
 
 
-def _columns(pairs: Iterable[tuple[Any, Any]]) -> tuple[Column, ...]:
-    return tuple(Column(name=_name(name), type=str(kind)) for name, kind in pairs)
+def _of(name: Any, kind: Any) -> Column:
+    plain = type(kind).__module__.startswith("numpy")
+    return _column(_name(name), _numpy(kind) if plain else str(kind))
+
+
+# Few columns and types come many times, and a program waits for this.
+@lru_cache(maxsize=20_000)
+def _column(name: str, kind: str | None) -> Column:
+    return Column(name=name, type=kind)
+
+
+@lru_cache(maxsize=200)
+def _numpy(kind: Any) -> str:
+    return str(kind)
 
 
 def _name(name: Any) -> str:
