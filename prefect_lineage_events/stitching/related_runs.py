@@ -19,6 +19,7 @@ from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.stitching.columns import Schemas
 from prefect_lineage_events.stitching.dataflow import Dataflow
 from prefect_lineage_events.stitching.lifetimes import Lifetime, resolve
+from prefect_lineage_events.stitching.many_files import with_many_files
 from prefect_lineage_events.stitching.model import Column
 from prefect_lineage_events.stitching.provenance import DIRECT
 from prefect_lineage_events.stitching.rows_in_memory import Rows
@@ -37,7 +38,7 @@ def with_related_rows(own: Iterable[Step], history: RunHistory) -> list[Step]:
         while received and received[0].started <= step.started:
             whole.append(received.pop(0))
         whole.append(step)
-    return with_temporary_files(whole + received)
+    return with_many_files(with_temporary_files(whole + received))
 
 
 def inherited_columns(history: RunHistory) -> dict[Dataset, tuple[Column, ...]]:
