@@ -63,6 +63,8 @@ def test_a_rule_gives_the_name_itself_to_no_other_dataset_of_its_store() -> None
 def test_names_that_a_connection_stated_stand_beside_those_of_rules() -> None:
     glue = Dataset("arn:aws:glue:eu-west-1:123456789012", "table/shop/orders")
     assert names(Dataset("s3://lake", "shop/orders"), glue) == [(glue.namespace, glue.name, "TABLE")]
+    rest = Dataset("https://catalog.example.com/v1", "shop.orders")
+    assert names(Dataset("s3://lake", "shop/orders"), rest) == [(rest.namespace, rest.name, "TABLE")]
     assert names(Dataset("s3://lake", "shop/orders"), Dataset("s3://lake", "shop/orders")) == []
 
 
