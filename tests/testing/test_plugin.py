@@ -38,7 +38,7 @@ def test_the_plugin_is_an_entry_point_under_its_own_name() -> None:
     assert f'"{PLUGIN}" = "{PLUGIN}"' in text.partition("[project.entry-points.pytest11]")[2].partition("[")[0]
 
 
-def test_where_no_test_asks_for_it_nothing_is_imported(tmp_path: Path) -> None:
+def test_nothing_is_imported_for_tests_without_the_fixture(tmp_path: Path) -> None:
     done = run(
         tmp_path,
         "import sys\n"

@@ -69,7 +69,7 @@ def test_a_flow_and_a_plain_function_are_recorded(lineage: RecordedLineage, run:
     lineage.assert_nothing_else()
 
 
-def test_tasks_hand_frames_to_each_other(lineage: RecordedLineage) -> None:
+def test_a_frame_goes_from_task_to_task(lineage: RecordedLineage) -> None:
     by_tasks()
     lineage.assert_edge("mon.csv", "mon.parquet")
     lineage.assert_column_edge("mon.csv.amount", "clean/mon.parquet.amount", inferred=True)
@@ -77,7 +77,7 @@ def test_tasks_hand_frames_to_each_other(lineage: RecordedLineage) -> None:
     assert lineage.edges[0].evidence == "task graph"
 
 
-def test_a_subflow_hands_a_frame_to_its_parent(lineage: RecordedLineage) -> None:
+def test_a_frame_of_a_subflow_reaches_its_parent(lineage: RecordedLineage) -> None:
     by_subflow()
     lineage.assert_edge("tue.csv", "tue.parquet")
 
