@@ -15,6 +15,7 @@ from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission.connection_state import ConnectionState, kind_of
 from prefect_lineage_events.emission.limits import split_inputs, sql_for_event, without_credentials
+from prefect_lineage_events.emission.many_files import as_part_of_many
 from prefect_lineage_events.emission.notes import RecordNote, StatementNote
 from prefect_lineage_events.emission.pending import MAX_SUBSET, PendingEvent
 from prefect_lineage_events.emission.temporary_files import is_temporary
@@ -257,6 +258,7 @@ def _declared(declared: Mapping[str, Mapping[str, str]], table: TableRef) -> tup
 
 def from_record(note: RecordNote) -> list[PendingEvent]:
     """The pending events of a record, without datasets that the filters exclude."""
+    note = as_part_of_many(note)
     reports = filters.current().reports
     inputs = [_recorded_input(note, number) for number, d in enumerate(note.inputs) if reports(d.uri)]
     output = _recorded(note.output, note) if note.output is not None and reports(note.output.uri) else None

@@ -1,7 +1,8 @@
 """Many files of one directory that a run touched one by one: they are parts of one dataset, the directory.
 
 A program that reads ten thousand files in a loop names ten thousand datasets. Files of one kind (the same extension and
-the same columns) count as parts once they are more than a few; others in the directory stay what they are.
+the same columns) count as parts once they are more than a few, or where the directory itself was read or written by
+such parts, as by a pattern; others in the directory stay what they are.
 """
 
 from __future__ import annotations
@@ -22,20 +23,31 @@ MAX_PARTS = 100
 def with_many_files(steps: list[Step]) -> list[Step]:
     """The steps with files as parts of their directory, where they are many."""
     groups: dict[tuple[str, str, str, frozenset[str]], dict[Dataset, None]] = {}
+    known: set[tuple[str, str, str | None]] = set()
     for step in steps:
         for file in step.datasets:
+            if file.kind != "file" or file.temporary:
+                continue
+            known.update((file.namespace, file.name, _extension(part)) for part in file.subset if "/" not in part)
+            if not file.subset and (step.info.files or 0) > MANY:
+                known.add((file.namespace, file.name, None))
             directory, slash, name = file.name.rpartition("/")
-            if file.kind == "file" and slash and directory and not file.temporary and not file.subset:
+            if slash and directory and not file.subset:
                 columns = frozenset(column.name for column in file.columns)
-                group = groups.setdefault((file.namespace, directory, name.partition(".")[2], columns), {})
+                group = groups.setdefault((file.namespace, directory, _extension(name), columns), {})
                 group[file.dataset] = None
     wholes = {
         part: Dataset(namespace, directory)
-        for (namespace, directory, _, columns), parts in groups.items()
+        for (namespace, directory, extension, columns), parts in groups.items()
         if len(parts) > (MANY_ALIKE if columns else MANY)
+        or not known.isdisjoint({(namespace, directory, extension), (namespace, directory, None)})
         for part in parts
     }
     return [_changed(step, wholes) for step in steps] if wholes else steps
+
+
+def _extension(name: str) -> str:
+    return name.partition(".")[2]
 
 
 def _changed(step: Step, wholes: Mapping[Dataset, Dataset]) -> Step:

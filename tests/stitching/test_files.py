@@ -100,3 +100,14 @@ def test_statement_that_names_many_files_reads_their_directory() -> None:
     assert edges(found) == {"in>t"}
     assert columns(found) == {"in.id>t.id"}
     assert unknown(found) == {}
+
+
+def test_files_before_a_directory_was_named_are_parts_of_it_too() -> None:
+    story = read(read(Story(), "s3://b/in/1.csv"), "s3://b/in/notes.txt")
+    read(story, "s3://b/in")
+    event = story.events[-1]
+    part = event.inputs[0].model_copy(update={"subset": ("2.csv",)})
+    story.events[-1] = event.model_copy(update={"inputs": (part,)})
+    found = lineage(story)
+    assert inputs(found) == {"in", "in/notes.txt"}
+    assert [use.subset for use in found.inputs if use.dataset.name == "in"] == [("1.csv", "2.csv")]
