@@ -74,7 +74,7 @@ def instrument_connection(connection: T, *, url: str | None = None) -> T:
     """Capture the statements of a connection that the user opened. Use the connection that this returns.
 
     Takes connections of sqlite3, psycopg, psycopg2, asyncpg, DuckDB, PyMySQL, mysql.connector, MySQLdb, pyodbc,
-    pymssql, oracledb, redshift_connector, trino, Snowflake's and Databricks' connectors and BigQuery's DB-API as they
+    oracledb, redshift_connector, trino, Snowflake's and Databricks' connectors and BigQuery's DB-API as they
     are, asynchronous ones as well, and the clients of BigQuery and clickhouse_connect. Any other DB-API connection
     (ADBC, ...) needs `url`, its database's address as SQLAlchemy writes it, because its store is not known from the
     connection; so does one whose store is known under another name (a tunnel, a shared SQLite database in memory).

@@ -14,6 +14,7 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import CoroutineType
 from typing import Any
 
@@ -95,9 +96,16 @@ _cursors: dict[int, _CursorState] = {}
 _collected: deque[_CursorState] = deque()
 
 
+@lru_cache(maxsize=256)
+def _holder(cls: Any) -> str:
+    """The attribute in which a cursor keeps its connection. The property of some drivers prints a warning."""
+    own = {base.__module__.partition(".")[0] for base in cls.__mro__}
+    return "connection" if own.isdisjoint(("redshift_connector", "pg8000")) else "_c"
+
+
 def _connection_of(cursor: Any) -> Any:
     """The cursor's connection; None where it is closed or gone. mysql-connector's cursors have only a weak proxy."""
-    connection = getattr(cursor, "connection", None)
+    connection = getattr(cursor, _holder(type(cursor)), None)  # type: ignore[arg-type]
     if connection is not None:
         return connection
     connection = getattr(cursor, "_connection", None)

@@ -170,6 +170,8 @@ def _autocommit(connection: Any) -> bool:
         return not in_transaction
     value = getattr(connection, "autocommit", False)
     if callable(value):  # in PyMySQL and its like this method sets it, and another one returns it
+        if hasattr(connection, "autocommit_state"):  # pymssql's
+            return bool(connection.autocommit_state)
         return bool(connection.get_autocommit())
     return bool(value)
 

@@ -64,6 +64,8 @@ KNOWN = (
         ("mysql+mysqlconnector", "mariadb+mysqlconnector"),
     ),
     KnownDriver("pyodbc", ("pyodbc",), "odbc:DRIVER"),
+    KnownDriver("redshift_connector", ("redshift_connector",), "redshift:DRIVER"),
+    KnownDriver("trino", ("trino",), "trino:DRIVER", ("trino+rest",)),
     KnownDriver("oracledb", ("oracledb",), "oracle:DRIVER", ("oracle+oracledb",)),
     KnownDriver("pymysql", ("pymysql",), "mysql.pymysql:DRIVER", ("mysql+pymysql", "mariadb+pymysql")),
 )
