@@ -170,6 +170,18 @@ def test_file_is_free_once_the_connection_is_collected(tmp_path: Path) -> None:
     duckdb.connect(file, config={"threads": 1}).close()  # refused while it is open with another configuration
 
 
+def test_file_is_free_once_its_variable_is_replaced(tmp_path: Path) -> None:
+    file = str(tmp_path / "shop.duckdb")
+    frame = pd.DataFrame({"a": [1]})
+    connection: Any = duckdb.connect(file)
+    connection.execute("CREATE TABLE t AS SELECT * FROM frame")
+    connection.sql("SELECT * FROM t").fetchall()
+    connection = len(frame)
+    gc.collect()
+    connection = duckdb.connect(file, read_only=True)
+    assert connection.sql("SELECT a FROM t").fetchall() == [(1,)]
+
+
 def test_uninstrument_restores_the_module(tracers: Tracers) -> None:
     duckdb.sql(CREATE)
     uninstrument()

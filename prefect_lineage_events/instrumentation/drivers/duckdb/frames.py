@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
+from inspect import CO_OPTIMIZED
 from types import FrameType
 from typing import Any
 
+from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.windowed import find_all, search
 
 # DuckDB's expression for a DataFrame, an Arrow table or an array: a scan of an object outside of the database.
@@ -57,7 +59,7 @@ def in_callers_frame(method: Any) -> Any:
     @wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
         frame = callers_frame()
-        scope = {**frame.f_locals, "_lineage_call": (method, args, kwargs)}
+        scope = {**_local_variables(frame), "_lineage_call": (method, args, kwargs)}
         here = frame.f_code
         code = _CALL.replace(co_filename=here.co_filename, co_name=here.co_name, co_firstlineno=frame.f_lineno)
         return eval(code, frame.f_globals, scope)
@@ -66,6 +68,22 @@ def in_callers_frame(method: Any) -> Any:
 
 
 _CALL = compile("_lineage_call[0](*_lineage_call[1], **_lineage_call[2])", "<prefect_lineage_events>", "eval")
+
+
+def _local_variables(frame: FrameType) -> Mapping[str, Any]:
+    """The local variables of a frame, as in `frame.f_locals`.
+
+    Up to Python 3.12 the frame of a function keeps that dictionary. A connection in it would stay open after the
+    function has deleted or replaced its variable, and DuckDB refuses to open its file in another way. PEP 667
+    """
+    found = frame.f_locals
+    if sys.version_info >= (3, 13) or not frame.f_code.co_flags & CO_OPTIMIZED:
+        return found
+    variables = {**found}
+    for name, value in variables.items():
+        if issubclass(type(value), ConnectionProxy):
+            found.pop(name, None)
+    return variables
 
 
 def replace_names(sql: str, query_of_name: Callable[[str], str | None]) -> str:
@@ -102,7 +120,9 @@ def _items(sql: str) -> Iterator[re.Match[str]]:
 
 def has_frame_variables(frame: FrameType) -> bool:
     """True if the frame has a variable that DuckDB may take for a table: a scan of a long text costs more than this."""
-    return any(_is_table_like(value) for scope in (frame.f_locals, frame.f_globals) for value in scope.values())
+    return any(
+        _is_table_like(value) for scope in (_local_variables(frame), frame.f_globals) for value in scope.values()
+    )
 
 
 def frame_variable(frame: FrameType, name: str) -> Any:
@@ -110,7 +130,7 @@ def frame_variable(frame: FrameType, name: str) -> Any:
 
     Only its type is checked: reading the columns of a lazy frame would compute them, and warn.
     """
-    value: Any = frame.f_locals.get(name, frame.f_globals.get(name))
+    value: Any = _local_variables(frame).get(name, frame.f_globals.get(name))
     return value if _is_table_like(value) else None
 
 
