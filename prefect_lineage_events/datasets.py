@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
-from os.path import lexists, realpath
+from os.path import commonpath, lexists, realpath
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -325,3 +325,26 @@ def local_path(text: str) -> str:
                 path = unquote(path)
             break
     return str(Path(path).expanduser()) if path.startswith("~") else path
+
+
+DEVICES = ("/dev/", "/proc/", "/sys/")
+"""Beginnings of paths that are no files."""
+
+MAX_SINGLE_FILES = 10
+"""Files that are named one by one are datasets of their own up to this number; more are parts of a directory."""
+
+
+def common_directory(paths: Sequence[str]) -> str | None:
+    """The directory that many paths or URLs of one kind share; None where they are of several kinds, or share none."""
+    schemes = {path.partition("://")[0] if "://" in path else "" for path in paths}
+    if len(schemes) != 1 or any("::" in path for path in paths):
+        return None
+    scheme = schemes.pop()
+    bare = [path.partition("://")[2] if scheme else path for path in paths]
+    try:
+        shared = commonpath([min(bare), max(bare)])  # the whole list has no other prefix than these two
+    except ValueError:
+        return None
+    if not shared.strip("/"):
+        return None
+    return f"{scheme}://{shared}" if scheme else shared

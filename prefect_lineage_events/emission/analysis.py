@@ -15,6 +15,7 @@ from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission.connection_state import ConnectionState, kind_of
 from prefect_lineage_events.emission.limits import split_inputs, sql_for_event, without_credentials
+from prefect_lineage_events.emission.listed_files import directories, distinct
 from prefect_lineage_events.emission.many_files import as_part_of_many
 from prefect_lineage_events.emission.notes import RecordNote, StatementNote
 from prefect_lineage_events.emission.pending import MAX_SUBSET, PendingEvent
@@ -80,7 +81,7 @@ def rows_of(note: StatementNote, *, written: bool) -> int | None:
 def _pending_events(
     statement: Statement, note: StatementNote, run: Run, state: ConnectionState, values: LineageSettings
 ) -> Iterator[PendingEvent]:
-    names = _Names(state)
+    names = _Names(state, directories(statement.inputs))
     inputs = names.datasets(statement.inputs)
     outputs = names.datasets(statement.outputs)
     if not inputs and not outputs and (statement.confidence != "partial" or names.dropped):
@@ -88,8 +89,9 @@ def _pending_events(
     tables = {d.uri: table.parts for table, d in (inputs | outputs).items()}
     renames = tuple(names.renames(statement.renames))
     info = _statement_info(statement, note, state, values, renames=renames, written=bool(outputs))
+    info = info.model_copy(update={"files": names.merged}) if names.merged and len(inputs) == names.merged else info
     fields = {"statement": info, "run": run.info, "threads": (note.thread,)}
-    sources = tuple({d.uri: d for d in inputs.values()}.values())
+    sources = distinct(inputs.values())
     for table, more in _by_output(statement, note, state, outputs):
         edges = tuple(names.edges(statement, table))
         for event in _portions({**fields, **more, "columns": edges}, sources):
@@ -203,12 +205,15 @@ def _portions(fields: dict[str, Any], inputs: tuple[EventDataset, ...]) -> Itera
 class _Names:
     """The datasets of one statement's tables, each resolved once."""
 
-    def __init__(self, state: ConnectionState) -> None:
+    def __init__(self, state: ConnectionState, directories: Mapping[TableRef, TableRef]) -> None:
         self._state = state
+        self._directories = directories
+        self.merged = len(directories)
         self._known: dict[TableRef, EventDataset | None] = {}
         self.dropped = False
 
     def dataset(self, table: TableRef) -> EventDataset | None:
+        table = self._directories.get(table, table)
         if table not in self._known:
             try:
                 found = self._state.dataset(table)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from prefect_lineage_events import stores
 from prefect_lineage_events.context.process import process_token
-from prefect_lineage_events.datasets import Dataset, Located, file_at
+from prefect_lineage_events.datasets import DEVICES, Dataset, Located, file_at
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.emission.notes import Connection, SchemaNameLookup
 from prefect_lineage_events.emission.pending import PendingEvent
@@ -112,12 +112,14 @@ class ConnectionState:
         return self.session.autocommit
 
     def dataset(self, table: TableRef) -> EventDataset | None:
-        """The dataset of a table in a statement; None for a table of the catalog and for an empty name.
+        """The dataset of a table in a statement; None for a table of the catalog, a device and an empty name.
 
         A temporary table exists on its connection only and is named after it: two tasks' `tmp` are two datasets.
         """
         if table.namespace:
             return _event_dataset(stores.table_at(table.namespace, table.parts), table.kind)
+        if table.kind == "file" and table.path.startswith(DEVICES):
+            return None
         if table.kind == "file":
             located = self._location(table.path)
             return _event_dataset(located.dataset, "file", located.part, temporary=is_temporary(located.dataset))

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from prefect_lineage_events.datasets import MAX_SINGLE_FILES
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.access import Access, Call, call_and_report
-from prefect_lineage_events.instrumentation.files.locations import MAX_SINGLE_FILES, Location, locate
+from prefect_lineage_events.instrumentation.files.locations import Location, locate
 
 _MAX_DROPPED = 50
 

@@ -11,12 +11,11 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from os.path import commonpath
 from pathlib import Path, PurePath
 from stat import S_ISREG
 from typing import Any, Literal
 
-from prefect_lineage_events.datasets import Dataset, file_at
+from prefect_lineage_events.datasets import DEVICES, MAX_SINGLE_FILES, Dataset, common_directory, file_at
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import guarded
@@ -24,11 +23,8 @@ from prefect_lineage_events.instrumentation.access import Access
 from prefect_lineage_events.instrumentation.files import opened, remote
 
 MAX_SUBSET = 100
-# Files that a call names one by one are datasets of their own up to this number; more are parts of a directory.
-MAX_SINGLE_FILES = 10
 _MAX_NAMED = 1_000
 _CHAINED = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*(?:://[^:]*)?::")
-_DEVICES = ("/dev/", "/proc/", "/sys/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,7 @@ def _text_of(target: Any) -> str | None:
 
 def _at(text: str, options: Mapping[str, Any] | None, patterns: bool) -> Location | None:
     member = ""
-    if text.startswith(_DEVICES):  # before links are followed: /dev/stdout leads to any file
+    if text.startswith(DEVICES):  # before links are followed: /dev/stdout leads to any file
         return None
     if _CHAINED.match(text):
         text, member = remote.unchained(text)
@@ -179,21 +175,7 @@ def _merged(dataset: Dataset, locations: Sequence[Location]) -> Location:
 def _common_directory(targets: Sequence[Any]) -> str | None:
     """The directory that many paths of one kind share; None where they are of several kinds, or share none."""
     texts = [_text_of(target) for target in targets]
-    if None in texts or not texts:
-        return None
-    paths = [text for text in texts if text is not None]
-    schemes = {path.partition("://")[0] if "://" in path else "" for path in paths}
-    if len(schemes) > 1 or any("::" in path for path in paths):
-        return None
-    scheme = schemes.pop()
-    paths = [path.partition("://")[2] if scheme else path for path in paths]
-    try:
-        shared = commonpath([min(paths), max(paths)])  # the whole list has no other prefix than these two
-    except ValueError:
-        return None
-    if not shared.strip("/"):
-        return None
-    return f"{scheme}://{shared}" if scheme else shared
+    return None if None in texts else common_directory([text for text in texts if text is not None])
 
 
 def accesses(
