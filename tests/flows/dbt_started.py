@@ -61,21 +61,22 @@ def by_prefect_dbt() -> None:
 @flow(name="dbt by a command")
 def by_a_command() -> str:
     folder = str(project())
-    program = Path(sys.executable).with_name("dbt-ol")
-    sent = {
+    programs = Path(sys.executable).parent
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "OPENLINEAGE__TRANSPORT__TYPE": "file",
         "OPENLINEAGE__TRANSPORT__LOG_FILE_PATH": str(Path("sent").resolve()),
     }
-    subprocess.run(
-        [program, "run", "--project-dir", folder, "--profiles-dir", folder], check=True, env={**os.environ, **sent}
-    )
+    command = [programs / "dbt-ol", "run", "--project-dir", folder, "--profiles-dir", folder]
+    subprocess.run(command, check=True, env=environment)
     return str(flow_run.id)
 
 
 if __name__ == "__main__":
+    run_id = by_a_command()  # first, since DuckDB's file stays open in this process afterwards
     in_the_process()
     by_prefect_dbt()
-    run_id = by_a_command()
     parents = set()
     for file in Path().glob("sent*"):
         for line in file.read_text().splitlines():
