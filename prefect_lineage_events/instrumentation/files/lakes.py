@@ -43,7 +43,7 @@ def iceberg_table(table: Any) -> LakeTable | None:
 
 
 def iceberg_at(metadata: Any, catalog: Any, identifier: Sequence[str] | None) -> LakeTable | None:
-    """An Iceberg table, by its location; its names in a REST or Hive catalog are further ones."""
+    """An Iceberg table, by its location; its names in a REST, Hive or Glue catalog are further ones."""
     found = _at(metadata.location)
     if found is None:
         return None
@@ -54,7 +54,11 @@ def iceberg_at(metadata: Any, catalog: Any, identifier: Sequence[str] | None) ->
 
 
 def _in_catalog(catalog: Any, identifier: Sequence[str]) -> list[Dataset]:
-    uri = str(getattr(catalog, "properties", {}).get("uri") or "")
+    properties = getattr(catalog, "properties", {})
+    client = getattr(catalog, "glue", None)
+    if client is not None:
+        return _in_glue(str(properties.get("glue.id") or ""), client, identifier)
+    uri = str(properties.get("uri") or "")
     name = ".".join(identifier)
     scheme, separator, rest = uri.partition("://")
     authority, _, path = rest.partition("?")[0].partition("/")
@@ -67,6 +71,14 @@ def _in_catalog(catalog: Any, identifier: Sequence[str]) -> list[Dataset]:
         host, _, port = authority.partition(",")[0].partition(":")
         return [Dataset(server_namespace("hive", host, int(port or _HIVE_PORT)), name)]
     return []
+
+
+def _in_glue(account: str, client: Any, identifier: Sequence[str]) -> list[Dataset]:
+    """The name in AWS Glue, where the catalog's properties have the account; another one would be a request."""
+    region = getattr(getattr(client, "meta", None), "region_name", None)
+    if not account.isdecimal() or not isinstance(region, str) or len(identifier) != 2:
+        return []
+    return [Dataset(f"arn:aws:glue:{region}:{account}", f"table/{identifier[0]}/{identifier[1]}")]
 
 
 def delta_target(target: Any, given: Mapping[str, Any]) -> LakeTable | None:

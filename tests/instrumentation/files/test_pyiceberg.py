@@ -152,3 +152,18 @@ def test_names_in_catalogs_are_further_names(table: Any) -> None:
     assert [(other.namespace, other.name) for other in found.symlinks] == [
         ("https://catalog.example/api", "shop.orders")
     ]
+
+
+@pytest.mark.parametrize(("account", "named"), [("123456789012", True), ("", False), ("other-catalog", False)])
+def test_name_in_glue_needs_the_account(table: Any, account: str, named: bool) -> None:
+    from pyiceberg.catalog.glue import GlueCatalog
+
+    from prefect_lineage_events.instrumentation.files.lakes import iceberg_at
+
+    keys = {"glue.access-key-id": "x", "glue.secret-access-key": "secret", "glue.region": "eu-west-1"}
+    catalog = GlueCatalog("glue", **keys, **({"glue.id": account} if account else {}))
+    found = iceberg_at(table.metadata, catalog, ("shop", "orders"))
+    assert found is not None
+    assert [(other.namespace, other.name) for other in found.symlinks] == (
+        [("arn:aws:glue:eu-west-1:123456789012", "table/shop/orders")] if named else []
+    )
