@@ -74,7 +74,7 @@ class ColumnLookup:
 
     def _unknown(self, dataset: EventDataset) -> bool:
         if (
-            dataset.temporary
+            dataset.namespace.startswith("temporary://")
             or dataset.kind not in _KINDS
             or dataset.uri in self._found
             or len(self._wanted) >= _MAX_TABLES

@@ -117,7 +117,8 @@ class ConnectionState:
         A temporary table exists on its connection only and is named after it: two tasks' `tmp` are two datasets.
         """
         if table.namespace:
-            return _event_dataset(stores.table_at(table.namespace, table.parts), table.kind)
+            elsewhere = stores.table_at(table.namespace, table.parts)
+            return _event_dataset(elsewhere, table.kind, temporary=is_temporary(elsewhere))
         if table.kind == "file" and table.path.startswith(DEVICES):
             return None
         if table.kind == "file":
@@ -132,7 +133,7 @@ class ConnectionState:
             return EventDataset(namespace=namespace, name=named.name, kind=table.kind, temporary=True)
         if table.kind == "stage":
             return EventDataset(namespace=named.namespace, name=f"@{named.name}", kind="stage")
-        return _event_dataset(named, table.kind, aliases=store.aliases)
+        return _event_dataset(named, table.kind, aliases=store.aliases, temporary=is_temporary(named))
 
     def _located(self, parts: tuple[str, ...]) -> tuple[Store, tuple[str, ...]]:
         """The store of a name, and the name in it: the connection's own store, or a database file attached under it."""

@@ -11,6 +11,7 @@ from os import sep
 from os.path import realpath
 
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.naming import is_embedded
 
 _MAX_PATHS = 10_000
 _paths: dict[str, None] = {}
@@ -26,10 +27,13 @@ def made(path: str) -> None:
 
 
 def is_temporary(dataset: Dataset) -> bool:
-    """Return whether a dataset is such a file, or a file of such a directory."""
-    if dataset.namespace != "file" or not _paths:
+    """Return whether a dataset is such a file, a file of such a directory, or a table of a database in such a file."""
+    if not _paths:
         return False
-    path = dataset.name
+    store, _, file = dataset.namespace.partition("://")
+    if store != "file" and not (is_embedded(store) and file.startswith("/")):
+        return False
+    path = dataset.name if store == "file" else file
     while len(path) > 1:
         if path in _paths:
             return True

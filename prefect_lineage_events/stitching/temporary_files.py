@@ -14,6 +14,7 @@ from functools import partial
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import EventDataset
+from prefect_lineage_events.naming import is_embedded
 from prefect_lineage_events.stitching.steps import Step
 
 _Uses = Mapping[Dataset, Sequence[tuple[dt.datetime, EventDataset]]]
@@ -22,7 +23,7 @@ _Change = Callable[[EventDataset], EventDataset]
 
 def with_temporary_files(steps: list[Step]) -> list[Step]:
     """The steps with each temporary file marked in all of them, and with files as parts of their directories."""
-    temporary = {d.dataset for step in steps for d in step.datasets if d.temporary and d.kind == "file"}
+    temporary = {d.dataset for step in steps for d in step.datasets if d.temporary and _is_in_a_file(d)}
     if not temporary:
         return steps
     marked = [_changed(step, dict.fromkeys(temporary, _mark)) for step in steps]
@@ -30,8 +31,13 @@ def with_temporary_files(steps: list[Step]) -> list[Step]:
     return [_changed(step, parts) for step in marked] if parts else marked
 
 
+def _is_in_a_file(dataset: EventDataset) -> bool:
+    """Return whether it is a file, or a table of a database in a file. Other temporary tables are of one connection."""
+    return dataset.kind == "file" or is_embedded(dataset.namespace.partition("://")[0])
+
+
 def _mark(dataset: EventDataset) -> EventDataset:
-    return dataset.model_copy(update={"temporary": True, "kind": "file"})
+    return dataset.model_copy(update={"temporary": True})
 
 
 def _part_of(whole: Dataset, dataset: EventDataset) -> EventDataset:

@@ -58,6 +58,17 @@ def parts_by_a_pattern() -> None:
         pl.read_parquet(f"{folder}/*.parquet").write_database("whole", SHOP)
 
 
+@flow(name="a database in a file")
+def a_database_in_a_file() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        work = sa.create_engine(f"sqlite:///{folder}/work.db")
+        pd.read_sql("SELECT id, amount FROM orders", SHOP).to_sql("staged", work, index=False)
+        with work.begin() as connection:
+            connection.execute(sa.text("CREATE TABLE paid AS SELECT * FROM staged WHERE amount > 6"))
+        pd.read_sql("SELECT id, amount FROM paid", work).to_sql("kept", SHOP, index=False)
+        work.dispose()
+
+
 @flow(name="from outside")
 def from_outside() -> None:
     """What fills the file is not captured."""
@@ -72,5 +83,10 @@ def a_lasting_file() -> None:
 
 
 if __name__ == "__main__":
-    for one in (through_a_file, from_task_to_task, one_file_in_turn, parts_by_a_pattern, from_outside, a_lasting_file):
-        one()
+    through_a_file()
+    from_task_to_task()
+    one_file_in_turn()
+    parts_by_a_pattern()
+    a_database_in_a_file()
+    from_outside()
+    a_lasting_file()

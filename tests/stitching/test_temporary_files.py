@@ -132,6 +132,16 @@ def test_statements_read_the_files_of_a_directory() -> None:
     assert (edges(found), columns(found)) == ({"a>b"}, {"~a.id>b.id:TRANSFORMATION"})
 
 
+def test_tables_of_a_database_in_a_temporary_file_are_temporary_for_all() -> None:
+    table = "sqlite:///tmp/run/work.db/staged"
+    story = Story().create(table, "a", columns="a.id>id")
+    event = story.events[-1]
+    assert event.output is not None
+    story.events[-1] = event.model_copy(update={"output": event.output.model_copy(update={"temporary": True})})
+    found = lineage(story.write("b", table, columns=f"{table}.id>id"))
+    assert (shown(found), columns(found)) == (({"a"}, {"b"}, {"a>b"}), {"a.id>b.id"})
+
+
 def test_lasting_files_keep_their_own_names() -> None:
     story = Story().write("file:///data/1.csv", "a", columns="a.id>id").read("file:///data", dialect="")
     found = lineage(story)

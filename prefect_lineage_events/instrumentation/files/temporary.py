@@ -40,8 +40,8 @@ LIBRARIES = (
         "tempfile",
         patch,
         package="tempfile (Python)",
-        captured="files that the run makes by it below `tempfile.gettempdir()`: data passes through them, as through a "
-        "temporary table",
+        captured="files that the run makes by it below `tempfile.gettempdir()`: data passes through them, and "
+        "through tables of databases in them, as through a temporary table",
         not_captured="`mkdtemp` that was imported by its name before `instrument()`",
         tests=("tests/instrumentation/files/test_temporary.py",),
         against="local disk",
