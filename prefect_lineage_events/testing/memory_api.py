@@ -57,6 +57,11 @@ class MemoryApi:
                 ("PATCH", "/task_runs/([^/]+)", lambda body, id_: self._update(self.task_runs, id_, body)),
                 ("POST", "/task_runs/([^/]+)/set_state", lambda body, id_: self._set_state(self.task_runs, id_, body)),
                 ("POST", "/(?:logs|events|artifacts)", lambda _: {}),
+                (
+                    "POST",
+                    "/v2/concurrency_limits/increment-with-lease",
+                    lambda _: {**_new(), "lease_id": str(uuid4()), "limits": []},
+                ),
                 ("POST", "/(?:v2/)?concurrency_limits/.*", lambda _: []),
             )
         ]
