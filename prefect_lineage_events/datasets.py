@@ -293,6 +293,16 @@ def file_at(text: str, *, patterns: bool = False) -> Located:
     return Located(found) if is_address else _within(found, found.name, patterns=patterns)
 
 
+# Schemes of stores whose datasets are files below a path.
+_OF_FILES = frozenset({"file", "s3", "gs", "abfss", "wasbs", "hdfs", "memory", "sftp", "ftp", "dbfs", "oss"})
+
+
+def located(named: Dataset) -> Located:
+    """The dataset that a named one belongs to, with the part of it that it is: a partition is no dataset of its own."""
+    scheme = named.namespace.partition(":")[0]
+    return _within(named, named.name) if scheme in _OF_FILES else Located(named)
+
+
 def _within(found: Dataset, path: str, *, patterns: bool = False) -> Located:
     root, part = split_parts(path, patterns=patterns)
     return Located(Dataset(found.namespace, root or "/"), part)

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 
 from prefect_lineage_events import encoding, filters, patches
 from prefect_lineage_events.context.run import Run, current_run
-from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.datasets import Dataset, Located, located
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import RecordNote
@@ -188,7 +188,7 @@ def _record(
         patches.switch_on()
         run = run_to_record(raise_on_error)
         # an invalid URI raises outside runs too, if `raise_on_error` is set
-        target = dataset_of(output) if operation == "write" else None
+        target = located(dataset_of(output)) if operation == "write" else None
         sources = _inputs(inputs)
         text = _description(description, raise_on_error)
         values = _Values(operation, more, raise_on_error)
@@ -219,18 +219,20 @@ class _Values:
 
     def note(
         self,
-        target: Dataset | None,
-        sources: tuple[Dataset, ...],
+        target: Located | None,
+        sources: tuple[Located, ...],
         run: Run,
         *,
         call: str,
         started: dt.datetime | None = None,
     ) -> RecordNote:
-        edges = self._edges(sources)
+        inputs = tuple(dict.fromkeys(source.dataset for source in sources))
+        edges = self._edges(inputs)
+        parts = [target] if target is not None else [*sources] if len(inputs) == 1 else []
         return RecordNote(
             self.operation,
-            target,
-            (*sources, *edges.more_inputs),
+            target.dataset if target is not None else None,
+            (*inputs, *edges.more_inputs),
             run,
             started or dt.datetime.now(dt.timezone.utc),
             self._count("rows"),
@@ -238,17 +240,18 @@ class _Values:
             run.thread,
             self._columns(),
             edges.edges,
+            tuple(one.part for one in parts) if all(one.part for one in parts) else (),
             size=self._count("size"),
             files=self._count("files"),
         )
 
-    def check(self, sources: tuple[Dataset, ...]) -> None:
+    def check(self, sources: tuple[Located, ...]) -> None:
         """Raise for mistakes, or warn of those that can be seen without looking at frames."""
         for name in ("rows", "size", "files"):
             self._count(name)
         if self.raise_on_error:
             self._columns()
-            self._edges(sources)
+            self._edges(tuple(source.dataset for source in sources))
 
     def _count(self, name: str) -> int | None:
         """A number of rows, bytes or files; None where it is not given or not valid."""
@@ -262,10 +265,8 @@ class _Values:
     def _columns(self) -> tuple[Column, ...]:
         return self._kept("columns", (), lambda: _columns(self.given))
 
-    def _edges(self, sources: tuple[Dataset, ...]) -> GivenEdges:
-        return self._kept(
-            "column_lineage", GivenEdges(), lambda: edges_of(self.given.column_lineage, sources, dataset_of)
-        )
+    def _edges(self, inputs: tuple[Dataset, ...]) -> GivenEdges:
+        return self._kept("column_lineage", GivenEdges(), lambda: edges_of(self.given.column_lineage, inputs, _root_of))
 
     def _kept(self, name: str, default: T, compute: Callable[[], T]) -> T:
         """The computed value; the default where it cannot be computed of what was given."""
@@ -300,12 +301,16 @@ def run_to_record(raise_on_error: bool) -> Run | None:
     return reporting_run()
 
 
-def _inputs(given: Datasets) -> tuple[Dataset, ...]:
+def _inputs(given: Datasets) -> tuple[Located, ...]:
     """The input datasets. Raises ValueError for more than the limit: an iterable may have no end."""
     some = tuple(islice([given] if isinstance(given, Dataset | str) else given, _MAX_INPUTS + 1))
     if len(some) > _MAX_INPUTS:
         raise ValueError(f"more than {_MAX_INPUTS:,} inputs")
-    return tuple(map(dataset_of, some))
+    return tuple(located(dataset_of(one)) for one in some)
+
+
+def _root_of(value: object) -> Dataset:
+    return located(dataset_of(value)).dataset
 
 
 def _description(given: object, raise_on_error: bool) -> str:

@@ -281,6 +281,24 @@ def test_records_of_other_columns_are_not_counted_together(noted: list[RecordNot
     assert keys[0] != keys[1] == keys[2]
 
 
+def test_a_partition_is_a_part_of_its_dataset(noted: list[RecordNote]) -> None:
+    record_write(
+        "s3://lake/t/dt=2026-11-28/part-0.parquet",
+        ["s3://lake/s/dt=1", "s3://lake/s/dt=2"],
+        columns=["a"],
+        column_lineage={"a": ("s3://lake/s/dt=1", "b")},
+        raise_on_error=True,
+    )
+    record_read("s3://lake/s/dt=1/x.parquet")
+    record_read("kafka://broker/a=1/b")
+    write, read, topic = noted
+    assert (write.output, write.subset) == (Dataset("s3://lake", "t"), ("dt=2026-11-28",))
+    assert write.inputs == (Dataset("s3://lake", "s"),)
+    assert [(e.source, e.source_column) for e in write.edges] == [("s3://lake/s", "b")]
+    assert (read.inputs, read.subset) == ((Dataset("s3://lake", "s"),), ("dt=1",))
+    assert topic.inputs[0].name == "a=1/b"
+
+
 def test_outside_a_run_columns_are_not_looked_at(no_run: None) -> None:
     class Columns:
         @property
