@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prefect_lineage_events.instrumentation.drivers import odbc, oracle, pymssql, redshift, trino
+from prefect_lineage_events.instrumentation.drivers.bigquery import opened as bigquery
 from prefect_lineage_events.instrumentation.drivers.mysql import connector as mysql_connector
 from prefect_lineage_events.instrumentation.drivers.mysql import pymysql as mysql_pymysql
 from prefect_lineage_events.instrumentation.drivers.snowflake import opened as snowflake
@@ -17,4 +18,5 @@ LIBRARIES: tuple[Library, ...] = (
     redshift.LIBRARY,
     trino.LIBRARY,
     *snowflake.LIBRARIES,
+    bigquery.LIBRARY,
 )

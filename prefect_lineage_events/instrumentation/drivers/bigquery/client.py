@@ -9,6 +9,7 @@ https://cloud.google.com/python/docs/reference/bigquery/latest
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ Text = Callable[["ClientProxy", Mapping[str, Any]], str]
 """The equivalent statement of a call with these arguments, which are given by the names of their parameters."""
 
 _LOOKUP_TIMEOUT = 10.0
+_inside: ContextVar[bool] = ContextVar("lineage_inside_bigquery_call", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +70,14 @@ def _setting(client: Any, job_config: Any, name: str) -> Any:
 
 
 class ClientProxy(Proxy):
-    """The proxy of a client, whose calls are reported."""
+    """The proxy of a client, whose calls are reported. `connections` are those that earlier proxies of it made."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, connections: dict[Store, _ClientConnection] | None = None) -> None:
         super().__init__(client)
-        self._self_connections: dict[Store, _ClientConnection] = {}
-        self._self_lookup = answer_or_default(client_lookup, client, default=None)
+        self._self_connections = {} if connections is None else connections
 
     def __getattr__(self, name: str) -> Any:
-        return self._self_attribute(name, _CLIENT_WRAPPERS)
+        return self._self_attribute(name, CLIENT_WRAPPERS)
 
     def __enter__(self) -> Any:
         return self._self_same(self.__wrapped__.__enter__())
@@ -84,8 +85,8 @@ class ClientProxy(Proxy):
     def _self_connection(self, store: Store) -> _ClientConnection:
         """The connection of a project and default dataset, which decide the meaning of a name."""
         if store not in self._self_connections:
-            tracer = tracing.connection(store, lookup=self._self_lookup)
-            self._self_connections[store] = _ClientConnection(self.__wrapped__, DRIVER, tracer)
+            lookup = answer_or_default(client_lookup, self.__wrapped__, default=None)
+            self._self_connections[store] = _ClientConnection(DRIVER, tracing.connection(store, lookup=lookup))
         return self._self_connections[store]
 
 
@@ -93,9 +94,13 @@ class ClientProxy(Proxy):
 class _ClientConnection:
     """A client's calls of one project and default dataset, as those of a traced connection."""
 
-    _self_own: Any
     _self_driver: Driver
     _self_tracer: tracing.ConnectionTracer
+
+    @property
+    def _self_own(self) -> None:
+        """The client is not referred to, so that it is collected as before. `Execution` needs nothing of it."""
+        return None
 
 
 def trace_client(client: T) -> T:
@@ -267,7 +272,22 @@ def _traced_load(sources: Callable[[Mapping[str, Any]], Any]) -> Any:
     return _traced_job(lambda _, given: jobs.load(given["destination"], sources(given), _disposition(given)))
 
 
-_CLIENT_WRAPPERS = {
+def outermost(wrapper: Callable[..., Any]) -> Callable[..., Any]:
+    """The wrapper of a method that may call other methods of the client: those are parts of its call."""
+
+    def call(traced: Any, method: Any, args: Any, kwargs: Any) -> Any:
+        if _inside.get():
+            return method(*args, **kwargs)
+        token = _inside.set(True)
+        try:
+            return wrapper(traced, method, args, kwargs)
+        finally:
+            _inside.reset(token)
+
+    return call
+
+
+_CLIENT_METHODS = {
     "query": _traced_job(_query),
     "query_and_wait": _trace_query_and_wait,
     "load_table_from_uri": _traced_load(lambda given: given["source_uris"]),
@@ -283,6 +303,7 @@ _CLIENT_WRAPPERS = {
     "create_table": _traced_call(lambda _, given: jobs.create(given["table"])),
     "delete_table": _traced_call(lambda _, given: jobs.drop(given["table"])),
 }
+CLIENT_WRAPPERS = {name: outermost(wrapper) for name, wrapper in _CLIENT_METHODS.items()}
 
 
 DRIVER = Driver(
