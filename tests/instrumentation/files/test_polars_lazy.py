@@ -204,6 +204,27 @@ def test_many_files_of_a_scan_are_their_directory(touched: Touched, shop: Path) 
     assert _note(touched).subset[0].startswith("dt=2026-11-10")
 
 
+def test_scans_of_many_files_are_their_directory(touched: Touched, shop: Path) -> None:  # noqa: F811
+    Path("days").mkdir()
+    for number in range(30):
+        ORDERS.write_csv(f"days/{number}.csv")
+    touched.take()
+    pl.concat([pl.scan_csv(f"days/{number}.csv") for number in range(30)]).select("id", money="amount").collect()
+    note = _note(touched)
+    assert ([dataset.uri for dataset in note.inputs], note.files) == ([(shop / "days").as_uri()], 30)
+    assert _edges(note) == {"id": ["days.id"], "money": ["days.amount"]}
+
+
+def test_large_plan_is_not_followed(touched: Touched, shop: Path) -> None:  # noqa: F811
+    touched.take()
+    frame = _orders()
+    for number in range(200):
+        frame = frame.with_columns(pl.lit(number).alias(f"{'x' * 200}{number}"))
+    frame.select("id").collect()
+    note = _note(touched)
+    assert (_files(note), _edges(note)) == (["orders.parquet"], {})
+
+
 def test_files_are_not_read_again_for_their_names(touched: Touched, shop: Path) -> None:  # noqa: F811
     """polars keeps what it has found out about a file: the plan of a query can be shown without the file."""
     touched.take()

@@ -17,7 +17,8 @@ from typing import Literal
 from prefect_lineage_events.instrumentation.files.polars.expressions import NotUnderstood, Output, outputs
 
 Transformation = Literal["IDENTITY", "TRANSFORMATION", "AGGREGATION"]
-_LONGEST = 100_000  # characters of a plan whose columns are followed
+_LONGEST = 50_000  # characters of a plan whose columns are followed
+_MOST_STEPS = 20_000  # look-ups of columns in parts of a plan
 _SCAN = re.compile(
     r"^ *(?P<kind>\w+) SCAN \[(?P<first>.*?)(?:, \.\.\. (?P<others>\d+) other sources?)?\]$", re.MULTILINE
 )
@@ -47,7 +48,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A column of a source (its number in the plan) that goes into a column of the result."""
+    """A column of a source (by its number) that goes into a column of the result."""
 
     source: int
     column: str
@@ -79,30 +80,11 @@ def is_in_memory(source: Source) -> bool:
     return _IN_MEMORY.fullmatch(source.first) is not None
 
 
-def origins(
-    plan: Plan, names: Sequence[str], schemas: Sequence[frozenset[str] | None]
-) -> dict[str, tuple[Origin, ...]] | None:
-    """For each column of the result, the columns of sources that go into it. A column of unknown origin has none.
-
-    `schemas` are the columns of each source, as far as they are known. None: the plan is not understood.
-    """
-    if len(plan.text) > _LONGEST:
-        return None
-    try:
-        relation = _Reader(plan.text.split("\n"), schemas).node()
-        return {name: tuple(sorted(relation.lookup(name) or (), key=_order)) for name in names}
-    except (NotUnderstood, RecursionError):
-        return None
-
-
-def _order(origin: Origin) -> tuple[int, str]:
-    return origin.source, origin.column
-
-
 Found = frozenset[Origin] | None
 """The origins of a column; None if they are not known."""
 
 
+@dataclass(frozen=True)
 class _Relation:
     """Rows in the middle of a plan."""
 
@@ -120,8 +102,10 @@ class _Relation:
 
 
 @dataclass(frozen=True)
-class _Leaf(_Relation):
-    number: int | None  # None: a frame in memory
+class Leaf(_Relation):
+    """A source by its number, None for a frame in memory, and its columns if they are known."""
+
+    number: int | None
     schema: frozenset[str] | None
 
     def has(self, name: str) -> bool | None:
@@ -134,6 +118,27 @@ class _Leaf(_Relation):
         if self.number is None or self.has(name) is False:
             return frozenset()
         return frozenset({Origin(self.number, name, "IDENTITY")})
+
+
+def origins(plan: Plan, names: Sequence[str], leaves: Sequence[Leaf]) -> dict[str, tuple[Origin, ...]] | None:
+    """For each column of the result, the columns of sources that go into it. A column of unknown origin has none.
+
+    `leaves` are the sources of the plan in its order. None: the plan is not understood, or too large.
+    """
+    if len(plan.text) > _LONGEST:
+        return None
+    try:
+        reader = _Reader(plan.text.split("\n"), leaves)
+        relation = reader.node()
+        if len(names) * max(reader.nodes, 1) > _MOST_STEPS:
+            return None
+        return {name: tuple(sorted(relation.lookup(name) or (), key=_order)) for name in names}
+    except (NotUnderstood, RecursionError):
+        return None
+
+
+def _order(origin: Origin) -> tuple[int, str]:
+    return origin.source, origin.column
 
 
 @dataclass(frozen=True)
@@ -221,11 +226,11 @@ class _Join(_Relation):
 class _Reader:
     """The lines of a text, from the top of the plan down."""
 
-    def __init__(self, lines: Sequence[str], schemas: Sequence[frozenset[str] | None]) -> None:
+    def __init__(self, lines: Sequence[str], leaves: Sequence[Leaf]) -> None:
         self._lines = lines
         self._at = 0
-        self._schemas = schemas
-        self._leaves = 0
+        self._leaves = iter(leaves)
+        self.nodes = 0
 
     def _next(self) -> str:
         if self._at >= len(self._lines):
@@ -235,6 +240,7 @@ class _Reader:
 
     def node(self) -> _Relation:
         line = self._next()
+        self.nodes += 1
         for pattern, read in _NODES:
             if pattern.match(line):
                 return read(self, line)
@@ -247,23 +253,24 @@ class _Reader:
     def line(self) -> str:
         return self._next()
 
-    def leaf(self, schema: frozenset[str] | None, *, is_scan: bool) -> _Relation:
-        """A leaf, without the lines about it, which are as far to the right as its first one."""
+    def leaf(self, frame: Leaf | None = None) -> _Relation:
+        """A frame in memory, or the next source, without the lines about it: they are as far to the right."""
         indent = _indent(self._lines[self._at - 1])
         while self._at < len(self._lines) and _indent(self._lines[self._at]) >= indent and self._lines[self._at]:
             self._at += 1
-        if not is_scan:
-            return _Leaf(None, schema)
-        number = self._leaves
-        self._leaves += 1
-        return _Leaf(number, self._schemas[number] if number < len(self._schemas) else None)
+        one = frame or next(self._leaves, None)
+        if one is None:
+            raise NotUnderstood
+        return one
 
     def parts(self, end: str) -> tuple[_Relation, ...]:
         """The children `PLAN 0:`, `PLAN 1:` and so on."""
-        found = []
+        found: list[_Relation] = []
         while self._at < len(self._lines) and re.match(r" *PLAN \d+:$", self._lines[self._at]):
             self._at += 1
-            found.append(self.node())
+            part = self.node()
+            if not (isinstance(part, Leaf) and found and found[-1] == part):  # files of one directory
+                found.append(part)
         self.expect(end)
         return tuple(found)
 
@@ -273,7 +280,7 @@ def _indent(line: str) -> int:
 
 
 def _scan(reader: _Reader, _: str) -> _Relation:
-    return reader.leaf(None, is_scan=True)
+    return reader.leaf()
 
 
 _FRAME = re.compile(r'DF \["(.*)"\]; PROJECT \S*?(\d+) COLUMNS$')
@@ -283,7 +290,7 @@ def _frame(reader: _Reader, line: str) -> _Relation:
     shown = _FRAME.match(line)
     names = shown[1].split('", "') if shown else []
     is_complete = shown is not None and len(names) == int(shown[2])
-    return reader.leaf(frozenset(names) if is_complete else None, is_scan=False)
+    return reader.leaf(Leaf(None, frozenset(names) if is_complete else None))
 
 
 def _select(reader: _Reader, line: str) -> _Relation:

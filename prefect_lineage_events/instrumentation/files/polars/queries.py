@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.datasets import MAX_SINGLE_FILES, Dataset, common_directory
 from prefect_lineage_events.events import Column, EventColumnEdge
 from prefect_lineage_events.guard import count_loss
 from prefect_lineage_events.instrumentation.access import Access
+from prefect_lineage_events.instrumentation.files.locations import locate
 from prefect_lineage_events.instrumentation.files.polars.plan import (
     OPEN_FILE,
+    Leaf,
     Origin,
     Plan,
     Source,
@@ -22,6 +24,9 @@ from prefect_lineage_events.instrumentation.files.polars.plan import (
 )
 from prefect_lineage_events.instrumentation.files.polars.scans import Scanned, columns_of_schema, scanned
 from prefect_lineage_events.instrumentation.files.polars.tables import Running
+
+_MAX_EDGES = 5_000
+_OF_PYTHON = Scanned((), None, frozenset({"\0"}))  # unlike any other source
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +49,18 @@ def plan_of(frame: Any) -> Plan:
 def query(plan: Plan, result: Sequence[Column], running: Running) -> Query:
     """The datasets of a query that has been run, and their columns in its result."""
     times = Counter(plan.sources)
-    found = [_scanned(source, times[source]) for source in plan.sources]
+    found = _in_directories(plan.sources, [_scanned(source, times[source]) for source in plan.sources])
     tables = _tables(plan, running)
-    if not tables and not any(one.locations for one in found):
-        return Query()
-    collected = _Columns(plan, found, result)
-    for one in found:
-        for location in one.locations:
-            collected.columns.setdefault(location.dataset, {})
+    groups = list(dict.fromkeys(found))
+    collected = _Columns(groups)
     for table in tables:
         collected.columns.setdefault(table, {})
-    for number, one in enumerate(found):
-        datasets = [location.dataset for location in one.locations]
-        if plan.sources[number].is_python:
-            datasets = tables if len(tables) == 1 else []
-        collected.add(number, one, datasets)
-    alone = [location for one in found for location in one.locations]
+    if not collected.columns:
+        return Query()
+    numbers = {group: number for number, group in enumerate(groups)}
+    known = origins(plan, [column.name for column in result], [_leaf(one, numbers[one]) for one in found])
+    collected.add(known or {}, result, tables)
+    alone = [location for one in groups for location in one.locations]
     only = alone[0] if len(collected.columns) == 1 and len(alone) == 1 else None
     return Query(
         tuple(collected.columns),
@@ -71,29 +72,52 @@ def query(plan: Plan, result: Sequence[Column], running: Running) -> Query:
     )
 
 
+def _leaf(one: Scanned, number: int) -> Leaf:
+    return Leaf(number, frozenset(column.name for column in one.columns) if one.columns is not None else None)
+
+
+def _in_directories(sources: Sequence[Source], found: Sequence[Scanned]) -> list[Scanned]:
+    """The sources, with the directory in place of the files of many scans of one file each."""
+    single = [n for n, source in enumerate(sources) if source.files == 1 and len(found[n].locations) == 1]
+    shared = common_directory([sources[n].first for n in single]) if len(single) > MAX_SINGLE_FILES else None
+    if shared is None:
+        return list(found)
+    columns = next((found[n].columns for n in single if found[n].columns is not None), None)
+    locations = tuple(replace(location, subset=(), files=len(single), path=None) for location in locate(shared))
+    one = Scanned(locations, columns, frozenset().union(*(found[n].added for n in single)))
+    return [one if n in set(single) else scan for n, scan in enumerate(found)]
+
+
 class _Columns:
     """The columns of each dataset of a query that go into its result, and the edges."""
 
-    def __init__(self, plan: Plan, found: Sequence[Scanned], result: Sequence[Column]) -> None:
-        schemas = [frozenset(c.name for c in one.columns) if one.columns is not None else None for one in found]
-        self._origins = origins(plan, [column.name for column in result], schemas) or {}
-        self._types = {column.name: column.type for column in result}
-        self.columns: dict[Dataset, dict[str, Column]] = {}
+    def __init__(self, groups: Sequence[Scanned]) -> None:
+        self._groups = groups
+        self.columns: dict[Dataset, dict[str, Column]] = {
+            location.dataset: {} for one in groups for location in one.locations
+        }
         self.edges: dict[tuple[str, str, str], EventColumnEdge] = {}
 
-    def add(self, number: int, one: Scanned, datasets: Sequence[Dataset]) -> None:
-        """Add those of one source."""
-        declared = {column.name: column for column in one.columns or ()}
-        if not self._origins:
-            for dataset in datasets:
-                self.columns[dataset].update(declared)
-        for name, found in self._origins.items():
+    def add(self, known: Mapping[str, Sequence[Origin]], result: Sequence[Column], tables: Sequence[Dataset]) -> None:
+        """Add those of the result's columns. `tables` are those that Python code has read."""
+        if not known:  # the plan was not understood: all columns may have been read
+            for one in self._groups:
+                for location in one.locations:
+                    self.columns[location.dataset].update({column.name: column for column in one.columns or ()})
+        types = {column.name: column.type for column in result}
+        declared = [{column.name: column for column in one.columns or ()} for one in self._groups]
+        for name, found in known.items():
             for origin in found:
-                if origin.source == number and origin.column not in one.added:
-                    type_ = self._types.get(name) if origin.transformation == "IDENTITY" else None
-                    column = declared.get(origin.column) or Column(name=origin.column, type=type_)
-                    for dataset in datasets:
-                        self._add(dataset, column, name, origin)
+                one = self._groups[origin.source]
+                if origin.column in one.added or len(self.edges) >= _MAX_EDGES:
+                    continue
+                type_ = types.get(name) if origin.transformation == "IDENTITY" else None
+                column = declared[origin.source].get(origin.column) or Column(name=origin.column, type=type_)
+                datasets = [location.dataset for location in one.locations]
+                if one is _OF_PYTHON and len(tables) == 1:
+                    datasets = [tables[0]]
+                for dataset in datasets:
+                    self._add(dataset, column, name, origin)
 
     def _add(self, dataset: Dataset, column: Column, name: str, origin: Origin) -> None:
         self.columns[dataset].setdefault(origin.column, column)
@@ -106,7 +130,9 @@ class _Columns:
 
 
 def _scanned(source: Source, times: int) -> Scanned:
-    if source.is_python or is_in_memory(source):
+    if source.is_python:
+        return _OF_PYTHON
+    if is_in_memory(source):
         return Scanned(())
     if source.first == OPEN_FILE:
         count_loss("an open file that a lazy frame reads")
