@@ -6,6 +6,7 @@ from prefect_lineage_events.instrumentation import prefect_storage
 from prefect_lineage_events.instrumentation.files import (
     deltalake,
     filesystems,
+    google,
     pandas,
     pyarrow,
     pyiceberg,
@@ -25,4 +26,5 @@ LIBRARIES: tuple[Library, ...] = (
     *s3.LIBRARIES,
     *prefect_storage.LIBRARIES,
     *filesystems.LIBRARIES,
+    *google.LIBRARIES,
 )

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from prefect_lineage_events import patches
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.guard import count_loss
 from prefect_lineage_events.instrumentation import aws
-from prefect_lineage_events.instrumentation.access import Access, Call, Describe
+from prefect_lineage_events.instrumentation.access import Access, Call, Describe, reports
+from prefect_lineage_events.instrumentation.files.locations import locate
 from prefect_lineage_events.instrumentation.files.objects import access, copy, located
+from prefect_lineage_events.instrumentation.import_hooks import when_imported
 from prefect_lineage_events.instrumentation.library import Library
 
 # Multipart uploads in progress whose parts are copied from objects; the oldest are forgotten beyond this number.
@@ -163,23 +166,46 @@ OPERATIONS: dict[str, Describe] = {
 }
 
 
-def _watch(class_name: str) -> Callable[[Any], None]:
-    return lambda module: aws.watch(getattr(module, class_name), "s3", OPERATIONS)
+def _upload_file(call: Call) -> Iterator[Access]:
+    inputs = tuple(location.dataset for location in locate(call.argument(0, "filename")))
+    bucket, key = call.argument(1, "bucket"), call.argument(2, "key")
+    return access("write", namespace_of(bucket), key, "boto3.upload_file", inputs=inputs)
+
+
+def _download_file(call: Call) -> Iterator[Access]:
+    source = located(namespace_of(call.argument(0, "bucket")), call.argument(1, "key")).dataset
+    for location in locate(call.argument(2, "filename")):
+        yield Access("write", location.dataset, "boto3.download_file", subset=location.subset, inputs=(source,))
+
+
+def _patch_transfers(module: Any) -> None:
+    """Patch transfers of files of this machine, by which they are the sources and targets of objects."""
+    patches.add(module.S3Transfer, "upload_file", reports(_upload_file))
+    patches.add(module.S3Transfer, "download_file", reports(_download_file))
+
+
+def _patch_client(module: Any) -> None:
+    aws.watch(module.BaseClient, "s3", OPERATIONS)
+    when_imported("boto3.s3.transfer", _patch_transfers)
+
+
+def _patch_async_client(module: Any) -> None:
+    aws.watch(module.AioBaseClient, "s3", OPERATIONS)
 
 
 _CAPTURED = (
     "S3 by clients, resources, paginators and the transfer manager with its threads: objects read, written (a "
-    "multipart upload when it is completed), copied and deleted"
+    "multipart upload when it is completed), copied and deleted; files that are uploaded and downloaded"
 )
 _NOT_CAPTURED = (
     "DynamoDB, Athena and other services; which objects were deleted, if one request deletes more than 50; presigned "
-    "URLs, which other clients use; transfers of boto3 by the AWS Common Runtime (`boto3[crt]`), which pass no client"
+    "URLs, which other clients use; transfers of open files by the AWS Common Runtime (`boto3[crt]`)"
 )
 LIBRARIES: tuple[Library, ...] = (
     Library(
         "files",
         "botocore.client",
-        _watch("BaseClient"),
+        _patch_client,
         "boto3",
         _CAPTURED,
         _NOT_CAPTURED,
@@ -189,7 +215,7 @@ LIBRARIES: tuple[Library, ...] = (
     Library(
         "files",
         "aiobotocore.client",
-        _watch("AioBaseClient"),
+        _patch_async_client,
         "aiobotocore",
         "S3, as by boto3",
         "DynamoDB, Athena and other services",
