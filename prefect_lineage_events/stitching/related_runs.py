@@ -16,6 +16,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import STAR, EventColumnEdge, EventDataset, StatementInfo
 from prefect_lineage_events.events import Column as EventColumn
 from prefect_lineage_events.history.model import RunHistory
+from prefect_lineage_events.stitching.bare_uses import without_bare_uses
 from prefect_lineage_events.stitching.columns import Schemas
 from prefect_lineage_events.stitching.dataflow import Dataflow
 from prefect_lineage_events.stitching.lifetimes import Lifetime, resolve
@@ -38,7 +39,7 @@ def with_related_rows(own: Iterable[Step], history: RunHistory) -> list[Step]:
         while received and received[0].started <= step.started:
             whole.append(received.pop(0))
         whole.append(step)
-    return with_many_files(with_temporary_files(whole + received))
+    return with_many_files(with_temporary_files(without_bare_uses(whole + received)))
 
 
 def inherited_columns(history: RunHistory) -> dict[Dataset, tuple[Column, ...]]:

@@ -111,3 +111,17 @@ def test_files_before_a_directory_was_named_are_parts_of_it_too() -> None:
     found = lineage(story)
     assert inputs(found) == {"in", "in/notes.txt"}
     assert [use.subset for use in found.inputs if use.dataset.name == "in"] == [("1.csv", "2.csv")]
+
+
+def test_file_that_one_library_opens_and_another_one_reads_is_one_read() -> None:
+    story = Story().read("s3://b/in.csv", dialect="", reason="fsspec.open")
+    write(read(story, "s3://b/in.csv"), "s3://b/out.csv")
+    story.write("s3://b/out.csv", dialect="", effect=None, reason="fsspec.open")
+    found = lineage(story)
+    assert edges(found) == {"in.csv>out.csv"}
+    assert [use.rows for use in (*found.inputs, *found.outputs)] == [5, 5]
+
+
+def test_file_that_is_only_opened_is_read() -> None:
+    story = Story().read("s3://b/in.csv", dialect="", reason="fsspec.open").write("t", binds="id", rows=5)
+    assert edges(lineage(read(story, "s3://b/in.csv"))) == {"in.csv>t"}

@@ -106,7 +106,9 @@ def _number_of_files(dataset: Any, access: Access) -> int | None:
 
 def _writes_dataset(call: Call) -> Iterator[Access]:
     locations = _located(call, 1, "base_dir")
-    yield from _accesses("write", locations, "pyarrow.dataset", call.argument(0, "data"))
+    data, schema = call.argument(0, "data"), call.kwargs.get("schema")
+    for access in _accesses("write", locations, "pyarrow.dataset", data):
+        yield replace(access, columns=access.columns or (columns_of_arrow(schema) if schema is not None else ()))
 
 
 def _remembers(position: int, name: str, *, schema: int | None = None, filesystem: int = 99) -> Make:

@@ -143,6 +143,11 @@ def test_partitioned_dataset_is_its_root(touched: Touched, here: Path) -> None:
     assert (touched.notes[0].inputs[0].name, touched.notes[0].subset) == (f"{here}/t", ("id=1",))
 
 
+def test_dataset_of_batches_has_the_columns_that_it_is_given(touched: Touched, here: Path) -> None:
+    ds.write_dataset(iter(TABLE.to_batches()), "t", schema=TABLE.schema, format="parquet")
+    assert _notes(touched) == [("write", "t", "in", None)]
+
+
 def test_dataset_of_a_file_has_its_size(touched: Touched, here: Path) -> None:
     pq.write_table(TABLE, "x.parquet")
     touched.take()
