@@ -24,8 +24,9 @@ _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def _documents() -> dict[str, str]:
-    """Text of each document that is checked for paths and links: all but the page of SQL statements."""
-    return {name: _FENCE.sub("", text) for name, text in _DOCUMENTS.items() if name != "docs/sql.md"}
+    """Text of each document that is checked for paths and links: all but the pages of SQL statements and of names."""
+    others = {"docs/sql.md", "docs/naming.md"}
+    return {name: _FENCE.sub("", text) for name, text in _DOCUMENTS.items() if name not in others}
 
 
 def _paths() -> set[tuple[str, str]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -200,6 +201,12 @@ def test_every_class_of_the_client_is_in_a_table() -> None:
     }
     assert {type(naming).__name__ for naming, *_ in (*_ROADS, *_DIFFERENT)} == classes
     assert len(classes) == 28
+
+
+def test_page_of_names_has_the_names_of_this_table() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "naming.md").read_text(encoding="utf-8")
+    for naming, _ in _ROADS:
+        assert f"| `{naming.get_namespace()}` | `{naming.get_name()}` |" in text
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def a_database_in_a_file() -> None:
 
 @flow(name="from outside")
 def from_outside() -> None:
-    """What fills the file is not captured."""
+    """Nothing that fills the file is captured."""
     with tempfile.NamedTemporaryFile("w", suffix=".csv", delete=False) as file:
         file.write("id,amount\n1,2\n")
     pd.read_csv(file.name).to_sql("outside", SHOP, index=False)
