@@ -74,11 +74,10 @@ def instrument_connection(connection: T, *, url: str | None = None) -> T:
     """Capture the statements of a connection that the user opened. Use the connection that this returns.
 
     Takes connections of sqlite3, psycopg, psycopg2, asyncpg, DuckDB, PyMySQL, mysql.connector, MySQLdb, pyodbc,
-    oracledb, redshift_connector, trino, Snowflake's and Databricks' connectors and BigQuery's DB-API as they
-    are, asynchronous ones as well, and the clients of BigQuery and clickhouse_connect. Any other DB-API connection
-    (ADBC, ...) needs `url`, its database's address as SQLAlchemy writes it, because its store is not known from the
-    connection; so does one whose store is known under another name (a tunnel, a shared SQLite database in memory).
-    Credentials in it are not used.
+    oracledb, redshift_connector, trino, Snowflake's and Databricks' connectors and BigQuery's DB-API as they are,
+    asynchronous ones as well, and BigQuery's client. Any other DB-API connection (ADBC, pymssql, ...) needs `url`, its
+    database's address as SQLAlchemy writes it, because its store is not known from the connection; so does one whose
+    store is known under another name (a tunnel, a shared SQLite database in memory). Credentials in it are not used.
     A SQLAlchemy engine, asynchronous or not, is returned itself: connections that it opens or checks out from now on
     are captured. Raises TypeError or ValueError with a message about what is missing.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect_lineage_events.instrumentation.drivers import odbc, oracle, pymssql, redshift, trino
+from prefect_lineage_events.instrumentation.drivers import clickhouse, odbc, oracle, pymssql, redshift, trino
 from prefect_lineage_events.instrumentation.drivers.bigquery import opened as bigquery
 from prefect_lineage_events.instrumentation.drivers.mysql import connector as mysql_connector
 from prefect_lineage_events.instrumentation.drivers.mysql import pymysql as mysql_pymysql
@@ -19,4 +19,5 @@ LIBRARIES: tuple[Library, ...] = (
     trino.LIBRARY,
     *snowflake.LIBRARIES,
     bigquery.LIBRARY,
+    *clickhouse.LIBRARIES,
 )
