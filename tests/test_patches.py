@@ -157,6 +157,22 @@ def test_patch_of_an_inherited_attribute_is_deleted() -> None:
     assert "text" not in vars(Heir)
 
 
+def test_patch_that_was_never_installed_removes_nothing() -> None:
+    for patched in (Target, Heir):
+        Patch(patched, "text", louder).remove()
+    assert (Target().text(), Heir().text(), "text" in vars(Heir)) == ("own", "own", False)
+
+
+def test_method_of_a_type_of_c_code_is_patched_and_restored() -> None:
+    own = vars(SimpleNamespace)["__reduce__"]
+    patch = Patch(SimpleNamespace, "__reduce__", lambda method, is_on: lambda self: "patched")
+    patch.install()
+    assert SimpleNamespace().__reduce__() == "patched"
+    patch.remove()
+    assert vars(SimpleNamespace)["__reduce__"] is own
+    assert SimpleNamespace(a=1).__reduce__()[0] is SimpleNamespace
+
+
 def test_patch_below_that_of_another_package_passes_calls_on(target: type[Target]) -> None:
     patch = Patch(target, "text", louder)
     patch.install()

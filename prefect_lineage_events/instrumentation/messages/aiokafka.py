@@ -11,7 +11,7 @@ from prefect_lineage_events import patches
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.tallies import Tally
 from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.instrumentation.messages.kafka import topics_at
+from prefect_lineage_events.instrumentation.messages.kafka import topic_at
 from prefect_lineage_events.instrumentation.messages.topics import Topics
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction
 
@@ -61,7 +61,8 @@ def _topics(client: Any) -> Topics:
     topics = _clients.get(client)
     if topics is None:
         client_name = "client" if hasattr(client, "client") else "_client"
-        topics = _clients[client] = topics_at(getattr(client, client_name)._bootstrap_servers)
+        dataset_of = topic_at(getattr(client, client_name)._bootstrap_servers)
+        topics = _clients[client] = Topics(dataset_of, read=_GET, written=_SEND)
     return topics
 
 
@@ -76,7 +77,7 @@ def _batch_sent(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any], futu
 
 def _count_when_done(client: Any, topic: str, future: Any, messages: int) -> None:
     topics = _topics(client)
-    tally = topics.tally(topic, _SEND)
+    tally = topics.tally("write", topic)
     if tally is not None:
         future.add_done_callback(partial(_done, topics, tally, messages))
 
@@ -92,7 +93,7 @@ def _transaction(effect: Callable[[Topics], None], client: Any, *_: Any) -> None
 
 
 def _got_one(client: Any, _: Any, __: Any, message: Any) -> None:
-    _topics(client).count("read", message.topic, _GET)
+    _topics(client).count("read", message.topic)
 
 
 def _got_many(client: Any, _: Any, __: Any, messages: Any) -> None:
@@ -101,4 +102,4 @@ def _got_many(client: Any, _: Any, __: Any, messages: Any) -> None:
         by_topic[partition.topic] = by_topic.get(partition.topic, 0) + len(of_partition)
     for topic, number in by_topic.items():
         if number:
-            _topics(client).count("read", topic, _GET, number)
+            _topics(client).count("read", topic, number)

@@ -20,13 +20,13 @@ from prefect_lineage_events import patches
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.tallies import Tally
 from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.instrumentation.messages.kafka import topics_at
+from prefect_lineage_events.instrumentation.messages.kafka import topic_at
 from prefect_lineage_events.instrumentation.messages.topics import Topics
 from prefect_lineage_events.instrumentation.opening import everywhere
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction
 
 _ATTRIBUTE = "_prefect_lineage_topics"
-_PRODUCE, _POLL = "confluent_kafka.Producer", "confluent_kafka.Consumer"
+_MAX_CALLBACKS = 1_000
 # Positions of `callback` and `on_delivery` in `produce`.
 _CALLBACKS = (4, 5)
 
@@ -34,13 +34,23 @@ _CALLBACKS = (4, 5)
 class _ClientTopics(Topics):
     """The topics of one client, and what its configuration says of delivery reports."""
 
-    __slots__ = ("default_callback", "only_errors")
+    __slots__ = ("default_callback", "delivered", "only_errors")
 
     def __init__(self, configuration: Mapping[str, Any]) -> None:
         servers = configuration.get("bootstrap.servers") or configuration.get("metadata.broker.list")
-        super().__init__(topics_at(servers)._dataset_of)
+        super().__init__(topic_at(servers), read="confluent_kafka.Consumer", written="confluent_kafka.Producer")
         self.default_callback = configuration.get("on_delivery") or configuration.get("delivery_callback")
         self.only_errors = str(configuration.get("delivery.report.only.error", False)).lower() == "true"
+        self.delivered: dict[Tally, _Delivered] = {}
+
+    def when_delivered(self, tally: Tally) -> _Delivered:
+        """The callback of messages for which the user has none; one for all of them."""
+        delivered = self.delivered.get(tally)
+        if delivered is None:
+            if len(self.delivered) >= _MAX_CALLBACKS:
+                self.delivered.clear()
+            delivered = self.delivered[tally] = _Delivered(self, tally, self.default_callback)
+        return delivered
 
 
 class _Delivered:
@@ -131,13 +141,15 @@ def _topics(client: Any) -> _ClientTopics | None:
 def _produced(produce: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     topics = _topics(client)
     name = args[0] if args else kwargs.get("topic")
-    tally = topics.tally(name, _PRODUCE) if topics is not None and isinstance(name, str) else None
+    tally = topics.tally("write", name) if topics is not None and isinstance(name, str) else None
     if topics is None or tally is None:
         return produce(*args, **kwargs)
     if topics.only_errors:
         result = produce(*args, **kwargs)
         topics.arrived(tally)
         return result
+    if len(args) <= _CALLBACKS[0] and "on_delivery" not in kwargs and "callback" not in kwargs:
+        return produce(*args, **kwargs, on_delivery=topics.when_delivered(tally))
     with guarded("watching the delivery of a message", count_loss):
         args, kwargs = _with_callback(topics, tally, args, kwargs)
     return produce(*args, **kwargs)
@@ -163,7 +175,7 @@ def _with_callback(
 def _batch_produced(produce_batch: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     topics = _topics(client)
     name = args[0] if args else kwargs.get("topic")
-    tally = topics.tally(name, _PRODUCE) if topics is not None and isinstance(name, str) else None
+    tally = topics.tally("write", name) if topics is not None and isinstance(name, str) else None
     if topics is None or tally is None:
         return produce_batch(*args, **kwargs)
     given = args[1] if len(args) > 1 else kwargs.get("messages")
@@ -198,7 +210,7 @@ def _polled(poll: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     if message is not None and message.error() is None:
         topics = _topics(client)
         if topics is not None:
-            topics.count("read", message.topic(), _POLL)
+            topics.count("read", message.topic())
     return message
 
 
@@ -208,5 +220,5 @@ def _consumed(consume: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str
         counted = Counter(message.topic() for message in messages if message.error() is None)
         topics = _topics(client) if counted else None
         for name, number in counted.items() if topics is not None else ():
-            topics.count("read", name, _POLL, number)  # type: ignore[union-attr]
+            topics.count("read", name, number)  # type: ignore[union-attr]
     return messages

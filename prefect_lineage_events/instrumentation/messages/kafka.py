@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.instrumentation.messages.topics import Topics
 
 
 def first_server(servers: Any) -> str | None:
@@ -19,11 +18,11 @@ def first_server(servers: Any) -> str | None:
     return None
 
 
-def topics_at(servers: Any) -> Topics:
-    """The topics of a client with these bootstrap servers."""
+def topic_at(servers: Any) -> Callable[[str], Dataset | None]:
+    """A function from the name of a topic at these bootstrap servers to its dataset."""
     server = first_server(servers)
 
     def dataset_of(topic: str) -> Dataset | None:
         return Dataset(f"kafka://{server}", topic).canonical() if server else None
 
-    return Topics(dataset_of)
+    return dataset_of

@@ -27,7 +27,7 @@ def resource(path: str) -> Dataset | None:
 
 
 # All clients reach the same service, so that one table of topics serves all.
-_topics = Topics(resource)
+_topics = Topics(resource, read=_PULL, written=_PUBLISH)
 
 
 def patch_publisher(module: Any) -> None:
@@ -57,7 +57,7 @@ def _make(wrapper: Any, original: Any, is_on: Callable[[], bool]) -> Any:
 def _published(publish: Any, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     future = publish(*args, **kwargs)
     with guarded("watching a message of Pub/Sub", count_loss):
-        tally = _topics.tally(str(args[0] if args else kwargs["topic"]), _PUBLISH)
+        tally = _topics.tally("write", str(args[0] if args else kwargs["topic"]))
         if tally is not None:
             future.add_done_callback(partial(_done, tally))
     return future
@@ -89,7 +89,7 @@ class _Counting:
 
     def __call__(self, message: Any) -> Any:
         result = self._callback(message)
-        _topics.count("read", self._subscription, _PULL)
+        _topics.count("read", self._subscription)
         return result
 
 
@@ -116,4 +116,4 @@ def _count_pulled(args: tuple[Any, ...], kwargs: dict[str, Any], response: Any) 
         if messages:
             request = args[0] if args else kwargs.get("request")
             given = request.get("subscription") if isinstance(request, dict) else getattr(request, "subscription", None)
-            _topics.count("read", str(kwargs.get("subscription") or given), _PULL, messages)
+            _topics.count("read", str(kwargs.get("subscription") or given), messages)

@@ -169,7 +169,7 @@ def _count(client: Any, commands: Sequence[tuple[_Effect | None, tuple[Any, ...]
                 continue
             for operation, stream, number in effect(command, result):
                 if number:
-                    topics.count(operation, _text(stream), _CALL, number)
+                    topics.count(operation, _text(stream), number)
 
 
 def _text(key: Any) -> str:
@@ -181,7 +181,8 @@ def _text(key: Any) -> str:
 def _topics(pool: Any) -> Topics:
     topics = _pools.get(pool)
     if topics is None:
-        topics = _pools[pool] = Topics(partial(_dataset, _namespace(pool), pool.connection_kwargs.get("db") or 0))
+        dataset_of = partial(_dataset, _namespace(pool), pool.connection_kwargs.get("db") or 0)
+        topics = _pools[pool] = Topics(dataset_of, read=_CALL, written=_CALL)
     return topics
 
 
