@@ -63,6 +63,7 @@ KNOWN = (
         "mysql.connector:DRIVER",
         ("mysql+mysqlconnector", "mariadb+mysqlconnector"),
     ),
+    KnownDriver("MySQLdb", ("MySQLdb",), "mysql.mysqlclient:DRIVER"),
     KnownDriver("pyodbc", ("pyodbc",), "odbc:DRIVER"),
     KnownDriver("redshift_connector", ("redshift_connector",), "redshift:DRIVER"),
     KnownDriver("trino", ("trino",), "trino:DRIVER", ("trino+rest",)),
