@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -17,7 +17,7 @@ from prefect_lineage_events.emission.connection_state import ConnectionState, ki
 from prefect_lineage_events.emission.limits import split_inputs, sql_for_event, without_credentials
 from prefect_lineage_events.emission.listed_files import directories, distinct
 from prefect_lineage_events.emission.many_files import as_part_of_many
-from prefect_lineage_events.emission.notes import RecordNote, StatementNote
+from prefect_lineage_events.emission.notes import RecordColumns, RecordNote, StatementNote
 from prefect_lineage_events.emission.pending import MAX_SUBSET, PendingEvent
 from prefect_lineage_events.emission.temporary_files import is_temporary
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo, UnnumberedEvent
@@ -261,9 +261,19 @@ def _declared(declared: Mapping[str, Mapping[str, str]], table: TableRef) -> tup
     return tuple(Column(name=name, type=type_ or None) for name, type_ in declared.get(table.name, {}).items())
 
 
+def with_columns(note: RecordNote) -> RecordNote:
+    """The note with columns that were left to our thread."""
+    if note.later is None:
+        return note
+    found = RecordColumns((), (), ((),) * len(note.inputs))
+    with guarded("the columns of a record"):
+        found = note.later()
+    return replace(note, columns=found.columns, edges=found.edges, input_columns=found.input_columns, later=None)
+
+
 def from_record(note: RecordNote) -> list[PendingEvent]:
     """The pending events of a record, without datasets that the filters exclude."""
-    note = as_part_of_many(note)
+    note = as_part_of_many(with_columns(note))
     reports = filters.current().reports
     inputs = [_recorded_input(note, number) for number, d in enumerate(note.inputs) if reports(d.uri)]
     output = _recorded(note.output, note) if note.output is not None and reports(note.output.uri) else None

@@ -9,10 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import weakref
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.datasets import Dataset
@@ -191,6 +191,14 @@ class AbandonedResultNote(_Reference):
     counts: Counts
 
 
+class RecordColumns(NamedTuple):
+    """The columns of a record, as `RecordNote` has them, where it takes a while to find them out."""
+
+    columns: tuple[Column, ...]
+    edges: tuple[EventColumnEdge, ...]
+    input_columns: tuple[tuple[Column, ...], ...] | None
+
+
 @dataclass(slots=True)
 class RecordNote:
     """Datasets that a library's call has read or written, or that a block or a user recorded (`record_read`, ...).
@@ -198,7 +206,8 @@ class RecordNote:
     `columns` are those of the output, or of the only input of a read; `edges` those of the write, if they are known
     better than by equal names. `subset` are the parts of this dataset that were touched, `size` their bytes, `files`
     their number; `symlinks` are its other names; a write that `appends` keeps what was there. `input_columns` are those
-    of each input; with them, `edges` are all edges. `description` names the call, or the operation of a `record_misc`.
+    of each input; with them, `edges` are all edges. `later` computes these three in our thread. `description` names the
+    call, or the operation of a `record_misc`.
     """
 
     operation: Literal["read", "write", "misc", "drop"]
@@ -217,6 +226,7 @@ class RecordNote:
     symlinks: tuple[Dataset, ...] = ()
     appends: bool = False
     input_columns: tuple[tuple[Column, ...], ...] | None = None
+    later: Callable[[], RecordColumns] | None = None
 
 
 class Tally(Protocol):

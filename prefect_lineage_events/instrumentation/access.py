@@ -22,7 +22,7 @@ from prefect_lineage_events.context.run import Run, current_run, in_call, is_in_
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.losses import count_loss, count_without_run
-from prefect_lineage_events.emission.notes import RecordNote
+from prefect_lineage_events.emission.notes import RecordColumns, RecordNote
 from prefect_lineage_events.events import Column, EventColumnEdge
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, code_in, in_file_of
@@ -41,8 +41,8 @@ class Access:
     number of files; `subset` are the parts of the dataset that were touched, relative to it. `inputs` of a write are
     sources that the call itself names, those of a read further datasets of the same rows. `symlinks` are other names of
     the dataset, which the library knows (the location of a catalog's table). `appends`: a write keeps what was there.
-    `input_columns` are those of each dataset that is read, in order; with them, `edges` are all that there are. None
-    and () mean "not known".
+    `input_columns` are those of each dataset that is read, in order; with them, `edges` are all that there are. `later`
+    computes columns and edges in our thread, where that takes a while. None and () mean "not known".
     """
 
     operation: Literal["read", "write", "drop"]
@@ -58,6 +58,7 @@ class Access:
     symlinks: tuple[Dataset, ...] = ()
     appends: bool = False
     input_columns: tuple[tuple[Column, ...], ...] | None = None
+    later: Callable[[], RecordColumns] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ def _note(access: Access, run: Run) -> RecordNote:
         access.symlinks,
         access.appends,
         access.input_columns,
+        access.later,
     )
 
 

@@ -15,6 +15,7 @@ from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
 from prefect_lineage_events.emission import losses
+from prefect_lineage_events.emission.analysis import with_columns
 from prefect_lineage_events.emission.notes import RecordNote
 from tests.emission.conftest import make_run
 from tests.instrumentation.files.touched import Touched, recorded, touched  # noqa: F401
@@ -41,7 +42,7 @@ def table(touched: Touched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def _note(touched: Touched) -> RecordNote:  # noqa: F811
     notes, touched.notes = touched.notes, []
     assert touched.losses == []
-    (note,) = notes
+    (note,) = map(with_columns, notes)
     return note
 
 

@@ -18,6 +18,7 @@ from polars import read_csv, read_parquet
 
 from prefect_lineage_events import instrument, uninstrument
 from prefect_lineage_events.emission import losses
+from prefect_lineage_events.emission.analysis import with_columns
 from prefect_lineage_events.emission.notes import RecordNote
 from tests.emission.conftest import make_run
 from tests.instrumentation.files.touched import Touched, recorded, touched  # noqa: F401
@@ -56,7 +57,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _note(touched: Touched) -> RecordNote:  # noqa: F811
     notes, touched.notes = touched.notes, []
     assert touched.losses == []
-    (note,) = notes
+    (note,) = map(with_columns, notes)
     return note
 
 

@@ -17,7 +17,7 @@ import pytest
 from polars import scan_csv  # an early name
 
 from prefect_lineage_events.emission import losses
-from prefect_lineage_events.emission.analysis import from_record
+from prefect_lineage_events.emission.analysis import from_record, with_columns
 from prefect_lineage_events.emission.notes import RecordNote
 from tests.emission.conftest import make_run
 from tests.instrumentation.files.touched import Touched, recorded, touched  # noqa: F401
@@ -53,13 +53,14 @@ def _customers() -> pl.LazyFrame:
 def _note(touched: Touched) -> RecordNote:  # noqa: F811
     notes, touched.notes = touched.notes, []
     assert touched.losses == []
-    (note,) = notes
+    (note,) = map(with_columns, notes)
     return note
 
 
 def _edges(note: RecordNote) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for edge in note.edges:
+    (pending,) = from_record(note)
+    for edge in pending.event.columns:
         source = f"{edge.source.rpartition('/')[2].partition('.')[0]}.{edge.source_column}"
         found.setdefault(edge.column, []).append(source if edge.transformation == "IDENTITY" else f"{source}!")
     return {column: sorted(sources) for column, sources in found.items()}
@@ -236,7 +237,7 @@ def test_files_are_not_read_again_for_their_names(touched: Touched, shop: Path) 
     from prefect_lineage_events.instrumentation.files.polars import queries, tables
 
     plan = queries.plan_of(frame)
-    found = queries.query(plan, (), tables.Running())
+    found = queries.query(plan, {}, tables.Running())
     assert [dataset.name.rpartition("/")[2] for dataset in found.inputs] == ["orders.parquet", "customers.csv"]
 
 

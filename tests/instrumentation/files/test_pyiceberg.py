@@ -12,6 +12,7 @@ import pytest
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.emission import losses
+from prefect_lineage_events.emission.analysis import with_columns
 from prefect_lineage_events.emission.notes import RecordNote
 from tests.emission.conftest import make_run
 from tests.instrumentation.files.touched import Touched, recorded, touched  # noqa: F401
@@ -47,7 +48,7 @@ def table(touched: Touched, catalog: Any) -> Any:  # noqa: F811
 def _note(touched: Touched) -> RecordNote:  # noqa: F811
     notes, touched.notes = touched.notes, []
     assert touched.losses == []
-    (note,) = notes
+    (note,) = map(with_columns, notes)
     return note
 
 

@@ -28,7 +28,7 @@ from prefect_lineage_events.instrumentation.access import (
 from prefect_lineage_events.instrumentation.files.lakes import LakeTable, delta_target, iceberg_target
 from prefect_lineage_events.instrumentation.files.locations import Location, locate
 from prefect_lineage_events.instrumentation.files.polars.plan import Plan
-from prefect_lineage_events.instrumentation.files.polars.queries import plan_of, query, reads
+from prefect_lineage_events.instrumentation.files.polars.queries import plan_of, query, read
 from prefect_lineage_events.instrumentation.files.polars.scans import columns_of_schema, take_fresh
 from prefect_lineage_events.instrumentation.files.polars.tables import Running
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
@@ -76,32 +76,24 @@ def _written(sink: _Sink, running: Running) -> Iterator[Access]:
     if not sink.locations:
         yield from _only_read(sink.frame, sink.call, running)
         return
-    columns = columns_of_schema(sink.frame._ldf.collect_schema())
-    found = query(plan_of(sink.frame), columns, running)
+    schema = sink.frame._ldf.collect_schema()
+    found = query(plan_of(sink.frame), schema, running, writes=True)
     for location in sink.locations:
         yield Access(
             "write",
             location.dataset,
             sink.call,
-            columns,
-            found.edges,
+            () if found.inputs else columns_of_schema(schema),
             size=location.size(),
             subset=location.subset,
             inputs=found.inputs,
-            input_columns=found.input_columns if found.inputs else None,
+            later=found.later,
         )
 
 
 def _only_read(frame: Any, call: str, running: Running) -> Iterator[Access]:
     """The read of a query whose rows went to the program, and whose result is not at hand."""
-    columns = columns_of_schema(frame._ldf.collect_schema())
-    found = query(plan_of(frame), columns, running)
-    if found.inputs:
-        first, *others = found.inputs
-        yield Access(
-            "read", first, call, columns, found.edges, size=found.size, files=found.files, subset=found.subset,
-            inputs=tuple(others), input_columns=found.input_columns,
-        )  # fmt: skip
+    yield from read(plan_of(frame), frame._ldf.collect_schema(), running, call)
 
 
 def _collected(frame: Any, result: Any, call: str, running: Running) -> Iterator[Access]:
@@ -114,15 +106,12 @@ def _collected(frame: Any, result: Any, call: str, running: Running) -> Iterator
     if plan.has_sink:
         yield from _unknown_sink(plan, running)
     elif hasattr(result, "height"):
-        yield from reads(plan, result, running, call)
+        yield from read(plan, result.schema, running, call, result.height)
 
 
 def _unknown_sink(plan: Plan, running: Running) -> Iterator[Access]:
     count_loss("a sink of a lazy frame that was made elsewhere")
-    found = query(plan, (), running)
-    if found.inputs:
-        first, *others = found.inputs
-        yield Access("read", first, _COLLECT, inputs=tuple(others), input_columns=found.input_columns)
+    yield from read(plan, {}, running, _COLLECT)
 
 
 def _watches(watch: Callable[..., Any]) -> Make:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from prefect_lineage_events.datasets import MAX_SINGLE_FILES, Dataset, common_directory
+from prefect_lineage_events.emission.notes import RecordColumns
 from prefect_lineage_events.events import Column, EventColumnEdge
 from prefect_lineage_events.guard import count_loss
-from prefect_lineage_events.instrumentation.access import Access
+from prefect_lineage_events.instrumentation.access import MAX_COLUMNS, Access
 from prefect_lineage_events.instrumentation.files.locations import locate
 from prefect_lineage_events.instrumentation.files.polars.plan import (
     OPEN_FILE,
@@ -31,11 +33,10 @@ _OF_PYTHON = Scanned((), None, frozenset({"\0"}))  # unlike any other source
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query that has been run: its datasets with the columns read from each, and the edges to its result."""
+    """A query that has been run: its datasets, and their columns in its result, which our thread computes."""
 
     inputs: tuple[Dataset, ...] = ()
-    input_columns: tuple[tuple[Column, ...], ...] = ()
-    edges: tuple[EventColumnEdge, ...] = ()
+    later: Callable[[], RecordColumns] | None = None
     files: int | None = None
     size: int | None = None
     subset: tuple[str, ...] = ()
@@ -46,34 +47,48 @@ def plan_of(frame: Any) -> Plan:
     return read_plan(frame._ldf.describe_plan())
 
 
-def query(plan: Plan, result: Sequence[Column], running: Running) -> Query:
-    """The datasets of a query that has been run, and their columns in its result."""
+def query(plan: Plan, schema: Mapping[str, Any], running: Running, *, writes: bool = False) -> Query:
+    """The datasets of a query that has been run. `schema` are the columns of its result, which a sink `writes`."""
     times = Counter(plan.sources)
     found = _in_directories(plan.sources, [_scanned(source, times[source]) for source in plan.sources])
     tables = _tables(plan, running)
-    groups = list(dict.fromkeys(found))
-    collected = _Columns(groups)
-    for table in tables:
-        collected.columns.setdefault(table, {})
-    if not collected.columns:
+    named = [location for one in dict.fromkeys(found) for location in one.locations]
+    inputs = tuple(dict.fromkeys([*(location.dataset for location in named), *tables]))
+    later = _Columns(plan, found, tables, dict(islice(schema.items(), MAX_COLUMNS)), inputs, writes)
+    if not inputs:
         return Query()
-    numbers = {group: number for number, group in enumerate(groups)}
-    known = origins(plan, [column.name for column in result], [_leaf(one, numbers[one]) for one in found])
-    collected.add(known or {}, result, tables)
-    alone = [location for one in groups for location in one.locations]
-    only = alone[0] if len(collected.columns) == 1 and len(alone) == 1 else None
-    return Query(
-        tuple(collected.columns),
-        tuple(tuple(own.values()) for own in collected.columns.values()),
-        tuple(collected.edges.values()),
-        only.files if only else None,
-        only.size() if only else None,
-        only.subset if only else (),
-    )
+    if len(named) != 1 or len(inputs) > 1:
+        return Query(inputs, later)
+    return Query(inputs, later, named[0].files, named[0].size(), named[0].subset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of a query's result, of each of its datasets, and the edges between them, computed by a call."""
+
+    plan: Plan
+    found: Sequence[Scanned]
+    tables: Sequence[Dataset]
+    schema: Mapping[str, Any]
+    inputs: Sequence[Dataset]
+    writes: bool
+
+    def __call__(self) -> RecordColumns:
+        groups = list(dict.fromkeys(self.found))
+        numbers = {group: number for number, group in enumerate(groups)}
+        known = origins(self.plan, list(self.schema), [_leaf(one, numbers[one]) for one in self.found])
+        result = columns_of_schema(self.schema)
+        collected = _Edges(groups, self.inputs)
+        collected.add(known or {}, result, self.tables)
+        edges = tuple(collected.edges.values())
+        is_plain = all(edge.column == edge.source_column and edge.transformation == "IDENTITY" for edge in edges)
+        if is_plain and not self.writes and len(self.inputs) == 1 and len(edges) == len(result):
+            return RecordColumns(result, (), None)  # as any other read of a file
+        return RecordColumns(result, edges, tuple(tuple(own.values()) for own in collected.columns.values()))
 
 
 def _leaf(one: Scanned, number: int) -> Leaf:
-    return Leaf(number, frozenset(column.name for column in one.columns) if one.columns is not None else None)
+    return Leaf(number, frozenset(name for name, _ in one.columns) if one.columns is not None else None)
 
 
 def _in_directories(sources: Sequence[Source], found: Sequence[Scanned]) -> list[Scanned]:
@@ -88,24 +103,22 @@ def _in_directories(sources: Sequence[Source], found: Sequence[Scanned]) -> list
     return [one if n in set(single) else scan for n, scan in enumerate(found)]
 
 
-class _Columns:
+class _Edges:
     """The columns of each dataset of a query that go into its result, and the edges."""
 
-    def __init__(self, groups: Sequence[Scanned]) -> None:
+    def __init__(self, groups: Sequence[Scanned], inputs: Sequence[Dataset]) -> None:
         self._groups = groups
-        self.columns: dict[Dataset, dict[str, Column]] = {
-            location.dataset: {} for one in groups for location in one.locations
-        }
+        self.columns: dict[Dataset, dict[str, Column]] = {dataset: {} for dataset in inputs}
         self.edges: dict[tuple[str, str, str], EventColumnEdge] = {}
 
     def add(self, known: Mapping[str, Sequence[Origin]], result: Sequence[Column], tables: Sequence[Dataset]) -> None:
         """Add those of the result's columns. `tables` are those that Python code has read."""
+        declared = [{name: _column(name, kind) for name, kind in one.columns or ()} for one in self._groups]
         if not known:  # the plan was not understood: all columns may have been read
-            for one in self._groups:
+            for number, one in enumerate(self._groups):
                 for location in one.locations:
-                    self.columns[location.dataset].update({column.name: column for column in one.columns or ()})
+                    self.columns[location.dataset].update(declared[number])
         types = {column.name: column.type for column in result}
-        declared = [{column.name: column for column in one.columns or ()} for one in self._groups]
         for name, found in known.items():
             for origin in found:
                 one = self._groups[origin.source]
@@ -129,6 +142,10 @@ class _Columns:
         )
 
 
+def _column(name: str, kind: Any) -> Column:
+    return Column(name=name, type=str(kind))
+
+
 def _scanned(source: Source, times: int) -> Scanned:
     if source.is_python:
         return _OF_PYTHON
@@ -150,22 +167,20 @@ def _tables(plan: Plan, running: Running) -> list[Dataset]:
     return [location.dataset for location in running.tables]
 
 
-def reads(plan: Plan, frame: Any, running: Running, call: str) -> Iterator[Access]:
-    """The read of a query whose result is a frame."""
-    result = columns_of_schema(frame.schema)
-    found = query(plan, result, running)
+def read(
+    plan: Plan, schema: Mapping[str, Any], running: Running, call: str, rows: int | None = None
+) -> Iterator[Access]:
+    """The read of a query whose result has a schema."""
+    found = query(plan, schema, running)
     if found.inputs:
-        first, *others = found.inputs
         yield Access(
             "read",
-            first,
+            found.inputs[0],
             call,
-            result,
-            found.edges,
-            rows=frame.height,
+            rows=rows,
             size=found.size,
             files=found.files,
             subset=found.subset,
-            inputs=tuple(others),
-            input_columns=found.input_columns,
+            inputs=found.inputs[1:],
+            later=found.later,
         )

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from prefect_lineage_events.instrumentation.access import MAX_COLUMNS, Call
 from prefect_lineage_events.instrumentation.files.locations import Location, locate
 from prefect_lineage_events.instrumentation.files.polars.plan import Source
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
+
+Columns = tuple[tuple[str, Any], ...]
+"""Names and polars' types."""
 
 _MAX_SCANS = 1_000
 _PATTERN = ("*", "?", "[")
@@ -39,7 +43,7 @@ class _Scan:
     patterns: bool
     frame: Any
     added: frozenset[str] = frozenset()
-    columns: tuple[Column, ...] | None = None
+    columns: Columns | None = None
 
     def has_width(self, width: int | None) -> bool:
         """Return whether the columns are known, and as many as the plan shows."""
@@ -124,7 +128,7 @@ class Scanned:
     """A source of a plan: its datasets, its columns if they are known, and columns of the frame that it has not."""
 
     locations: tuple[Location, ...]
-    columns: tuple[Column, ...] | None = None
+    columns: Columns | None = None
     added: frozenset[str] = frozenset()
 
 
@@ -158,7 +162,7 @@ def _wider(first: str) -> Iterator[str]:
             yield text
 
 
-def _columns(scans: list[_Scan], source: Source, times: int) -> tuple[Column, ...] | None:
+def _columns(scans: list[_Scan], source: Source, times: int) -> Columns | None:
     known = next((one for one in reversed(scans) if one.has_width(source.width)), None)
     if known is not None:
         return known.columns
@@ -167,8 +171,8 @@ def _columns(scans: list[_Scan], source: Source, times: int) -> tuple[Column, ..
     if not 1 <= len(unknown) <= times:
         return None
     one = unknown[-1]
-    columns = columns_of_schema(one.frame.collect_schema())
-    one.columns = tuple(column for column in columns if column.name not in one.added)
+    schema = one.frame.collect_schema()
+    one.columns = tuple((name, kind) for name, kind in schema.items() if name not in one.added)
     one.frame = None
     return one.columns if one.has_width(source.width) else None
 
@@ -186,5 +190,4 @@ def _unremembered(source: Source) -> tuple[Location, ...]:
 
 def columns_of_schema(schema: Any) -> tuple[Column, ...]:
     """The columns of a schema of polars, or of a frame's."""
-    pairs = list(schema.items())[:MAX_COLUMNS]
-    return tuple(Column(name=name, type=str(kind)) for name, kind in pairs)
+    return tuple(Column(name=name, type=str(kind)) for name, kind in islice(schema.items(), MAX_COLUMNS))
