@@ -15,7 +15,10 @@ from prefect_lineage_events.datasets import Dataset, parse_uri
 from prefect_lineage_events.events import EventDataset
 from prefect_lineage_events.stitching.model import Lifecycle
 from prefect_lineage_events.stitching.steps import Step
+from prefect_lineage_events.stitching.temporary_files import directories, path_in, takes
 
+# A read of a directory has at most so many of its files beside it as sources.
+_MAX_FILES = 1_000
 # A temporary table may stand beside a lasting one of the same name.
 _Key = tuple[Dataset, bool]
 
@@ -97,6 +100,7 @@ class Lifetimes:
         self._by_name: dict[Dataset, list[Lifetime]] = defaultdict(list)
         self._known: dict[str, EventDataset] = {}
         self._renamed_by: set[UUID] = set()
+        self._files_in: dict[Dataset, dict[Lifetime, None]] = defaultdict(dict)
 
     def resolve(self, step: Step) -> ResolvedStep:
         """The step with its lifetimes; its changes of names and lifetimes are applied."""
@@ -110,7 +114,7 @@ class Lifetimes:
             return ResolvedStep(step, renamed_lifetimes=self._rename(step.info.renames, swap=step.effect == "swap"))
         if step.operation == "misc":
             return ResolvedStep(step)
-        sources = tuple(dict.fromkeys(self._find(i) for i in step.inputs))
+        sources = tuple(dict.fromkeys(found for i in step.inputs for found in (self._find(i), *self._written_in(i))))
         for lifetime in sources:
             lifetime.read = True
         by_uri = {i.uri: self._find(i) for i in step.inputs}
@@ -118,6 +122,9 @@ class Lifetimes:
             return ResolvedStep(step, sources, by_uri=by_uri)
         replaces_content = step.effect in ("truncate", "overwrite", "create", "clone") or step.operation == "create"
         target = self._change(step, step.output)
+        if step.output.kind == "file" and not step.output.temporary:
+            for directory in directories(step.output.dataset):
+                self._files_in[directory][target] = None
         return ResolvedStep(
             step, sources, target, by_uri={step.output.uri: target, **by_uri}, replaces_content=replaces_content
         )
@@ -158,6 +165,13 @@ class Lifetimes:
         if lifetime and not dataset.temporary and not self._met_lasting(dataset.dataset):
             return lifetime
         return self._begin(dataset, created=False)
+
+    def _written_in(self, directory: EventDataset) -> Iterable[Lifetime]:
+        """The files that the run wrote into a directory before it was read as a whole, or by a pattern."""
+        found = self._files_in.get(directory.dataset, ())
+        if len(found) > _MAX_FILES:
+            return ()
+        return [file for file in found if not file.dropped and takes(directory, path_in(directory.dataset, file.name))]
 
     def _met_lasting(self, dataset: Dataset) -> bool:
         return any(not lifetime.temporary for lifetime in self._by_name.get(dataset, ()))

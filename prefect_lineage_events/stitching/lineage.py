@@ -9,7 +9,7 @@ from typing import Literal
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.events import STAR, EventDataset
+from prefect_lineage_events.events import STAR, EventDataset, StatementInfo
 from prefect_lineage_events.stitching.columns import Schemas, with_types
 from prefect_lineage_events.stitching.dataflow import WriteSources
 from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
@@ -65,8 +65,10 @@ def build_lineage(
     for one in resolved_steps:
         for lifetime in one.sources:
             if not lifetime.transient and not one.step.from_related_run:
-                named = [d for d in one.step.inputs if _uses_rows(one.step) and one.by_uri.get(d.uri) is lifetime]
-                _touch(inputs[lifetime.as_source], lifetime, one.step, named)
+                own = [d for d in one.step.inputs if one.by_uri.get(d.uri) is lifetime]
+                # a file that was read by its directory has no counts of its own
+                step = one.step if own else replace(one.step, info=_uncounted(one.step.info))
+                _touch(inputs[lifetime.as_source], lifetime, step, own if _uses_rows(one.step) else ())
         if one.target and one.step.output and not one.target.transient and not _never_existed(one.target, created):
             _touch(outputs[one.target.as_target], one.target, one.step, _stated(one.step.output, one.step))
         for lifetime in one.renamed_lifetimes:
@@ -114,6 +116,10 @@ def _touch(usage: _Usage, lifetime: Lifetime, step: Step | None = None, named: C
     if step:
         usage.steps.append(step)
         usage.named.extend(named)
+
+
+def _uncounted(info: StatementInfo) -> StatementInfo:
+    return info.model_copy(update={"rows": None, "size": None, "files": None})
 
 
 def _stated(output: EventDataset, step: Step) -> list[EventDataset]:

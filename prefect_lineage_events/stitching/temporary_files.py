@@ -41,12 +41,12 @@ def _mark(dataset: EventDataset) -> EventDataset:
 
 
 def _part_of(whole: Dataset, dataset: EventDataset) -> EventDataset:
-    path = _below(whole, dataset.dataset)
+    path = path_in(whole, dataset.dataset)
     subset = tuple(f"{path}/{part}" for part in dataset.subset) or (path,)
     return dataset.model_copy(update={"name": whole.name, "subset": subset})
 
 
-def _below(whole: Dataset, part: Dataset) -> str:
+def path_in(whole: Dataset, part: Dataset) -> str:
     return part.name.removeprefix(whole.name).strip("/")
 
 
@@ -55,9 +55,9 @@ def _wholes(steps: Sequence[Step], temporary: Collection[Dataset]) -> Iterator[t
     read = _uses((step.started, step.inputs) for step in steps)
     written = _uses((step.started, (step.output,)) for step in steps if step.output)
     for part in temporary:
-        for whole in _directories(part):
+        for whole in directories(part):
             if part in written and any(
-                written[part][0][0] <= time and _takes(use, _below(whole, part)) for time, use in read.get(whole, ())
+                written[part][0][0] <= time and takes(use, path_in(whole, part)) for time, use in read.get(whole, ())
             ):
                 yield part, whole
                 break
@@ -76,7 +76,7 @@ def _uses(named: Iterable[tuple[dt.datetime, Sequence[EventDataset]]]) -> _Uses:
     return found
 
 
-def _directories(part: Dataset) -> Iterator[Dataset]:
+def directories(part: Dataset) -> Iterator[Dataset]:
     """The directories above a file, the innermost first."""
     path = part.name
     while "/" in path.strip("/"):
@@ -85,7 +85,7 @@ def _directories(part: Dataset) -> Iterator[Dataset]:
             yield Dataset(part.namespace, path)
 
 
-def _takes(use: EventDataset, path: str) -> bool:
+def takes(use: EventDataset, path: str) -> bool:
     """Return whether a use of a directory took a file: by a pattern, by a directory in it, or as one of all."""
     return not use.subset or any(fnmatchcase(path, one) or path.startswith(f"{one}/") for one in use.subset)
 

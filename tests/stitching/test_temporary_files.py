@@ -142,12 +142,6 @@ def test_tables_of_a_database_in_a_temporary_file_are_temporary_for_all() -> Non
     assert (shown(found), columns(found)) == (({"a"}, {"b"}, {"a>b"}), {"a.id>b.id"})
 
 
-def test_lasting_files_keep_their_own_names() -> None:
-    story = Story().write("file:///data/1.csv", "a", columns="a.id>id").read("file:///data", dialect="")
-    found = lineage(story)
-    assert (inputs(found), outputs(found)) == ({"a", "/data"}, {"/data/1.csv"})
-
-
 def test_many_temporary_files_take_linear_work() -> None:
     story = Story()
     for number in range(300):
