@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from prefect.utilities.hashing import hash_objects
 
+from prefect_lineage_events import patches
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.guard import guarded
@@ -56,6 +57,8 @@ class CallInProgress:
 def begun(description: DescribesCalls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> CallInProgress | None:
     """The call that begins now; None where nothing is to be noted."""
     with guarded("beginning a call", count_loss):
+        # here too: the process may have got the function from another one, by a pickle
+        patches.switch_on()
         run = reporting_run()
         if run is not None:
             now = dt.datetime.now(dt.timezone.utc)

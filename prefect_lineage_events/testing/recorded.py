@@ -207,6 +207,7 @@ class RecordedLineage:
         lines += [f"columns   {_column_edge(edge, names)}" for edge in self.column_edges]
         lines += [f"unknown   {names[unknown.target]}: {_unknown(unknown)}" for unknown in self.unknown_sources]
         lines += [f"missing   {line}" for run in self.runs for line in run.missing]
+        lines += [f"beside    {name}, which is not captured" for run in self.runs for name in run.not_captured]
         return "the recorded lineage:\n" + _listed(lines) if lines else "no lineage was recorded"
 
     __repr__ = __str__
