@@ -13,7 +13,8 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from itertools import count
 from types import FrameType
 from typing import Any, NamedTuple
@@ -81,8 +82,32 @@ def running_roots() -> dict[UUID, _Root]:
     return found
 
 
+class _Waiting(NamedTuple):
+    """A thread that waits for a coroutine in another one: the run and the path there are its own."""
+
+    run: UUID | None
+    thread: int
+    path: str
+
+
+_waiting: ContextVar[_Waiting | None] = ContextVar("lineage_waiting_thread", default=None)
+
+
+@contextmanager
+def waits(run_id: UUID | None) -> Iterator[None]:
+    """A block in which the calling thread waits for a coroutine that inherits its context in another thread."""
+    token = _waiting.set(_Waiting(run_id, threading.get_ident(), path(run_id)))
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+
+
 def path(run_id: UUID | None) -> str:
     """The path of the calling code within the run."""
+    waiting = _waiting.get()
+    if waiting is not None and waiting.run == run_id and waiting.thread != threading.get_ident():
+        return waiting.path
     root = _roots.get(run_id) if run_id is not None else None
     task = asyncio_task()
     if root is not None and root.thread == threading.get_ident():

@@ -6,12 +6,16 @@ clients of their stores, whose calls are noted. Only `LocalFileSystem` opens fil
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from prefect_lineage_events import patches
+from prefect_lineage_events.context import threads
+from prefect_lineage_events.context.run import current_run
 from prefect_lineage_events.datasets import Dataset, local_file
+from prefect_lineage_events.guard import count_loss, guarded
 from prefect_lineage_events.instrumentation.access import Access, Call, reports, unreported
 from prefect_lineage_events.instrumentation.import_hooks import when_imported
 from prefect_lineage_events.instrumentation.library import Library
@@ -32,6 +36,7 @@ def ignore_own_use() -> None:
     when_imported("prefect.results", _ignore_results)
     when_imported("prefect.runner.storage", _ignore_code_storage)
     when_imported("prefect.deployments.steps.core", _ignore_steps)
+    when_imported("prefect.utilities.asyncutils", _know_waiting_threads)
 
 
 def _ignore_results(module: Any) -> None:
@@ -47,6 +52,25 @@ def _ignore_code_storage(module: Any) -> None:
 def _ignore_steps(module: Any) -> None:
     patches.add(module, "run_step", unreported)
     patches.add(module, "run_steps", unreported)
+
+
+def _know_waiting_threads(module: Any) -> None:
+    """Let coroutine methods of blocks that are called without `await` belong to the thread that calls them."""
+    patches.add(module, "run_coro_as_sync", _make_waiting)
+
+
+def _make_waiting(original: Any, is_on: Callable[[], bool]) -> Any:
+    @functools.wraps(original)
+    def waiting(*args: Any, **kwargs: Any) -> Any:
+        run = None
+        with guarded("finding the run of a thread that waits", count_loss):
+            run = current_run() if is_on() else None
+        if run is None:
+            return original(*args, **kwargs)
+        with threads.waits(run.info.task_run_id or run.info.flow_run_id):
+            return original(*args, **kwargs)
+
+    return waiting
 
 
 def _read(call: Call) -> Iterator[Access]:

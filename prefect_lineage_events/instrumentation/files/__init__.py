@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect_lineage_events.instrumentation import prefect_storage
 from prefect_lineage_events.instrumentation.files import (
+    azure,
     deltalake,
     filesystems,
     google,
@@ -27,4 +28,5 @@ LIBRARIES: tuple[Library, ...] = (
     *prefect_storage.LIBRARIES,
     *filesystems.LIBRARIES,
     *google.LIBRARIES,
+    *azure.LIBRARIES,
 )

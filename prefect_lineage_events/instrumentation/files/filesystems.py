@@ -18,6 +18,7 @@ from typing import Any
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.context.propagation import is_foreign
+from prefect_lineage_events.guard import count_loss, guarded
 from prefect_lineage_events.instrumentation.access import Call, call_and_report, suppressed
 from prefect_lineage_events.instrumentation.files import filesystem_files
 from prefect_lineage_events.instrumentation.files.filesystem_calls import await_call, is_operation, make_call
@@ -49,7 +50,9 @@ def _is_noted(kind: type) -> bool:
 
 def _has_own_files(kind: type) -> bool:
     protocol = getattr(kind, "protocol", ())
-    protocols = {protocol} if isinstance(protocol, str) else set(protocol)
+    protocols = (
+        {protocol} if isinstance(protocol, str) else set(protocol) if isinstance(protocol, tuple | list) else set()
+    )
     return protocols.isdisjoint(_PASSED_ON) and _PASSED_ON_CLASSES.isdisjoint(one.__name__ for one in kind.__mro__)
 
 
@@ -80,8 +83,9 @@ def _make_class(original: Any, is_on: Callable[[], bool]) -> Any:
     @functools.wraps(original)
     def made(cls: Any, *args: Any, **kwargs: Any) -> None:
         original(cls, *args, **kwargs)
-        if is_on():
-            _patch_class(cls)
+        with guarded("patching a class of filesystems", count_loss):
+            if is_on():
+                _patch_class(cls)
 
     return made
 
@@ -117,7 +121,8 @@ def _open(call: Call) -> Any:
     kind = type(call.instance)
     if kind not in _scanned:  # its class of files may have been imported since
         _scanned.add(kind)
-        filesystem_files.patch_new_classes()
+        with guarded("patching classes of files", count_loss):
+            filesystem_files.patch_new_classes()
     return call_and_report(filesystem_files.opened, call)
 
 
@@ -130,9 +135,10 @@ def _make_sync(original: Any, is_on: Callable[[], bool]) -> Any:
 
     @functools.wraps(original)
     def sync(loop: Any, func: Any, *args: Any, timeout: Any = None, **kwargs: Any) -> Any:
-        name = getattr(func, "__name__", "").removeprefix("_")
-        filesystem = getattr(func, "__self__", None)
-        if not (is_on() and isinstance(func, MethodType) and is_operation(name) and _is_filesystem(filesystem)):
+        if not (is_on() and isinstance(func, MethodType)):
+            return original(loop, func, *args, timeout=timeout, **kwargs)
+        name, filesystem = func.__name__.removeprefix("_"), func.__self__
+        if not (is_operation(name) and _is_filesystem(filesystem)):
             return original(loop, func, *args, timeout=timeout, **kwargs)
         # the current method of the class: the given one may be older than its patch
         current = getattr(filesystem, func.__name__, func)

@@ -14,7 +14,7 @@ from prefect_lineage_events import patches
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.instrumentation.access import Access, Call, Describe, call_and_report, reports
 from prefect_lineage_events.instrumentation.files.locations import locate
-from prefect_lineage_events.instrumentation.files.objects import access, copy, located
+from prefect_lineage_events.instrumentation.files.objects import access, copy, located, open_file
 from prefect_lineage_events.instrumentation.import_hooks import when_imported
 from prefect_lineage_events.instrumentation.library import Library
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction
@@ -34,7 +34,10 @@ def _read(call: Call) -> Iterator[Access]:
 
 def _write(call: Call) -> Iterator[Access]:
     size = call.argument(2, "size")
-    return access("write", *_object(call.instance), _name(call), size=size if isinstance(size, int) else None)
+    size = size if isinstance(size, int) else None
+    return access(
+        "write", *_object(call.instance), _name(call), size=size, inputs=open_file(call.argument(0, "file_obj"))
+    )
 
 
 def _local(path: Any) -> tuple[Dataset, ...]:
@@ -149,9 +152,9 @@ def _make_close(original: Any, is_on: Callable[[], bool]) -> Any:
     """The patch of the end of a file that is open to be written. A block that fails ends by `terminate`."""
 
     def close(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if instance.closed:
+        blob = getattr(instance, "_blob", None)
+        if instance.closed or blob is None:
             return function(*args, **kwargs)
-        blob = instance._blob
         return call_and_report(
             lambda _: access("write", *_object(blob), "google.cloud.storage.open"),
             Call(function, instance, args, kwargs),

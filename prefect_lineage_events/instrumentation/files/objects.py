@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Any, Literal
 
 from prefect_lineage_events.datasets import Dataset, Located
 from prefect_lineage_events.file_parts import split_parts
+from prefect_lineage_events.guard import count_loss
 from prefect_lineage_events.instrumentation.access import Access
+from prefect_lineage_events.instrumentation.files.locations import locate
+
+# Uploads in progress whose parts are copied from objects; the oldest are removed beyond this number.
+_MAX_UPLOADS = 1_000
+_MAX_SOURCES = 1_000
 
 
 def located(namespace: str, key: str) -> Located:
@@ -44,3 +53,34 @@ def copy(namespace: str, key: str, source: tuple[str, str], call: str, *, size: 
     """The access of a copy within a store. A copy onto itself changes an object's metadata only."""
     if source != (namespace, key):
         yield from access("write", namespace, key, call, size=size, inputs=(located(*source).dataset,))
+
+
+def open_file(data: Any) -> tuple[Dataset, ...]:
+    """The file of this machine that a program has opened to upload it; () for anything else."""
+    if not isinstance(data, io.BufferedReader | io.FileIO):
+        return ()
+    return tuple(location.dataset for location in locate(data))
+
+
+class PartSources:
+    """The objects from which the parts of uploads in progress were copied, by upload."""
+
+    def __init__(self) -> None:
+        self._by_upload: OrderedDict[Hashable, dict[Dataset, None]] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def __contains__(self, upload: Hashable) -> bool:
+        return upload in self._by_upload
+
+    def add(self, upload: Hashable, sources: Iterable[Dataset]) -> None:
+        with self._lock:
+            known = self._by_upload.setdefault(upload, {})
+            if len(known) < _MAX_SOURCES:
+                known.update(dict.fromkeys(sources))
+            while len(self._by_upload) > _MAX_UPLOADS:
+                self._by_upload.popitem(last=False)
+                count_loss("more multipart uploads are in progress than can be remembered")
+
+    def take(self, upload: Hashable) -> tuple[Dataset, ...]:
+        with self._lock:
+            return tuple(self._by_upload.pop(upload, ()))

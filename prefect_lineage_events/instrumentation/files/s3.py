@@ -6,24 +6,17 @@ server are one. An access point, whose bucket is not known, is named by its host
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prefect_lineage_events import patches
-from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.guard import count_loss
 from prefect_lineage_events.instrumentation import aws
 from prefect_lineage_events.instrumentation.access import Access, Call, Describe, reports
 from prefect_lineage_events.instrumentation.files.locations import locate
-from prefect_lineage_events.instrumentation.files.objects import access, copy, located
+from prefect_lineage_events.instrumentation.files.objects import PartSources, access, copy, located, open_file
 from prefect_lineage_events.instrumentation.import_hooks import when_imported
 from prefect_lineage_events.instrumentation.library import Library
 
-# Multipart uploads in progress whose parts are copied from objects; the oldest are forgotten beyond this number.
-_MAX_UPLOADS = 1_000
-_MAX_PART_SOURCES = 1_000
 # A request deletes up to 1,000 objects. Of a larger number, each would be an event of its own.
 _MAX_DELETED = 50
 
@@ -80,7 +73,7 @@ def _size(call: Call) -> int | None:
 def _write(call: Call) -> Iterator[Access]:
     body = aws.parameters(call).get("Body")
     size = len(body) if isinstance(body, bytes | bytearray) else None
-    return access("write", *_target(call), _name(call), size=size)
+    return access("write", *_target(call), _name(call), size=size, inputs=open_file(body))
 
 
 def _copy(call: Call) -> Iterator[Access]:
@@ -94,33 +87,12 @@ def _rename(call: Call) -> Iterator[Access]:
     yield from access("drop", *source, _name(call))
 
 
-class _PartSources:
-    """The objects from which the parts of multipart uploads in progress were copied, by upload."""
-
-    def __init__(self) -> None:
-        self._by_upload: OrderedDict[str, dict[Dataset, None]] = OrderedDict()
-        self._lock = threading.RLock()
-
-    def add(self, upload: str, source: Dataset) -> None:
-        with self._lock:
-            sources = self._by_upload.setdefault(upload, {})
-            if len(sources) < _MAX_PART_SOURCES:
-                sources[source] = None
-            while len(self._by_upload) > _MAX_UPLOADS:
-                self._by_upload.popitem(last=False)
-                count_loss("more multipart uploads are in progress than can be remembered")
-
-    def take(self, upload: str) -> tuple[Dataset, ...]:
-        with self._lock:
-            return tuple(self._by_upload.pop(upload, ()))
-
-
-_part_sources = _PartSources()
+_part_sources = PartSources()
 
 
 def _copy_part(call: Call) -> Iterator[Access]:
     given = aws.parameters(call)
-    _part_sources.add(given["UploadId"], located(*_source(given["CopySource"])).dataset)
+    _part_sources.add(given["UploadId"], (located(*_source(given["CopySource"])).dataset,))
     yield from ()
 
 
