@@ -124,7 +124,8 @@ def _patched(wrapper: Any) -> Any:
 
 
 def _configured(init: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    result = init(*args, **kwargs)
+    # The C function refuses a call without arguments, but not one with an empty dictionary of them.
+    result = init(*args, **kwargs) if kwargs else init(*args)
     with guarded("reading the configuration of a Kafka client", count_loss):
         configuration = {**(args[0] if args and isinstance(args[0], Mapping) else {}), **kwargs}
         setattr(client, _ATTRIBUTE, _ClientTopics(configuration))
