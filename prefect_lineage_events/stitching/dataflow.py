@@ -174,7 +174,7 @@ class Dataflow:
                 for rows in explanation.having(column)
                 for origins in rows.provenance.origins(column)
             ]
-            number = sum(map(len, known))
+            number = len({origin for origins in known for origin in origins})
             fits = number <= MAX_ORIGINS_BY_NAME and self._inferred < MAX_INFERRED
             result.add_column(name, (_guessed(origin) for origins in known for origin in origins) if fits else ())
             self._inferred += number if fits else 0

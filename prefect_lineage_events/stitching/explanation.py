@@ -78,6 +78,11 @@ class Possibility:
         """At most one row at a time: a watermark, a count, a setting."""
         return all(one.is_scalar for one, _ in self.rows)
 
+    @property
+    def is_recorded_without_number(self) -> bool:
+        """Return whether these are rows that a library's call read, which did not report how many there were."""
+        return self.total is None and all(one.read.step.evidence == "recorded" for one, _ in self.rows)
+
     def may_be_coincidence(self, written: Written) -> bool:
         """Return whether only the order suggests that these rows are the source."""
         if not (written.is_row_by_row and written.binds) or self.is_parameter:
@@ -186,12 +191,15 @@ def _explained(written: Written, among: Sequence[Possibility], *, alone: bool, i
         too_little = [p for p in among if p.is_scalar and _is_more(written, p)]
         return Explanation(candidates=too_little) if too_little else Explanation(among, exactly=True)
     has_all = [p for p in among if names and names <= p.names]
-    if exact := [p for p in has_all if p.is_exactly(written)]:
+    # A recorded read of unknown size (a dataset of files that was opened) may have been of that number too.
+    may_be_exact = [p for p in has_all if p.is_recorded_without_number]
+    if (exact := [p for p in has_all if p.is_exactly(written)]) and not may_be_exact:
         best = _narrowed(exact, written)
         return Explanation([best], exactly=True) if best else Explanation(candidates=exact)
     if not names or not all(p.names for p in among):
         return _without_names(written, among, alone=alone, in_turn=in_turn)
-    if len(has_all) > 1 and written.count and sum(p.total or 0 for p in has_all) == written.count:
+    totals = [p.total for p in has_all if p.total is not None]
+    if len(totals) == len(has_all) > 1 and written.count and sum(totals) == written.count:
         return Explanation(has_all, stacked=True)
     explained = names & frozenset().union(*(p.names for p in among))
     # Rows of one read with more columns. A total by a table's key has as many rows as that table, but not its columns.

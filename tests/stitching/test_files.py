@@ -125,3 +125,17 @@ def test_file_that_one_library_opens_and_another_one_reads_is_one_read() -> None
 def test_file_that_is_only_opened_is_read() -> None:
     story = Story().read("s3://b/in.csv", dialect="", reason="fsspec.open").write("t", binds="id", rows=5)
     assert edges(lineage(read(story, "s3://b/in.csv"))) == {"in.csv>t"}
+
+
+def test_rows_of_an_opened_dataset_are_not_those_of_a_file_with_the_same_number() -> None:
+    story = write(read(Story(), "s3://b/in.csv", 3, "id x y"), "s3://b/lake", 3, "id x y")
+    write(read(story, "s3://b/lake", None, "id x y"), "s3://b/out.parquet", 3, "id x")
+    assert edges(lineage(story)) == {"in.csv>lake", "lake>out.parquet"}
+
+
+def test_same_column_of_many_reads_of_one_dataset_is_one_origin() -> None:
+    story = Story()
+    for i in range(100):
+        read(story, f"s3://b/in/{i}.csv", 10)
+    found = lineage(write(story, "s3://b/out.parquet", 1_000))
+    assert columns(found) == {"~in.id>out.parquet.id:TRANSFORMATION", "~in.x>out.parquet.x:TRANSFORMATION"}
