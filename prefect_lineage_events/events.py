@@ -42,6 +42,8 @@ EMITTER_PREFIX = "prefect-lineage.emitter."
 MAX_RELATED_DATASETS = 85
 # Effects by which Python may hand rows to a dataset; a DELETE or a CREATE TABLE takes none.
 _CARRYING_EFFECTS = frozenset({None, "append", "overwrite", "update"})
+# Tables in which dlt keeps its own state: no rows of the program go into them. dlthub.com/docs: Destination tables
+_STATE_TABLES = "_dlt_"
 # The number of tables in the name of a `lineage.schema` event.
 _NAMED = 5
 
@@ -349,6 +351,8 @@ def writes_python_rows(
     """
     if info.from_program:
         return output is not None
+    if output is not None and output.rpartition("/")[2].startswith(_STATE_TABLES):
+        return False
     if values == ((), ()):
         return False
     if operation != "write" or info.effect not in _CARRYING_EFFECTS:

@@ -17,9 +17,9 @@ from prefect_lineage_events.stitching.explanation import (
     Explanation,
     Possibility,
     Written,
-    columns_match,
     explain,
     has_many_rows,
+    inlined_from,
     possibilities,
 )
 from prefect_lineage_events.stitching.flow_body import FlowBody
@@ -163,7 +163,7 @@ class Attribution:
             self._parameters(resolved, received),
         )
         if written.inlined:
-            return Explanation([p for p in among if columns_match(p.names, written.names, single=True)])
+            return Explanation([p for p in among if inlined_from(p, written)])
         found = explain(written, among, alone=order.alone, in_turn=order.in_turn)
         if found.exactly and len(found.chosen) == 1:
             for scope in resolved.step.scopes:

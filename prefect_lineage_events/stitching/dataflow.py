@@ -24,7 +24,7 @@ from prefect_lineage_events.events import STAR
 from prefect_lineage_events.history.model import TaskRun
 from prefect_lineage_events.stitching.attribution import Attribution
 from prefect_lineage_events.stitching.columns import Schemas
-from prefect_lineage_events.stitching.explanation import Explanation
+from prefect_lineage_events.stitching.explanation import Explanation, has_many_rows
 from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
 from prefect_lineage_events.stitching.model import Evidence
 from prefect_lineage_events.stitching.provenance import Origin, Provenance, less_certain
@@ -165,9 +165,12 @@ class Dataflow:
 
     def _add_columns_by_name(self, result: Provenance, resolved: ResolvedStep, explanation: Explanation) -> None:
         """Add column origins by equal names, up to the limits. A column without an origin is one that Python made."""
-        if resolved.step.values_stand_in_text or self._without_columns:
+        if self._without_columns:
             return
-        for name in self._columns.bound(resolved):
+        inlined = resolved.step.values_stand_in_text
+        if inlined and not has_many_rows(resolved.step):
+            return
+        for name in self._columns.identifying(resolved) if inlined else self._columns.bound(resolved):
             known = [
                 origins
                 for column in self._columns.of_program(resolved, name)

@@ -311,6 +311,21 @@ def has_many_rows(step: Step) -> bool:
     return (step.info.rows or 0) > len(step.scopes)
 
 
+def inlined_from(possibility: Possibility, written: Written) -> bool:
+    """Return whether rows in a statement's text are those of a read: all written columns, or as many rows with all its
+    columns (a loader adds columns of its own).
+    """
+    if columns_match(possibility.names, written.names, single=True):
+        return True
+    has_all = bool(possibility.names) and possibility.names <= written.names
+    return (
+        has_all
+        and is_distinctive(possibility.names)
+        and (written.count or 0) > 1
+        and possibility.has_number_of(written)
+    )
+
+
 def columns_match(read: frozenset[str], written: frozenset[str], *, single: bool, same_number: bool = False) -> bool:
     """Return whether a write of some columns can take a result with others. Names are casefolded; empty if not known.
 

@@ -233,6 +233,27 @@ def test_inlined_values_are_matched_by_their_columns():
     assert edges(lineage(story.write("b", binds="", constant="customer amount", rows=1))) == {"a>b"}
 
 
+def test_inlined_rows_are_those_of_a_read_with_fewer_columns_and_as_many_rows():
+    story = Story().read("a", result="customer amount", columns="a.customer>customer a.amount>amount", rows=9)
+    story.read("other", result="customer amount", rows=7).looked_up("b", "customer:int amount:int load_id:text")
+    found = lineage(story.write("b", binds="", constant="customer amount load_id", rows=9))
+    assert edges(found) == {"a>b"}
+    assert columns(found) == {"~a.customer>b.customer:TRANSFORMATION", "~a.amount>b.amount:TRANSFORMATION"}
+
+
+@pytest.mark.parametrize("rows", [1, 8])
+def test_inlined_rows_of_another_number_have_no_source(rows: int):
+    story = Story().read("a", result="customer amount", rows=9)
+    assert edges(lineage(story.write("b", binds="", constant="customer amount load_id", rows=rows))) == set()
+
+
+def test_state_tables_of_dlt_take_no_rows_of_the_program():
+    story = Story().read("a", result="id amount", rows=9).write("_dlt_loads", binds="load_id status", rows=1)
+    found = lineage(story)
+    assert edges(found) == set()
+    assert unknown(found) == {}
+
+
 def test_rows_without_a_read_have_an_unknown_source():
     assert unknown(lineage(Story().write("b", binds="x"))) == {"b": "unknown"}
 

@@ -19,6 +19,10 @@ def _patch_shell(module: Any) -> None:
     processes.patch_shell(module)
 
 
+def _needs_no_patch(_: Any) -> None:
+    """Do nothing: the library works through drivers that are captured."""
+
+
 LIBRARIES: tuple[Library, ...] = (
     Library(
         "children",
@@ -41,5 +45,26 @@ LIBRARIES: tuple[Library, ...] = (
         not_captured="as for `subprocess`",
         tests=("tests/instrumentation/children/test_processes.py",),
         against="child processes",
+    ),
+    Library(
+        "children",
+        "dbt.cli.main",
+        _needs_no_patch,
+        package="dbt-core",
+        captured="its statements, by the family `databases`, where it runs in the flow's process (`dbtRunner`, "
+        "prefect-dbt); the assets of prefect-dbt are merged with them; dbt-ol in its own process hangs under the run",
+        not_captured="`dbt` as a process of its own, which is named as not captured",
+        tests=("tests/flows/dbt_started.py",),
+        against="dbt on DuckDB and PostgreSQL",
+    ),
+    Library(
+        "children",
+        "dlt",
+        _needs_no_patch,
+        package="dlt",
+        captured="its statements, by the family `databases`; rows that it copies are joined by columns and number",
+        not_captured="sources that are no databases, files or endpoints; the sources of nested rows",
+        tests=("tests/flows/dlt_copied.py",),
+        against="dlt from SQLite to DuckDB",
     ),
 )
