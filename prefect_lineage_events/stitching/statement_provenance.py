@@ -127,7 +127,7 @@ class StatementProvenance:
         alone = len(stars) == 1 and not result.columns
         for edge, lifetime in stars:
             names = self._names_of(lifetime)
-            if resolved.step.evidence == "recorded":
+            if resolved.step.evidence == "recorded" and (names or into):
                 self._add_equal_names(result, edge, lifetime, names or (into if len(stars) == 1 else ()), into)
                 continue
             if edge.position:
