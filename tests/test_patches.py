@@ -31,6 +31,7 @@ from concurrent.futures.thread import _WorkItem
 from multiprocessing.process import BaseProcess
 import asyncpg, duckdb, fsspec.asyn, sqlalchemy, tempfile
 import pandas, pandas.io.parsers.readers, pyarrow.csv, pyarrow.parquet
+import mysql.connector, oracledb, pymysql, snowflake.connector, trino.dbapi
 tempfile.gettempdir()
 from botocore.client import BaseClient
 from prefect.results import ResultStore
@@ -42,7 +43,10 @@ OBJECTS = [threading.Thread, threading, _WorkItem, BaseProcess, os, FlowRunConte
            duckdb, duckdb.DuckDBPyRelation, asyncpg.Connection, type(asyncpg.Connection), asyncpg.pool.Pool,
            SqlAlchemyConnector, AsyncSqlAlchemyConnector, fsspec.AbstractFileSystem, fsspec.asyn, BaseClient, ResultStore,
            tempfile, pandas, pandas.DataFrame, pandas.core.generic.NDFrame, pandas.io.parsers.readers,
-           pandas.io.pickle, pyarrow.csv, pyarrow._csv, pyarrow.parquet.ParquetFile, pyarrow.parquet.ParquetWriter]
+           pandas.io.pickle, pyarrow.csv, pyarrow._csv, pyarrow.parquet.ParquetFile, pyarrow.parquet.ParquetWriter,
+           pymysql.connections.Connection, mysql.connector.abstracts.MySQLConnectionAbstract,
+           mysql.connector.connection.MySQLConnection, oracledb.Connection, oracledb.AsyncConnection,
+           trino.dbapi.Connection, snowflake.connector.SnowflakeConnection]
 
 def snapshot():
     found = {(i, name): value for i, o in enumerate(OBJECTS) for name, value in list(vars(o).items())}
@@ -95,7 +99,9 @@ def test_import_patches_nothing_and_uninstrument_restores_everything() -> None:
     for use in _FIRST_USES:
         (first, _), (again, _) = changes[f"{use}, first"], changes[f"{use}, again"]
         assert (set(first) >= _BASE, again) == (True, first), use
-    assert {"SqlAlchemyConnector.get_engine", "meta_path"} <= set(changes["instrument, first"][0])
+    assert {"SqlAlchemyConnector.get_engine", "SnowflakeConnection.connect", "meta_path"} <= set(
+        changes["instrument, first"][0]
+    )
     assert {"AbstractFileSystem.cat", "BaseClient._make_api_call"} <= set(changes["instrument, first"][0])
     assert {"NDFrame.to_csv", "pandas.read_pickle", "ParquetFile.read"} <= set(changes["instrument, first"][0])
     assert {"duckdb.sql", "DuckDBPyRelation.fetchall"} <= set(changes["duckdb, first"][0])
