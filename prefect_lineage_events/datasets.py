@@ -29,6 +29,8 @@ _URI = re.compile(r"^(?:jdbc:)?([A-Za-z][A-Za-z0-9+._\-]*):(//)?(.*)$", re.DOTAL
 _TABLE = ("database", "schema", "table")
 # Stores whose whole namespace is one word.
 _ONE_NAMESPACE = frozenset({"bigquery", "pubsub"})
+# Stores of files and objects, where a bucket or a file system as a whole is a dataset: `s3://bucket/`.
+_WITH_ROOT = frozenset({"s3", "gs", "abfss", "wasbs", "hdfs", "dbfs"})
 # docs.aws.amazon.com: Amazon Resource Names
 _AMAZON_RESOURCE = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:?[^/?#@]*/[^?#]+", re.IGNORECASE)
 _WINDOWS_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
@@ -181,10 +183,14 @@ def parse_uri(uri: str) -> Dataset:
         return Dataset(*uri.strip().split("/", 1))
     if not match[2]:
         raise ValueError(f"{_shown(uri)!r} is not a dataset URI: '//' is missing after {match[1]!r}:")
-    authority, _, path = _without_secrets(scheme, rest).partition("/")
+    authority, slash, path = _without_secrets(scheme, rest).partition("/")
     if is_embedded(scheme):
         return _embedded_from_uri(uri, scheme, f"{authority}/{path}")
     path = unquote(path) if scheme in ("http", "https") else path
+    if scheme == "memory" and authority and not path.strip("/"):
+        return Dataset("memory://", authority)  # fsspec's, which has no buckets
+    if scheme in _WITH_ROOT and authority and slash and not path.strip("/"):
+        return Dataset(f"{scheme}://{authority}", "/")
     if not authority or not path.strip("/"):
         raise ValueError(f"{_shown(uri)!r} names no dataset: expected {scheme}://<where>/<name>")
     if scheme in SCHEMES:

@@ -45,7 +45,7 @@ def stored(scheme: str, authority: str, name: str) -> tuple[str, str] | None:
     host = authority.rstrip("/").rpartition("@")[2].lower().removesuffix(port)
     name = _QUERY.split(name, maxsplit=1)[0]
     if _AZURE_HOST.fullmatch(host):
-        return _azure("abfss", host, name) if "/" in name.strip("/") else None
+        return _azure("abfss", host, name) if name.strip("/") else None
     for kind, pattern in (("s3", _AMAZON_HOST), ("gs", _GOOGLE_HOST)):
         if found := pattern.fullmatch(host):
             bucket, _, key = (found["bucket"], "", name) if found["bucket"] else name.lstrip("/").partition("/")
@@ -100,8 +100,7 @@ def _azure(scheme: str, authority: str, name: str) -> tuple[str, str]:
     container, _, host = without_user(scheme, authority.rstrip("/")).rpartition("@")
     if not container and _AZURE_HOST.fullmatch(host.lower()):
         container, _, name = name.lstrip("/").partition("/")
-        if not name:
-            container, name = "", container
+        name = name or "/"
     if container:
         return azure_namespace(container, host, scheme), name
     # A host without a container is an account, and a name alone a container.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.datasets import Dataset, file_at
 from prefect_lineage_events.emission.limits import without_credentials
 from prefect_lineage_events.history.assets import dataset_of
 from prefect_lineage_events.object_stores import azure_account, azure_namespace, without_user
@@ -66,6 +66,32 @@ def test_other_question_marks_are_characters_of_a_key() -> None:
     blob = Dataset("abfss://raw@acct.dfs.core.windows.net", "a?b.csv")
     assert Dataset.from_uri("https://acct.blob.core.windows.net/raw/a%3Fb.csv?sig=s3cret") == blob
     assert Dataset("https://acct.blob.core.windows.net", "raw/a?b.csv").canonical() == blob
+
+
+@pytest.mark.parametrize(
+    ("uri", "namespace"),
+    [
+        ("s3://lake/", "s3://lake"),
+        ("gs://lake/", "gs://lake"),
+        ("abfss://raw@acct.dfs.core.windows.net/", "abfss://raw@acct.dfs.core.windows.net"),
+        ("az://acct.blob.core.windows.net/raw/", "abfss://raw@acct.dfs.core.windows.net"),
+        ("https://acct.blob.core.windows.net/raw", "abfss://raw@acct.dfs.core.windows.net"),
+        ("az://raw/", "abfss://raw"),
+        ("hdfs://h/", "hdfs://h:8020"),
+    ],
+)
+def test_bucket_or_container_as_a_whole_is_a_dataset(uri: str, namespace: str) -> None:
+    dataset = Dataset.from_uri(uri)
+    assert dataset == Dataset(namespace, "/")
+    assert Dataset.from_uri(dataset.uri) == dataset
+    assert file_at(f"{uri.rstrip('/')}/dt=2026-11-28/x.parquet").dataset == dataset
+
+
+@pytest.mark.parametrize("uri", ["memory://x.csv", "memory://in/x.csv"])
+def test_file_in_memory_has_one_name_on_every_road(uri: str) -> None:
+    dataset = file_at(uri).dataset
+    assert Dataset.from_uri(uri) == dataset
+    assert Dataset.from_uri(dataset.uri) == dataset
 
 
 def test_user_is_removed_from_other_authorities() -> None:
