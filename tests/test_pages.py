@@ -11,6 +11,8 @@ import yaml
 
 from prefect_lineage_events import deploy
 from prefect_lineage_events.instrumentation.drivers.registry import KNOWN
+from prefect_lineage_events.instrumentation.libraries import LIBRARIES
+from prefect_lineage_events.instrumentation.library import Library
 from tests.pages import DOCS, maker
 
 ROOT = DOCS.parent
@@ -28,6 +30,19 @@ def test_prefect_yaml_has_the_schedule_and_the_limit_of_the_sweep() -> None:
     (sweep,) = (one for one in deployments if one["entrypoint"].endswith("sweep"))
     assert sweep["schedules"] == [{"interval": deploy.SWEEP_MINUTES * 60}]
     assert sweep["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+
+
+def test_support_page_shows_the_libraries_of_the_code() -> None:
+    page = maker("make_support_page")
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(), "run `make pages`"
+
+
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.module)
+def test_library_is_shown_by_tests_against_something(library: Library) -> None:
+    assert library.captured
+    assert library.against
+    assert library.tests
+    assert [path for path in library.tests if not (ROOT / path).exists()] == []
 
 
 def test_architecture_page_shows_the_imports_of_the_code() -> None:
