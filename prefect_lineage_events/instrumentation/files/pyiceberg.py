@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.events import Column
+from prefect_lineage_events.filters import lineage_disabled
 from prefect_lineage_events.guard import count_loss, guarded
 from prefect_lineage_events.instrumentation.access import Access, Call, Describe, reports
 from prefect_lineage_events.instrumentation.columns_given import columns_of
 from prefect_lineage_events.instrumentation.files.lakes import iceberg_at, iceberg_table
+from prefect_lineage_events.instrumentation.import_hooks import when_imported
 from prefect_lineage_events.instrumentation.library import Library
+from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
 
 
 @dataclass(slots=True)
@@ -105,7 +109,24 @@ _SCANS = ("DataScan", "IncrementalAppendScan")
 _METHODS = ("to_arrow", "to_arrow_batch_reader", "to_pandas", "to_duckdb", "to_ray", "to_polars")
 
 
+def _of_catalog(function: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a method of a SQL catalog: its own tables in a database are none that a run reads or writes."""
+    with lineage_disabled():
+        return function(*args, **kwargs)
+
+
+def _silent(original: Any, is_on: Callable[[], bool]) -> Any:
+    return PatchedFunction(original, in_file_of(original, _of_catalog), enabled=is_on)
+
+
+def _patch_sql_catalog(module: Any) -> None:
+    for name, method in list(vars(module.SqlCatalog).items()):
+        if isinstance(method, FunctionType) and (not name.startswith("_") or name == "__init__"):
+            patches.add(module.SqlCatalog, name, _silent)
+
+
 def _patch(module: Any) -> None:
+    when_imported("pyiceberg.catalog.sql", _patch_sql_catalog)
     for name in _SCANS:
         for method in _METHODS:
             kind = getattr(module, name, None)

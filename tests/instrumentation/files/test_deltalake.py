@@ -127,6 +127,20 @@ def test_lazy_frame_writes_from_table_to_table(touched: Touched, table: str) -> 
     assert [(edge.column, edge.source_column) for edge in note.edges] == [("who", "name")]
 
 
+def test_columns_of_a_joined_table_are_its_own(touched: Touched, table: str) -> None:  # noqa: F811
+    pl.DataFrame({"id": [1], "amount": [5]}).write_csv("orders.csv")
+    touched.take()
+    pl.scan_delta("t").join(pl.scan_csv("orders.csv"), on="id").select("name", "amount").collect()
+    note = _note(touched)
+    shown = {(edge.column, edge.source.rpartition("/")[2], edge.source_column) for edge in note.edges}
+    assert shown == {("name", "t", "name"), ("amount", "orders.csv", "amount")}
+    assert note.input_columns is not None
+    assert {column.name: column.type for columns in note.input_columns for column in columns} == {
+        "name": "string",
+        "amount": "Int64",
+    }
+
+
 def test_table_behaves_as_before(touched: Touched, table: str) -> None:  # noqa: F811
     assert pickle.loads(pickle.dumps(write_deltalake)) is write_deltalake
     with pytest.raises(TableNotFoundError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import pickle
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import polars as pl
 import pytest
 from polars import scan_csv  # an early name
+from polars.io.plugins import register_io_source
 
 from prefect_lineage_events.emission import losses
 from prefect_lineage_events.emission.analysis import from_record, with_columns
@@ -413,3 +415,32 @@ def test_warning_is_shown_for_the_caller(
     frame.collect(background=True).fetch_blocking()
     shown = {warning.filename for warning in recwarn.list}
     assert shown <= {__file__}
+
+
+def test_functions_of_the_program_are_not_called_again(touched: Touched, shop: Path) -> None:  # noqa: F811
+    touched.take()
+    calls: list[str] = []
+
+    def keep(frame: pl.LazyFrame, _: pl.Schema) -> pl.LazyFrame:
+        calls.append("keep")
+        return frame
+
+    def schema() -> pl.Schema:
+        calls.append("schema")
+        return pl.Schema({"id": pl.Int64})
+
+    frame = _orders().pipe_with_schema(keep)
+    frame.collect()
+    assert calls == ["keep"]
+    assert (touched.notes, len(touched.losses)) == ([], 1)
+    source = register_io_source(lambda *_: iter([ORDERS.select("id")]), schema=schema)
+    source.collect()
+    source.sink_csv("out.csv")
+    assert calls == ["keep", "schema", "schema"]
+    assert [note.operation for note in touched.notes] == ["write"]
+    touched.losses.clear()
+    touched.notes.clear()
+    del frame, source, keep, schema
+    gc.collect()
+    _orders().collect()
+    assert touched.take() == [("read", (shop / "orders.parquet").as_uri())]

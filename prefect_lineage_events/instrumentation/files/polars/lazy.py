@@ -28,7 +28,7 @@ from prefect_lineage_events.instrumentation.access import (
 from prefect_lineage_events.instrumentation.files.lakes import LakeTable, delta_target, iceberg_target
 from prefect_lineage_events.instrumentation.files.locations import Location, locate
 from prefect_lineage_events.instrumentation.files.polars.plan import Plan
-from prefect_lineage_events.instrumentation.files.polars.queries import plan_of, query, read
+from prefect_lineage_events.instrumentation.files.polars.queries import Query, plan_of, query, read
 from prefect_lineage_events.instrumentation.files.polars.scans import columns_of_schema, take_fresh
 from prefect_lineage_events.instrumentation.files.polars.tables import Running
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
@@ -76,8 +76,9 @@ def _written(sink: _Sink, running: Running) -> Iterator[Access]:
     if not sink.locations:
         yield from _only_read(sink.frame, sink.call, running)
         return
-    schema = sink.frame._ldf.collect_schema()
-    found = query(plan_of(sink.frame), schema, running, writes=True)
+    plan = plan_of(sink.frame)
+    schema = sink.frame._ldf.collect_schema() if plan is not None else {}
+    found = query(plan, schema, running, writes=True) if plan is not None else Query()
     for location in sink.locations:
         yield Access(
             "write",
@@ -93,7 +94,9 @@ def _written(sink: _Sink, running: Running) -> Iterator[Access]:
 
 def _only_read(frame: Any, call: str, running: Running) -> Iterator[Access]:
     """The read of a query whose rows went to the program, and whose result is not at hand."""
-    yield from read(plan_of(frame), frame._ldf.collect_schema(), running, call)
+    plan = plan_of(frame)
+    if plan is not None:
+        yield from read(plan, frame._ldf.collect_schema(), running, call)
 
 
 def _collected(frame: Any, result: Any, call: str, running: Running) -> Iterator[Access]:
@@ -103,6 +106,8 @@ def _collected(frame: Any, result: Any, call: str, running: Running) -> Iterator
             yield from _written(sink, running)
         return
     plan = plan_of(frame)
+    if plan is None:
+        return
     if plan.has_sink:
         yield from _unknown_sink(plan, running)
     elif hasattr(result, "height"):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from prefect_lineage_events.instrumentation.files.everywhere import patch_everywhere
-from prefect_lineage_events.instrumentation.files.polars import eager, lazy
+from prefect_lineage_events.instrumentation.files.polars import callbacks, eager, lazy
 from prefect_lineage_events.instrumentation.files.polars.scans import remembers
 from prefect_lineage_events.instrumentation.files.polars.tables import patch_tables
 from prefect_lineage_events.instrumentation.import_hooks import when_imported
@@ -18,6 +18,7 @@ _SCANS = ("scan_parquet", "scan_csv", "scan_ipc", "scan_ndjson", "scan_lines")
 def _patch(module: Any) -> None:
     eager.patch_data_frame(module.DataFrame)
     lazy.patch_lazy_frame(module.LazyFrame)
+    callbacks.patch(module)
     makers = {**eager.functions(), **lazy.functions(), **dict.fromkeys(_SCANS, remembers)}
     for name, make in makers.items():
         function = vars(module).get(name)
@@ -49,8 +50,9 @@ _CAPTURED = (
     "through the plan"
 )
 _NOT_CAPTURED = (
-    "lazy frames on open files, on Python sources (`register_io_source`) and by `gevent`; the clipboard; Lance; "
-    "queries that Polars Cloud runs"
+    "lazy frames on open files, on Python sources (`register_io_source`) and by `gevent`; the clipboard; Lance; HTTP "
+    "addresses; lazy frames of a program that uses `pipe_with_schema`, `pipe_with_dtype` or a source with a function "
+    "for its schema, which polars would call once more (counted as a loss); queries that Polars Cloud runs"
 )
 _TESTS = ("tests/instrumentation/files/test_polars.py", "tests/instrumentation/files/test_polars_lazy.py")
 

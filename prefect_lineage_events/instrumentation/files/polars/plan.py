@@ -20,7 +20,8 @@ Transformation = Literal["IDENTITY", "TRANSFORMATION", "AGGREGATION"]
 _LONGEST = 50_000  # characters of a plan whose columns are followed
 _MOST_STEPS = 20_000  # look-ups of columns in parts of a plan
 _SCAN = re.compile(
-    r"^ *(?P<kind>\w+) SCAN \[(?P<first>.*?)(?:, \.\.\. (?P<others>\d+) other sources?)?\]$", re.MULTILINE
+    r"^ *(?P<kind>\w+)(?:\[[^\]\n]*\])? SCAN \[(?P<first>.*?)(?:, \.\.\. (?P<others>\d+) other sources?)?\]$",
+    re.MULTILINE,
 )
 _COLUMNS = re.compile(r"\n *PROJECT \S*?(\d+) COLUMNS")
 _SINK = re.compile(r"^ *SINK\b", re.MULTILINE)
@@ -351,7 +352,7 @@ def _join(reader: _Reader, line: str) -> _Relation:
 _NODES: tuple[tuple[re.Pattern[str], Callable[[_Reader, str], _Relation]], ...] = tuple(
     (re.compile(pattern), read)
     for pattern, read in (
-        (r"\w+ SCAN \[", _scan),
+        (r"\w+(?:\[[^\]]*\])? SCAN \[", _scan),
         (r"DF \[", _frame),
         (r"SELECT \[", _select),
         (r"WITH_COLUMNS:$", _with_columns),

@@ -14,6 +14,7 @@ from prefect_lineage_events.events import Column, EventColumnEdge
 from prefect_lineage_events.guard import count_loss
 from prefect_lineage_events.instrumentation.access import MAX_COLUMNS, Access
 from prefect_lineage_events.instrumentation.files.locations import locate
+from prefect_lineage_events.instrumentation.files.polars import callbacks
 from prefect_lineage_events.instrumentation.files.polars.plan import (
     OPEN_FILE,
     Leaf,
@@ -28,7 +29,6 @@ from prefect_lineage_events.instrumentation.files.polars.scans import Scanned, c
 from prefect_lineage_events.instrumentation.files.polars.tables import Running
 
 _MAX_EDGES = 5_000
-_OF_PYTHON = Scanned((), None, frozenset({"\0"}))  # unlike any other source
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,14 @@ class Query:
     subset: tuple[str, ...] = ()
 
 
-def plan_of(frame: Any) -> Plan:
-    """The plan of a lazy frame whose query has been run: polars has looked at the files, and does not do so again."""
+def plan_of(frame: Any) -> Plan | None:
+    """The plan of a lazy frame whose query has been run: polars has looked at the files, and does not do so again.
+
+    None if polars might call a function of the program for it.
+    """
+    if callbacks.may_be_called():
+        count_loss("a lazy frame in a program whose functions are called for a plan (pipe_with_schema and the like)")
+        return None
     return read_plan(frame._ldf.describe_plan())
 
 
@@ -52,6 +58,8 @@ def query(plan: Plan, schema: Mapping[str, Any], running: Running, *, writes: bo
     times = Counter(plan.sources)
     found = _in_directories(plan.sources, [_scanned(source, times[source]) for source in plan.sources])
     tables = _tables(plan, running)
+    if len(tables) == 1 and (columns := next(iter(running.tables.values()))):
+        found = [replace(one, columns=columns) if one.is_table else one for one in found]
     named = [location for one in dict.fromkeys(found) for location in one.locations]
     inputs = tuple(dict.fromkeys([*(location.dataset for location in named), *tables]))
     later = _Columns(plan, found, tables, dict(islice(schema.items(), MAX_COLUMNS)), inputs, writes)
@@ -127,7 +135,7 @@ class _Edges:
                 type_ = types.get(name) if origin.transformation == "IDENTITY" else None
                 column = declared[origin.source].get(origin.column) or Column(name=origin.column, type=type_)
                 datasets = [location.dataset for location in one.locations]
-                if one is _OF_PYTHON and len(tables) == 1:
+                if one.is_table and len(tables) == 1:
                     datasets = [tables[0]]
                 for dataset in datasets:
                     self._add(dataset, column, name, origin)
@@ -148,7 +156,7 @@ def _column(name: str, kind: Any) -> Column:
 
 def _scanned(source: Source, times: int) -> Scanned:
     if source.is_python:
-        return _OF_PYTHON
+        return Scanned((), is_table=True)
     if is_in_memory(source):
         return Scanned(())
     if source.first == OPEN_FILE:

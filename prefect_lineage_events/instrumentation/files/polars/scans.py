@@ -125,11 +125,15 @@ def _absolute(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A source of a plan: its datasets, its columns if they are known, and columns of the frame that it has not."""
+    """A source of a plan: its datasets, its columns if they are known, and columns of the frame that it has not.
+
+    `is_table`: Python code reads it, and the plan does not name it.
+    """
 
     locations: tuple[Location, ...]
     columns: Columns | None = None
     added: frozenset[str] = frozenset()
+    is_table: bool = False
 
 
 def scanned(source: Source, times: int) -> Scanned:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from itertools import islice
 from os.path import commonpath
 from typing import Any
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.guard import count_loss, guarded
-from prefect_lineage_events.instrumentation.access import suppressed
+from prefect_lineage_events.instrumentation.access import MAX_COLUMNS, suppressed
 from prefect_lineage_events.instrumentation.files.lakes import delta_table, iceberg_table
 from prefect_lineage_events.instrumentation.files.locations import Location, locate
+from prefect_lineage_events.instrumentation.files.polars.scans import Columns
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
 
 _lock = threading.Lock()
@@ -35,7 +37,7 @@ class Running:
     """A block in which a query is run, with the tables that polars asked for, and whether another query ran then."""
 
     def __init__(self) -> None:
-        self.tables: dict[Location, None] = {}
+        self.tables: dict[Location, Columns] = {}
         self.is_alone = True
 
     def __enter__(self) -> Running:
@@ -71,10 +73,11 @@ def _noted(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], k
         result = function(*args, **kwargs)
     if _running:
         with guarded("naming a table", count_loss):
-            found = _locations(instance if instance is not None else args[0])
+            table = instance if instance is not None else args[0]
+            found = dict.fromkeys(_locations(table), _columns(table))
             with _lock:
                 for one in _running:
-                    one.tables.update(dict.fromkeys(found))
+                    one.tables.update(found)
     return result
 
 
@@ -93,3 +96,23 @@ def _locations(table: Any) -> tuple[Location, ...]:
         count_loss("a table of a lazy frame that has no name")
         return ()
     return (Location(found.dataset),)
+
+
+def _columns(table: Any) -> Columns:
+    """The columns of a table that polars has loaded; () where they are not at hand."""
+    with guarded("naming the columns of a table", count_loss):
+        if hasattr(table, "table_uri"):
+            loaded = table.table_.get()
+        elif hasattr(table, "files") or table.snapshot_id is not None:  # a snapshot may have had other columns
+            return ()
+        else:
+            loaded = table.table.get()
+        fields = loaded.schema().fields if loaded is not None else ()
+        return tuple((field.name, str(_type(field))) for field in islice(fields, MAX_COLUMNS))
+    return ()
+
+
+def _type(field: Any) -> Any:
+    """`long` of a primitive type, or the name of a nested one (`array`)."""
+    kind = getattr(field, "field_type", None) or field.type
+    return getattr(kind, "type", kind)
