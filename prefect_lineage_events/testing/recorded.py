@@ -34,6 +34,7 @@ from prefect_lineage_events.testing.names import (
 from prefect_lineage_events.testing.recording import Recording
 
 _MAX_SHOWN = 50
+_NOTHING = "no lineage was recorded (connections that were opened before the recording began are not seen)"
 
 
 @contextmanager
@@ -208,7 +209,7 @@ class RecordedLineage:
         lines += [f"unknown   {names[unknown.target]}: {_unknown(unknown)}" for unknown in self.unknown_sources]
         lines += [f"missing   {line}" for run in self.runs for line in run.missing]
         lines += [f"beside    {name}, which is not captured" for run in self.runs for name in run.not_captured]
-        return "the recorded lineage:\n" + _listed(lines) if lines else "no lineage was recorded"
+        return "the recorded lineage:\n" + _listed(lines) if lines else _NOTHING
 
     __repr__ = __str__
 
