@@ -98,18 +98,33 @@ class MemoryApi:
         run = runs.get(id_)
         if run is None:
             return None
+        again = runs is self._flow_runs and body["state"]["type"] == "FAILED" and _may_retry(run)
         now = _now()
-        state = {"id": str(uuid4()), "timestamp": now, **body["state"]}
+        state = {"id": str(uuid4()), "timestamp": now, **(_retry(run) if again else body["state"])}
         run |= {"state": state, "state_id": state["id"], "state_type": state["type"], "state_name": state.get("name")}
         if state["type"] == "RUNNING":
             run["run_count"] = run.get("run_count", 0) + 1
             run.setdefault("start_time", now)
+        if again:
+            return {"state": state, "status": "REJECT", "details": {"type": "reject_details", "reason": "Retrying"}}
         return {"state": state, "status": "ACCEPT", "details": {"type": "accept_details"}}
 
     def _filter(self, body: JSON) -> list[JSON]:
         """The runs that a parent's task run stands for: what Prefect asks before it calls a subflow."""
         wanted = ((body.get("flow_runs") or {}).get("parent_task_run_id") or {}).get("any_") or []
         return [run for run in self._flow_runs.values() if run.get("parent_task_run_id") in wanted]
+
+
+def _may_retry(flow_run: JSON) -> bool:
+    """Return whether a failed flow run is run again: Prefect's server decides that, by the policy of the run."""
+    policy: JSON = flow_run.get("empirical_policy") or {}
+    return int(flow_run.get("run_count") or 0) <= int(policy.get("retries") or 0)
+
+
+def _retry(flow_run: JSON) -> JSON:
+    delay = float((flow_run.get("empirical_policy") or {}).get("retry_delay") or 0)
+    at = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=delay)
+    return {"type": "SCHEDULED", "name": "AwaitingRetry", "state_details": {"scheduled_time": at.isoformat()}}
 
 
 def _now() -> str:

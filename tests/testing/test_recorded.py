@@ -92,6 +92,30 @@ async def test_coroutines_are_recorded(lineage: RecordedLineage) -> None:
     lineage.assert_edge("orders", "sales")
 
 
+def test_a_flow_is_retried_as_on_a_server(lineage: RecordedLineage) -> None:
+    attempts: list[int] = []
+
+    @flow(retries=1)
+    def flaky() -> None:
+        attempts.append(1)
+        record_write(f"s3://lake/{len(attempts)}")
+        if len(attempts) < 2:
+            raise OSError("x")
+
+    flaky()
+    lineage.assert_writes("lake/1", "lake/2")
+    assert [(run.flow_name, run.state) for run in lineage.runs] == [("flaky", "COMPLETED")]
+
+    @flow(retries=1)
+    def fails() -> None:
+        attempts.append(1)
+        raise OSError("x")
+
+    with pytest.raises(OSError, match="x"):
+        fails()
+    assert len(attempts) == 4
+
+
 def test_threads_are_recorded(lineage: RecordedLineage) -> None:
     thread = threading.Thread(target=build_sales)
     thread.start()
