@@ -18,6 +18,7 @@ from prefect_lineage_events.events import Column as EventColumn
 from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.stitching.bare_uses import without_bare_uses
 from prefect_lineage_events.stitching.columns import Schemas
+from prefect_lineage_events.stitching.containers import with_accounts
 from prefect_lineage_events.stitching.dataflow import Dataflow
 from prefect_lineage_events.stitching.lifetimes import Lifetime, resolve
 from prefect_lineage_events.stitching.many_files import with_many_files
@@ -39,7 +40,7 @@ def with_related_rows(own: Iterable[Step], history: RunHistory) -> list[Step]:
         while received and received[0].started <= step.started:
             whole.append(received.pop(0))
         whole.append(step)
-    return with_many_files(with_temporary_files(without_bare_uses(whole + received)))
+    return with_many_files(with_temporary_files(without_bare_uses(with_accounts(whole + received))))
 
 
 def inherited_columns(history: RunHistory) -> dict[Dataset, tuple[Column, ...]]:

@@ -26,9 +26,9 @@ def with_temporary_files(steps: list[Step]) -> list[Step]:
     temporary = {d.dataset for step in steps for d in step.datasets if d.temporary and _is_in_a_file(d)}
     if not temporary:
         return steps
-    marked = [_changed(step, dict.fromkeys(temporary, _mark)) for step in steps]
+    marked = [changed(step, dict.fromkeys(temporary, _mark)) for step in steps]
     parts = {part: partial(_part_of, whole) for part, whole in _wholes(marked, temporary)}
-    return [_changed(step, parts) for step in marked] if parts else marked
+    return [changed(step, parts) for step in marked] if parts else marked
 
 
 def _is_in_a_file(dataset: EventDataset) -> bool:
@@ -90,7 +90,8 @@ def takes(use: EventDataset, path: str) -> bool:
     return not use.subset or any(fnmatchcase(path, one) or path.startswith(f"{one}/") for one in use.subset)
 
 
-def _changed(step: Step, changes: Mapping[Dataset, _Change]) -> Step:
+def changed(step: Step, changes: Mapping[Dataset, _Change]) -> Step:
+    """The step with some of its datasets changed, in its column edges too."""
     if not any(d.dataset in changes for d in step.datasets):
         return step
     uris: dict[str, str] = {}
