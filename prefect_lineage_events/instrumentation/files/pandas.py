@@ -293,7 +293,7 @@ LIBRARIES = (
         "`parquet`, `feather`, `orc`, `excel`, `xml`, `html`, `pickle`, `hdf`, `stata`, `latex`, `markdown`, `string`",
         not_captured="chunks of `read_hdf`, methods of `DataFrame.style`; `read_feather`, `read_orc`, `read_pickle`, "
         "`read_sas` and `read_spss` that were imported by their name before `instrument()`",
-        tests=("tests/instrumentation/files/test_pandas.py",),
-        against="local disk, `memory://`",
+        tests=("tests/instrumentation/files/test_pandas.py", "tests/instrumentation/files/test_frames_on_s3.py"),
+        against="local disk, `memory://`, moto's S3",
     ),
 )

@@ -311,8 +311,8 @@ def _library(module: str, captured: str, not_captured: str = "") -> Library:
         package="pyarrow",
         captured=captured,
         not_captured=not_captured,
-        tests=("tests/instrumentation/files/test_pyarrow.py",),
-        against="local disk, `memory://`",
+        tests=("tests/instrumentation/files/test_pyarrow.py", "tests/instrumentation/files/test_frames_on_s3.py"),
+        against="local disk, `memory://`, moto's S3",
     )
 
 
