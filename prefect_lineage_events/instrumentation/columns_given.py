@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, ForwardRef, NamedTuple, get_args
@@ -59,12 +60,20 @@ def _pairs(given: Any) -> Iterator[tuple[str, str | None]]:
         yield from zip(names, map(_type_name, given.types), strict=True)
     elif (schema := getattr(given, "schema", None)) is not None and not (callable(schema) or isinstance(schema, str)):
         yield from _pairs(schema)
-    elif hasattr(given, "iloc") or isinstance(given, bytes | bytearray):  # a pandas Series: its items are values
+    elif kind.__name__ == "Series" and (dtypes := _dtypes(given)):
+        yield from ((str(name), _type_name(type_)) for name, type_ in dtypes)
+    elif kind.__name__ == "Series" or isinstance(given, bytes | bytearray):  # its items are values
         raise TypeError(f"{_EXPECTED}, not {kind.__name__}")
     elif isinstance(given, Iterable) or hasattr(given, "columns"):
         yield from map(_pair, given if isinstance(given, Iterable) else given.columns)
     else:
         raise TypeError(f"{_EXPECTED}, not {kind.__name__}")
+
+
+def _dtypes(series: Any) -> list[tuple[Any, Any]]:
+    """The items of a frame's `dtypes` in pandas, which are types by name; none of a series of values."""
+    items = list(islice(series.items(), MAX_COLUMNS + 1)) if hasattr(series, "iloc") else []
+    return items if all(hasattr(value, "kind") and hasattr(value, "name") for _, value in items) else []
 
 
 def _fields_of_class(kind: type) -> Iterable[tuple[str, Any]] | None:
@@ -128,7 +137,9 @@ def edges_of(given: Any, inputs: tuple[Dataset, ...], dataset: Any) -> GivenEdge
         return GivenEdges()
     if isinstance(given, str):
         if given.strip().lower().replace("_", " ") != "by name":
-            raise ValueError(f'column_lineage must be "by name", a mapping or a list of edges, not {given!r}')
+            raise ValueError(
+                f'column_lineage must be "by name", a mapping or a list of edges, not {reprlib.repr(given)}'
+            )
         if not inputs:
             raise ValueError('column_lineage="by name" needs inputs=, the datasets that have these columns')
         return GivenEdges(tuple(EventColumnEdge(column=STAR, source=i.uri, source_column=STAR) for i in inputs))
@@ -197,7 +208,9 @@ def _from_list(given: Any) -> Iterator[_Flat]:
             )
         transformation = parts[3] if len(parts) == 4 else "IDENTITY"
         if transformation not in _TRANSFORMATIONS:
-            raise ValueError(f"{transformation!r} is no transformation: there are {', '.join(_TRANSFORMATIONS)}")
+            raise ValueError(
+                f"{reprlib.repr(transformation)} is no transformation: there are {', '.join(_TRANSFORMATIONS)}"
+            )
         yield _text(parts[0], "a column"), parts[1], _text(parts[2], "a source column"), transformation
 
 

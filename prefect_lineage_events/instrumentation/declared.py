@@ -67,7 +67,7 @@ class Template:
 
     @classmethod
     def checked(cls, text: str, arguments: Arguments) -> Template:
-        where, needs_result = f"the template {text!r}", False
+        where, needs_result = f"the template {_without_secrets(text)!r}", False
         try:
             fields = list(_fields(text))
         except ValueError as error:
@@ -87,6 +87,12 @@ class Template:
 
     def of(self, values: Mapping[str, Any]) -> Any:
         return _formatter.vformat(self.text, (), _Given(values))
+
+
+def _without_secrets(text: str) -> str:
+    """A template for a message, without credentials before a host and without the values of a query."""
+    shown, query, _ = text.rpartition("@")[2].partition("?")
+    return f"{'...@' if '@' in text else ''}{shown}{'?...' if query else ''}"
 
 
 class _Given(dict[str, Any]):

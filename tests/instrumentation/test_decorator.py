@@ -377,6 +377,24 @@ def test_a_mistake_is_found_when_the_function_is_defined(given: dict[str, Any], 
         lineage(**given)(load)
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "postgres://user:hunter2@db/shop/{tabel}",
+        "https://api.example.com/{tabel}?token=hunter2",
+        "postgres://user:hun/ter2@db/{tabel",
+        "hunter2@{table}",
+    ],
+)
+def test_a_secret_in_a_template_is_not_shown(template: str) -> None:
+    def load(table: str) -> None: ...
+
+    with pytest.raises(LineageDefinitionError) as error:
+        lineage(reads=template)(load)
+    assert "hunter2" not in str(error.value)
+    assert "ter2" not in str(error.value)
+
+
 def test_a_decorator_without_datasets_is_a_mistake() -> None:
     for call in (
         lambda: lineage(clean),

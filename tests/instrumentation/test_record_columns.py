@@ -57,6 +57,7 @@ TABLE = sa.Table("sales", sa.MetaData(), sa.Column("id", sa.Integer), sa.Column(
         (FRAME, {"id": "int64", "amount": "float64"}),
         (FRAME.columns, {"id": None, "amount": None}),
         (FRAME.columns.to_numpy(), {"id": None, "amount": None}),
+        (FRAME.dtypes, {"id": "int64", "amount": "float64"}),
         (FRAME.dtypes.to_dict(), {"id": "int64", "amount": "float64"}),
         (pl.from_pandas(FRAME), {"id": "Int64", "amount": "Float64"}),
         (pl.from_pandas(FRAME).schema, {"id": "Int64", "amount": "Float64"}),
@@ -101,7 +102,19 @@ def test_values_in_a_type_are_left_out(given: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [pl.LazyFrame({"a": [1]}), FRAME["id"], 7, b"id", [{"id": 1}], {1: "int"}, [1], object()]
+    "given",
+    [
+        pl.LazyFrame({"a": [1]}),
+        FRAME["id"],
+        pl.Series(["v"]),
+        pd.Series(["v"]),
+        7,
+        b"id",
+        [{"id": 1}],
+        {1: "int"},
+        [1],
+        object(),
+    ],
 )
 def test_an_object_without_columns_is_refused(given: Any) -> None:
     with pytest.raises(TypeError, match="columns"):
