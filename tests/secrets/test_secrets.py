@@ -21,7 +21,9 @@ from prefect_lineage_events.delivery.profiles.marquez import MARQUEZ
 from prefect_lineage_events.history import api
 from tests.conftest import PrefectServer
 from tests.secrets.statements import planted
+from tests.services.moto import Moto, moto, moto_server
 
+__all__ = ["moto", "moto_server"]
 ROOT = Path(__file__).parents[2]
 SECRET = re.compile(r"hunter\d{4}zz", re.IGNORECASE)
 SETTING = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_SQL_TEXT"
@@ -68,11 +70,30 @@ def test_full_text_is_unchanged_and_has_no_bind_values(
     assert not found & {BIND, CREDENTIAL, RECORDED}
 
 
-def _run(which: str, server: PrefectServer, exit_code: int = 0) -> tuple[UUID, str]:
+def test_secrets_of_object_stores_are_found_nowhere(
+    prefect_server: PrefectServer, moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.secrets.stores import ACCOUNT_KEY
+
+    moto.bucket("lake")
+    run_id, terminal = _run("", prefect_server, program="tests.secrets.stores")
+    events = _assemble(run_id, tmp_path, monkeypatch)
+
+    names = {one["name"] for one in (*events[-1]["inputs"], *events[-1]["outputs"])}
+    assert {"a.csv", "a", "b", "c", "d"} <= names, "the calls were not captured: nothing is proved"
+    assert ACCOUNT_KEY not in terminal + json.dumps(events)
+    assert _found(terminal) == set()
+    assert _found(json.dumps([events, MARQUEZ.shape(events)])) == set()
+    assert _found_on_server(prefect_server) == set()
+
+
+def _run(
+    which: str, server: PrefectServer, exit_code: int = 0, program: str = "tests.secrets.program"
+) -> tuple[UUID, str]:
     """Run the program; returns its flow run and what it wrote to the terminal."""
     began = dt.datetime.now(dt.timezone.utc)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.secrets.program", which],
+        [sys.executable, "-m", program, which],
         env={
             **server.environment,
             "PREFECT_LOGGING_LEVEL": "DEBUG",
@@ -86,7 +107,7 @@ def _run(which: str, server: PrefectServer, exit_code: int = 0) -> tuple[UUID, s
     )
     assert done.returncode == exit_code, done.stderr
     with get_client(sync_client=True) as client:
-        names = {"name": {"any_": ["secrets kept", "secrets in an error"]}}
+        names = {"name": {"any_": ["secrets kept", "secrets in an error", "secrets of stores"]}}
         body = {"flow_runs": {"start_time": {"after_": began.isoformat()}}, "flows": names}
         (run,) = api.post(client, "/flow_runs/filter", body)
     return UUID(run["id"]), done.stdout + done.stderr

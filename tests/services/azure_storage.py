@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -42,8 +43,8 @@ class AzureStorage:
         return BlobServiceClient.from_connection_string(self.connection_string)
 
 
-@pytest.fixture
-def azure_storage() -> Iterator[AzureStorage]:
+@contextmanager
+def running() -> Iterator[AzureStorage]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.store, server.blocks = AzureStorage(server.server_port), {}  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -52,6 +53,12 @@ def azure_storage() -> Iterator[AzureStorage]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def azure_storage() -> Iterator[AzureStorage]:
+    with running() as store:
+        yield store
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -72,8 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "refused" in name:
             return self._error(403, "AuthorizationFailure")
         if source := self.headers.get("x-ms-copy-source"):
-            _, _, _, from_container, from_name = unquote(urlsplit(source).path).replace("/", "//", 1).split("/", 4)
-            body = blobs[from_container, from_name]
+            body = blobs.get(tuple(unquote(urlsplit(source).path).split("/", 3)[2:]), b"")
         if kind == "block":
             blocks[(*key, query["blockid"][0])] = body
         elif kind == "blocklist":
@@ -84,9 +90,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif query.get("restype") != ["container"]:
             blobs[key] = body
         headers = {"x-ms-request-server-encrypted": "true", "x-ms-blob-append-offset": "0"}
-        if source and not kind:
+        is_copy = source and not kind and "x-ms-blob-type" not in self.headers
+        if is_copy:
             headers |= {"x-ms-copy-id": "copy-1", "x-ms-copy-status": "pending" if "later" in name else "success"}
-        return self._send(202 if source and not kind else 201, headers=headers)
+        return self._send(202 if is_copy else 201, headers=headers)
 
     def do_GET(self) -> None:
         container, name, query, _ = self._parsed()

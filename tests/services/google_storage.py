@@ -10,6 +10,7 @@ import re
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,8 +38,8 @@ class GoogleStorage:
         return storage.Client("shop", AnonymousCredentials(), client_options={"api_endpoint": self.url})
 
 
-@pytest.fixture
-def google_storage() -> Iterator[GoogleStorage]:
+@contextmanager
+def running() -> Iterator[GoogleStorage]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     store = GoogleStorage(f"http://127.0.0.1:{server.server_port}")
     server.store, server.uploads = store, {}  # type: ignore[attr-defined]
@@ -48,6 +49,12 @@ def google_storage() -> Iterator[GoogleStorage]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def google_storage() -> Iterator[GoogleStorage]:
+    with running() as store:
+        yield store
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -118,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._store(bucket, name, re.split(rb"\r?\n\r?\n", content, maxsplit=1)[1])
 
     def do_PUT(self) -> None:
-        """A part of a resumable upload: its last part tells the size of the whole."""
+        """A part of a resumable upload: the last part names the size of the whole."""
         identifier = parse_qs(urlsplit(self.path).query)["upload_id"][0]
         bucket, name, sent = self.server.uploads[identifier]
         sent += self._body()
