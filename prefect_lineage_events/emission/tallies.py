@@ -30,10 +30,11 @@ os.register_at_fork(after_in_child=_count_fork)
 class Tally:
     """The number of messages of one topic, in one direction, that a thread of control of a run has read or written."""
 
-    __slots__ = ("_forks", "_lock", "_record", "_rows", "_waits")
+    __slots__ = ("_began", "_forks", "_lock", "_record", "_rows", "_waits")
 
     def __init__(self, record: RecordNote) -> None:
         self._record = record
+        self._began = record.started
         self._rows = 0
         self._waits = False
         self._lock = threading.RLock()  # a signal handler of the user may send a message while it is held
@@ -50,12 +51,15 @@ class Tally:
         with self._lock:
             self._rows += messages
         if not self._waits:
+            # The time at which the user's code had them: later statements may write what they contain.
+            self._began = dt.datetime.now(dt.timezone.utc)
             self._waits = True
             self._waits = worker.put(TallyNote(self))
 
     def take(self) -> RecordNote | None:
         """A record of the messages since the last one; None if there are none. For our thread."""
+        began = self._began
         self._waits = False  # before the number is taken: a message that comes now has a note of its own
         with self._lock:
             rows, self._rows = self._rows, 0
-        return replace(self._record, rows=rows, started=dt.datetime.now(dt.timezone.utc)) if rows else None
+        return replace(self._record, rows=rows, started=began) if rows else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import threading
 from typing import Any
@@ -46,6 +47,21 @@ def test_message_after_the_note_was_processed_has_a_note_of_its_own(put: list[Ta
     assert rows(put[0]) == 1
     tally.add(5)
     assert (len(put), rows(put[1]), rows(put[1])) == (2, 5, None)
+
+
+def test_record_has_the_time_of_its_first_message(put: list[TallyNote]) -> None:
+    tally = make_tally()
+    began = []
+    for note in range(2):
+        before = dt.datetime.now(dt.timezone.utc)
+        tally.add(1)
+        between = dt.datetime.now(dt.timezone.utc)
+        tally.add(1)
+        record = put[note].tally.take()
+        assert record is not None
+        assert before <= record.started <= between
+        began.append(record.started)
+    assert began[0] < began[1]
 
 
 def test_message_whose_note_was_refused_is_counted_by_the_next(

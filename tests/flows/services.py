@@ -42,4 +42,20 @@ def lake(request: pytest.FixtureRequest) -> Environment:
     return moto.environment
 
 
-SERVICES: dict[str, Callable[[pytest.FixtureRequest], Environment]] = {"api": api, "kafka": kafka, "lake": lake}
+def redis(request: pytest.FixtureRequest) -> Environment:
+    return {"SHOP_REDIS": str(request.getfixturevalue("redis_server"))}
+
+
+def sqs(request: pytest.FixtureRequest) -> Environment:
+    moto: Moto = request.getfixturevalue("moto_server")
+    moto.reset()
+    return moto.environment
+
+
+def pubsub(request: pytest.FixtureRequest) -> Environment:
+    return {"PUBSUB_EMULATOR_HOST": request.getfixturevalue("pubsub_address"), "PUBSUB_PROJECT_ID": "shop"}
+
+
+SERVICES: dict[str, Callable[[pytest.FixtureRequest], Environment]] = {
+    service.__name__: service for service in (api, kafka, lake, pubsub, redis, sqs)
+}

@@ -46,6 +46,8 @@ from tests.services.kafka import brokers  # noqa: F401  (a fixture)
 from tests.services.mariadb import mariadb  # noqa: F401  (a fixture)
 from tests.services.moto import moto_server  # noqa: F401  (a fixture)
 from tests.services.postgres import postgres  # noqa: F401  (a fixture)
+from tests.services.pubsub import pubsub_address  # noqa: F401  (a fixture)
+from tests.services.redis import redis_server  # noqa: F401  (a fixture)
 from tests.services.snowflake import snowflake_server  # noqa: F401  (a fixture)
 
 HERE = Path(__file__).parent

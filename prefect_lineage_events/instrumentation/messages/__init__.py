@@ -47,7 +47,7 @@ LIBRARIES: tuple[Library, ...] = (
         package="redis",
         captured="streams: XADD, XREAD, XREADGROUP, XRANGE, XREVRANGE, XCLAIM, XAUTOCLAIM, also in pipelines",
         not_captured="all other commands (keys, lists, pub/sub, XDEL, XTRIM); clusters; socket files (counted as lost)",
-        tests=("tests/instrumentation/messages/test_redis.py",),
+        tests=("tests/instrumentation/messages/test_redis.py", "tests/flows/queues_to_table.py"),
         against="Redis",
     ),
     Library(
@@ -57,7 +57,7 @@ LIBRARIES: tuple[Library, ...] = (
         package="redis",
         captured="the asyncio client, as the other one",
         not_captured="as the other client",
-        tests=("tests/instrumentation/messages/test_redis.py",),
+        tests=("tests/instrumentation/messages/test_redis.py", "tests/flows/queues_to_table.py"),
         against="Redis",
     ),
     Library(
@@ -67,7 +67,7 @@ LIBRARIES: tuple[Library, ...] = (
         package="boto3",
         captured="SQS: `send_message`, `send_message_batch`, `receive_message` of clients and resources",
         not_captured="SNS, Kinesis; deletion of messages",
-        tests=("tests/instrumentation/messages/test_sqs.py",),
+        tests=("tests/instrumentation/messages/test_sqs.py", "tests/flows/queues_to_table.py"),
         against="moto's server",
     ),
     Library(
@@ -77,7 +77,7 @@ LIBRARIES: tuple[Library, ...] = (
         package="aiobotocore",
         captured="SQS, as boto3",
         not_captured="as boto3",
-        tests=("tests/instrumentation/messages/test_sqs.py",),
+        tests=("tests/instrumentation/messages/test_sqs.py", "tests/flows/queues_to_table.py"),
         against="moto's server",
     ),
     Library(
@@ -87,7 +87,7 @@ LIBRARIES: tuple[Library, ...] = (
         package="google-cloud-pubsub",
         captured="`PublisherClient.publish`, when its future is done",
         not_captured="the generated clients of `google.pubsub_v1`, Pub/Sub Lite",
-        tests=("tests/instrumentation/messages/test_pubsub.py",),
+        tests=("tests/instrumentation/messages/test_pubsub.py", "tests/flows/queues_to_table.py"),
         against="a gRPC server of the documented shape",
     ),
     Library(
@@ -95,9 +95,9 @@ LIBRARIES: tuple[Library, ...] = (
         "google.cloud.pubsub_v1.subscriber.client",
         pubsub.patch_subscriber,
         package="google-cloud-pubsub",
-        captured="`SubscriberClient.subscribe`, when the callback has returned",
+        captured="`SubscriberClient.subscribe`, when the callback gets a message",
         not_captured="the topic behind a subscription: the subscription is the dataset",
-        tests=("tests/instrumentation/messages/test_pubsub.py",),
+        tests=("tests/instrumentation/messages/test_pubsub.py", "tests/flows/queues_to_table.py"),
         against="a gRPC server of the documented shape",
     ),
     Library(
@@ -107,7 +107,7 @@ LIBRARIES: tuple[Library, ...] = (
         package="google-cloud-pubsub",
         captured="`SubscriberClient.pull`",
         not_captured="`streaming_pull` of the generated client",
-        tests=("tests/instrumentation/messages/test_pubsub.py",),
+        tests=("tests/instrumentation/messages/test_pubsub.py", "tests/flows/queues_to_table.py"),
         against="a gRPC server of the documented shape",
     ),
     Library(
@@ -117,7 +117,7 @@ LIBRARIES: tuple[Library, ...] = (
         package="google-cloud-pubsub",
         captured="`SubscriberAsyncClient.pull`",
         not_captured="`streaming_pull` of the generated client",
-        tests=("tests/instrumentation/messages/test_pubsub.py",),
+        tests=("tests/instrumentation/messages/test_pubsub.py", "tests/flows/queues_to_table.py"),
         against="a gRPC server of the documented shape",
     ),
 )

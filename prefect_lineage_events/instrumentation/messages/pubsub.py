@@ -36,7 +36,7 @@ def patch_publisher(module: Any) -> None:
 
 
 def patch_subscriber(module: Any) -> None:
-    """Patch the streaming subscriber: a message counts when the user's callback has handled it."""
+    """Patch the streaming subscriber: a message counts when the user's callback gets it."""
     patches.add(module.Client, "subscribe", partial(_make, _subscribed))
 
 
@@ -88,9 +88,9 @@ class _Counting:
         self._callback = callback
 
     def __call__(self, message: Any) -> Any:
-        result = self._callback(message)
+        # Before the callback, which may write what the message contains.
         _topics.count("read", self._subscription)
-        return result
+        return self._callback(message)
 
 
 def _pulled(pull: Any, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

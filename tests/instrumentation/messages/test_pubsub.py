@@ -17,8 +17,8 @@ from grpc.aio import insecure_channel
 
 from prefect_lineage_events import Dataset, lineage_disabled
 from prefect_lineage_events.instrumentation.messages.pubsub import resource
-from tests.instrumentation.messages.pubsub_server import pubsub_server
 from tests.instrumentation.recording import RecordedNotes
+from tests.services.pubsub import pubsub_server
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_pulled_messages_are_counted(notes: RecordedNotes, name: str) -> None:
     assert notes.messages == {f"read pubsub://subscription:shop:{name}": 5}
 
 
-def test_messages_of_a_stream_are_counted_when_the_callback_has_returned(notes: RecordedNotes, name: str) -> None:
+def test_messages_of_a_stream_are_counted_for_the_callback(notes: RecordedNotes, name: str) -> None:
     with lineage_disabled():
         publish(name, 3)
     got: list[bytes] = []

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import grpc
+import pytest
 from google.pubsub_v1.types import pubsub
 
 Queues = dict[str, list[Any]]
@@ -66,3 +67,10 @@ def pubsub_server() -> Iterator[str]:
 
 def _method(kind: Callable[..., Any], function: Any, request: Any, response: Any) -> Any:
     return kind(function, request_deserializer=request.deserialize, response_serializer=response.serialize)
+
+
+@pytest.fixture(scope="session")
+def pubsub_address() -> Iterator[str]:
+    """The address of a server of the session."""
+    with pubsub_server() as address:
+        yield address
