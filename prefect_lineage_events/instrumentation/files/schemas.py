@@ -10,7 +10,14 @@ from prefect_lineage_events.instrumentation.access import MAX_COLUMNS
 
 
 def columns_of_pandas(frame: Any, *, index: bool = True) -> tuple[Column, ...]:
-    """The columns of a DataFrame or a Series, with those of its index that have a name."""
+    """The columns of a DataFrame or a Series, with those of its index that have a name; none if they are not known."""
+    try:
+        return _columns_of_pandas(frame, index=index)
+    except Exception:  # noqa: BLE001  (a subclass of the user's; the file is known without its columns)
+        return ()
+
+
+def _columns_of_pandas(frame: Any, *, index: bool) -> tuple[Column, ...]:
     levels: list[Column] = []
     if index and any(name is not None for name in frame.index.names):
         kinds = frame.index.dtypes if frame.index.nlevels > 1 else [frame.index.dtype]

@@ -261,3 +261,14 @@ def test_warning_of_pandas_is_shown_for_the_line_of_the_program(touched: Touched
     with pytest.warns(pd.errors.InvalidColumnName) as caught:
         FRAME.rename(columns={"name": "a name"}).to_stata("x.dta")
     assert {warning.filename for warning in caught} == {__file__}
+
+
+def test_file_is_noted_without_columns_that_cannot_be_asked_for(touched: Touched, here: Path) -> None:
+    class Odd(pd.DataFrame):
+        @property
+        def dtypes(self) -> Any:
+            raise RuntimeError
+
+    Odd(FRAME).to_csv("~x.csv")
+    note = _note(touched)
+    assert (note.output and note.output.uri, note.columns, note.rows) == (f"file://{here}/~x.csv", (), 2)
