@@ -326,6 +326,19 @@ def test_each_way_to_run_a_query_is_seen_once(touched: Touched, shop: Path) -> N
     assert touched.take() == expected
 
 
+def test_functions_of_a_query_note_their_own_files(touched: Touched, shop: Path) -> None:  # noqa: F811
+    touched.take()
+    orders = ("read", (shop / "orders.parquet").as_uri())
+    _orders().sink_batches(lambda batch: batch.write_csv("batch.csv"))
+    assert sorted(touched.take()) == [orders, ("write", (shop / "batch.csv").as_uri())]
+
+    def add_names(batch: pl.DataFrame) -> pl.DataFrame:
+        return batch.join(pl.read_csv("customers.csv"), on="customer")
+
+    _orders().map_batches(add_names, schema=None, validate_output_schema=False).collect()
+    assert sorted(set(touched.take())) == [("read", (shop / "customers.csv").as_uri()), orders]
+
+
 async def test_query_is_read_when_it_has_been_awaited(touched: Touched, shop: Path) -> None:  # noqa: F811
     touched.take()
     first, second = await asyncio.gather(_orders().collect_async(), _customers().collect_async())

@@ -9,6 +9,7 @@ import sys
 from asyncio import Future
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -31,7 +32,7 @@ from prefect_lineage_events.instrumentation.files.polars.plan import Plan
 from prefect_lineage_events.instrumentation.files.polars.queries import Query, plan_of, query, read
 from prefect_lineage_events.instrumentation.files.polars.scans import columns_of_schema, take_fresh
 from prefect_lineage_events.instrumentation.files.polars.tables import Running
-from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
+from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, code_in, in_file_of
 
 _SINKS = ("sink_parquet", "sink_csv", "sink_ipc", "sink_ndjson")
 _COLLECT = "polars.LazyFrame.collect"
@@ -123,7 +124,17 @@ def _watches(watch: Callable[..., Any]) -> Make:
     return lambda original, is_on: PatchedFunction(original, in_file_of(original, watch), enabled=is_on)
 
 
-def _runs(describe: Callable[[Call, Running], Iterable[Access]]) -> Make:
+def _ran(describe: Describe, call: Call, caller: FrameType) -> Any:
+    """Run a query, and note it. Functions of the program that it calls (`map_batches`) note their own accesses."""
+    result = eval(code_in(caller), caller.f_globals, {"_lineage_call": (call.function, call.args, call.kwargs)})
+    report_call(describe, replace(call, result=result))
+    return result
+
+
+def _runs(
+    describe: Callable[[Call, Running], Iterable[Access]],
+    run: Callable[[Describe, Call, FrameType], Any] = _ran,
+) -> Make:
     """The maker of a patch of a method or function that runs queries."""
 
     def wrapper(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -131,7 +142,7 @@ def _runs(describe: Callable[[Call, Running], Iterable[Access]]) -> Make:
             return function(*args, **kwargs)
         with Running() as running:
             call = Call(function, instance, args, kwargs)
-            return call_and_report(lambda done: describe(done, running), call, sys._getframe(1))
+            return run(lambda done: describe(done, running), call, sys._getframe(1))
 
     return _watches(wrapper)
 
@@ -152,7 +163,7 @@ def _collect_eager(function: Callable[..., Any], instance: Any, args: tuple[Any,
         return function(*args, **kwargs)
     with Running() as running:
         call = Call(function, instance, args, kwargs)
-        return call_and_report(lambda done: _collect(done, running), call, sys._getframe(1))
+        return _ran(lambda done: _collect(done, running), call, sys._getframe(1))
 
 
 def _collect_batches(call: Call, running: Running) -> Iterator[Access]:
@@ -228,7 +239,7 @@ def _collect_all(function: Callable[..., Any], _: Any, args: tuple[Any, ...], kw
         yield from ()
 
     with Running() as running:
-        return call_and_report(describe, Call(function, None, args, kwargs), sys._getframe(1))
+        return _ran(describe, Call(function, None, args, kwargs), sys._getframe(1))
 
 
 def _sink(name: str) -> Callable[[Call, Running], Iterator[Access]]:
@@ -289,8 +300,8 @@ def patch_lazy_frame(kind: Any) -> None:
         "fetch": _runs(_collect),
         "execute": _runs(_execute),
         "collect_async": _watches(_collect_async),
-        "sink_delta": _runs(_to_table("sink_delta", delta_target)),
-        "sink_iceberg": _runs(_to_table("sink_iceberg", iceberg_target)),
+        "sink_delta": _runs(_to_table("sink_delta", delta_target), call_and_report),
+        "sink_iceberg": _runs(_to_table("sink_iceberg", iceberg_target), call_and_report),
     }
     makers |= {name: _runs(_sink(name)) for name in _SINKS}
     for name, make in makers.items():
