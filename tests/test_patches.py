@@ -17,6 +17,8 @@ from prefect_lineage_events.patches import Patch
 
 _FIRST_USES = {
     "record": "record_read('s3://b/k')",
+    "record of SQL": "record_sql('SELECT 1', on='sqlite:///x.db')",
+    "decorator": "lineage(reads='s3://b/k')(len)",
     "block": "SqlAlchemyLineage(connection_info='sqlite://')",
     "subclass": "type('Files', (LineageBlock,), {'__module__': '__main__', '_block_type_slug': 'patched-files'})",
     "subclass of a connector": "type('Shop', (SqlAlchemyLineage,), {'__module__': '__main__'})",
