@@ -57,6 +57,26 @@ def test_connect_with_keywords_is_captured(tmp_path: Path, tracers: Tracers) -> 
     assert statements(tracers) == [CREATE, "FROM t"]
 
 
+@pytest.mark.parametrize(
+    ("database", "namespace", "is_shared"),
+    [
+        (":memory:", "duckdb://memory/", False),
+        ("", "duckdb://memory/", False),
+        (":memory:named", "duckdb://memory/", True),
+        ("{}/x.duckdb", "duckdb://{}/x.duckdb", True),
+    ],
+)
+def test_store_is_that_of_the_arguments(
+    database: str, namespace: str, is_shared: bool, tmp_path: Path, tracers: Tracers
+) -> None:
+    for given in (database.format(tmp_path), database.format(tmp_path)):
+        duckdb.connect(given).close()
+    first, second = (tracer.store for tracer in tracers)
+    assert first.schema == second.schema == "main"
+    assert first.namespace.startswith(namespace.format(tmp_path))
+    assert (first == second) is is_shared
+
+
 def test_failed_connect_raises_as_before(tmp_path: Path, tracers: Tracers) -> None:
     with pytest.raises(duckdb.IOException):
         duckdb.connect(tmp_path / "none.duckdb", read_only=True)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
+from prefect_lineage_events import stores
+from prefect_lineage_events.context.process import process_token
 from prefect_lineage_events.emission.losses import count_untraced
 from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.instrumentation.driver import Driver
+from prefect_lineage_events.instrumentation.execution import argument
 from prefect_lineage_events.instrumentation.library import Library
 from prefect_lineage_events.instrumentation.opening import everywhere, is_left_alone, patched, resume, traced
 
@@ -17,6 +25,29 @@ def _traced(connection: Any) -> Any:
     return connection if is_left_alone() else traced(connection, DRIVER)
 
 
+def _driver(args: Any, kwargs: Any) -> Driver:
+    """The description with the store of `connect`'s arguments, where these show it.
+
+    A query for it, as on a connection of unknown origin, takes milliseconds in a new database.
+    """
+    from prefect_lineage_events.instrumentation.drivers.duckdb.connections import DRIVER
+
+    name = os.fsdecode(argument(args, kwargs, 0, "database", default=":memory:"))
+    if name in ("", ":memory:"):
+        store = stores.duckdb("", memory_id=uuid4().hex[:12])
+    elif name.startswith(":memory:"):  # connections of a process share a database in memory that has a name
+        store = stores.duckdb("", memory_id=f"{process_token()}.{name.removeprefix(':memory:')}")
+    elif name.startswith((":", "~")) or _SCHEME.match(name):
+        return DRIVER
+    else:
+        store = stores.duckdb(name)
+    return replace(DRIVER, store=lambda _: store)
+
+
+# `md:`, `motherduck:`, `s3://`; a drive of Windows has one letter.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}:")
+
+
 def _opened(connect: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
     connection = connect(*args, **kwargs)
     with guarded("tracing a connection", count_untraced):
@@ -25,7 +56,7 @@ def _opened(connect: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
             from prefect_lineage_events.instrumentation.drivers.duckdb.module import default_proxy
 
             return default_proxy() or connection
-        return _traced(connection)
+        return connection if is_left_alone() else traced(connection, _driver(args, kwargs))
     return connection
 
 
