@@ -33,6 +33,7 @@ Patched = Callable[[Any, Callable[[], bool]], Any]
 _left_alone: ContextVar[bool] = ContextVar("lineage_connections_left_alone", default=False)
 _SERVER = "prefect.server"
 _MAX_FRAMES = 200
+_MAX_FRAMES_OF_CURSOR = 16
 
 
 @contextmanager
@@ -63,6 +64,24 @@ def _is_of_server() -> bool:
             return False
         if str(frame.f_globals.get("__name__")).startswith(f"{_SERVER}."):
             return True
+        frame = frame.f_back
+    return False
+
+
+def is_by_traced_cursor(package: str) -> bool:
+    """Does a traced cursor of a DB-API, whose modules are in `package`, make the call? It notes its statement itself.
+
+    For clients whose methods are patched in their class, and that the cursors use.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    inside = False
+    for _ in range(_MAX_FRAMES_OF_CURSOR):
+        if frame is None:
+            return False
+        module = str(frame.f_globals.get("__name__"))
+        if inside and not module.startswith(package):
+            return module.startswith("prefect_lineage_events.")
+        inside = inside or module.startswith(package)
         frame = frame.f_back
     return False
 

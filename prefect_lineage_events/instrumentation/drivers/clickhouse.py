@@ -24,7 +24,7 @@ from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.execution import Execution, answer_or_default, argument, traced_call
 from prefect_lineage_events.instrumentation.library import Library
-from prefect_lineage_events.instrumentation.opening import is_left_alone, patched
+from prefect_lineage_events.instrumentation.opening import is_by_traced_cursor, is_left_alone, patched
 from prefect_lineage_events.stores import Store
 
 _MAX_COLUMNS = 2_000
@@ -137,7 +137,7 @@ def _called(name: str, method: Any, client: Any, args: Any, kwargs: Any) -> Any:
     execution = None
     facts = _METHODS[name][1]
     with guarded("tracing a client of ClickHouse", count_untraced):
-        if not (_inside.get() or is_left_alone()):
+        if not (_inside.get() or is_left_alone() or is_by_traced_cursor("clickhouse_connect.dbapi.")):
             text = _METHODS[name][0](args, kwargs)  # before the call, which empties a context of an insert
             execution = Execution(_connection(client), text) if text else None
     if execution is None:

@@ -16,7 +16,7 @@ import pytest
 
 from prefect_lineage_events import instrument
 from prefect_lineage_events.instrumentation.drivers.generic import url_store
-from prefect_lineage_events.instrumentation.instrument import uninstrument
+from prefect_lineage_events.instrumentation.instrument import instrument_connection, uninstrument
 from tests.instrumentation.drivers.conftest import RecordingTracer
 
 clickhouse_connect = pytest.importorskip("clickhouse_connect")
@@ -158,6 +158,17 @@ def test_cursor_of_the_dbapi_is_reported_once(login: dict[str, Any], instrumente
         cursor.executemany("INSERT INTO t (a) VALUES (%(a)s)", [{"a": 1}, {"a": 2}])
     sent = _statements(instrumented)  # the cursor sends an INSERT for each row
     assert sent == ["SELECT a FROM orders", *["INSERT INTO t (a) VALUES (%(a)s)"] * 2]
+
+
+def test_traced_connection_of_the_dbapi_is_reported_once(
+    login: dict[str, Any], port: int, instrumented: Tracers
+) -> None:
+    dbapi = pytest.importorskip("clickhouse_connect.dbapi")
+    own = dbapi.connect(**login)
+    connection = instrument_connection(own, url=f"clickhousedb://etl@127.0.0.1:{port}/mart")
+    connection.cursor().execute("SELECT a FROM orders")
+    connection.close()
+    assert _statements(instrumented) == ["SELECT a FROM orders"]
 
 
 def test_failed_call_raises_as_before(client: Any, instrumented: Tracers) -> None:

@@ -6,7 +6,6 @@ report when their results have arrived. The DB-API and pandas-gbq use a client.
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,36 +15,17 @@ from prefect_lineage_events.emission.losses import count_untraced
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.drivers.bigquery.client import CLIENT_WRAPPERS, ClientProxy
 from prefect_lineage_events.instrumentation.library import Library
-from prefect_lineage_events.instrumentation.opening import is_left_alone, patched
+from prefect_lineage_events.instrumentation.opening import is_by_traced_cursor, is_left_alone, patched
 
 _connections: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()
-_MAX_FRAMES = 12
 
 
 def _called(name: str, method: Any, client: Any, args: Any, kwargs: Any) -> Any:
     proxy = None
     with guarded("tracing a client of BigQuery", count_untraced):
-        if not is_left_alone() and not _is_by_traced_cursor():
+        if not is_left_alone() and not is_by_traced_cursor("google.cloud.bigquery.dbapi."):
             proxy = ClientProxy(client, _connections.setdefault(client, {}))
     return method(*args, **kwargs) if proxy is None else CLIENT_WRAPPERS[name](proxy, method, args, kwargs)
-
-
-def _is_by_traced_cursor() -> bool:
-    """Does a cursor of the DB-API make this call, for a traced one that notes its statement itself?"""
-    frame: Any = sys._getframe(2)
-    inside = False
-    for _ in range(_MAX_FRAMES):
-        if frame is None:
-            return False
-        module = str(frame.f_globals.get("__name__"))
-        if inside and not module.startswith(_DBAPI):
-            return module.startswith("prefect_lineage_events.")
-        inside = inside or module.startswith(_DBAPI)
-        frame = frame.f_back
-    return False
-
-
-_DBAPI = "google.cloud.bigquery.dbapi"
 
 
 def _patch(module: Any) -> None:
