@@ -227,28 +227,21 @@ class RecordedLineage:
             self._asserted.add(found)
 
     def _edges_between(self, source: DatasetName, target: DatasetName) -> list[EdgeOfRun]:
-        edges = self.edges
-        sources, targets = fitting(source, self._datasets), fitting(target, self._datasets)
-        found = [edge for edge in edges if edge.source in sources and edge.target in targets]
-        if len(found) > 1:  # a name of several datasets: the message lists them
-            one_of(source, [edge.source for edge in found])
-            one_of(target, [edge.target for edge in found])
-        return found
+        known = self._datasets
+        ends = (one_of(source, known), one_of(target, known))
+        return [edge for edge in self.edges if (edge.source, edge.target) == ends]
 
     def _column_edges_between(self, source: ColumnName, target: ColumnName) -> list[ColumnEdgeOfRun]:
         (source_name, source_column), (target_name, target_column) = split_column(source), split_column(target)
-        sources, targets = fitting(source_name, self._datasets), fitting(target_name, self._datasets)
-        found = [
+        known = self._datasets
+        ends = (one_of(source_name, known), one_of(target_name, known))
+        return [
             edge
             for edge in self.column_edges
-            if edge.source in sources
-            and edge.target in targets
+            if (edge.source, edge.target) == ends
             and edge.source_column.casefold() == source_column.casefold()
             and edge.target_column.casefold() == target_column.casefold()
         ]
-        one_of(source_name, [edge.source for edge in found])
-        one_of(target_name, [edge.target for edge in found])
-        return found
 
     def _without_edge(self, source: DatasetName, target: DatasetName) -> str:
         hints = "".join(self._hint(name) for name in (source, target) if not fitting(name, self._datasets))

@@ -190,6 +190,11 @@ def test_an_ambiguous_name_lists_what_it_fits(lineage: RecordedLineage) -> None:
         record_sql(f"INSERT INTO {schema}.t SELECT 1 FROM {schema}.s", on="postgresql://db/shop")
     with pytest.raises(AssertionError, match=r"(?s)'s' fits 2 datasets.*shop/one/s.*shop/two/s"):
         lineage.assert_reads("s")
+    for check in (lineage.assert_edge, lineage.assert_no_edge):
+        with pytest.raises(AssertionError, match="fits 2 datasets"):
+            check("one.s", "t")
+    with pytest.raises(AssertionError, match="fits 2 datasets"):
+        lineage.assert_column_edge("s.a", "one.t.a")
     lineage.assert_edge("one.s", "one.t")
     lineage.assert_no_edge("one.s", "two.t")
 
