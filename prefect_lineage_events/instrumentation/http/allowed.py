@@ -50,32 +50,36 @@ def api_dataset(url: str, method: str = "GET") -> Dataset | None:
 def request_dataset(url: str, method: str) -> tuple[Operation, Dataset] | None:
     """The operation and the dataset of a request, as `api_dataset`."""
     found = endpoints().find(url, method)
-    return None if found is None or is_of_prefect(url) else found
+    return None if found is None or is_of_prefect(url, found[1].namespace) else found
 
 
-def is_of_prefect(url: str) -> bool:
-    """Return whether a URL is one of Prefect's API, by the settings of the calling code."""
+def is_of_prefect(url: str, namespace: str) -> bool:
+    """Return whether a URL, which is in this namespace, is one of Prefect's API by the settings of the calling code."""
     context = SettingsContext.get()
     if context is None:
         return False
     prefect = context.settings
-    addresses = (prefect.api.url, prefect.cloud.api_url)
-    return any(address and _is_below(url, address) for address in addresses)
+    for address in (prefect.api.url, prefect.cloud.api_url):
+        if address:
+            own_namespace, own_path = _address(address)
+            if own_namespace == namespace:
+                path = _path(url)
+                if path == own_path or path.startswith(f"{own_path}/"):
+                    return True
+    return False
 
 
-def _is_below(url: str, address: str) -> bool:
-    (scheme, host, path), (own_scheme, own_host, own_path) = _parts(url), _parts(address)
-    return (scheme, host) == (own_scheme, own_host) and (path == own_path or path.startswith(f"{own_path}/"))
-
-
-def _parts(url: str) -> tuple[str, str, str]:
-    """Scheme, host with port, and path of a URL, in a form that can be compared."""
+@lru_cache(maxsize=64)
+def _address(address: str) -> tuple[str, str]:
+    """The namespace of an API's requests, and its path."""
     try:
-        dataset = Dataset.from_uri(f"{url.partition('?')[0].partition('#')[0].rstrip('/')}/.")
+        return Dataset.from_uri(f"{address.rstrip('/')}/{{path}}").namespace, _path(address).rstrip("/")
     except ValueError:
-        return "", "", ""
-    scheme, _, host = dataset.namespace.partition("://")
-    return scheme, host, "/" + dataset.name.removesuffix(".").strip("/")
+        return "", ""
+
+
+def _path(url: str) -> str:
+    return f"/{url.partition('://')[2].partition('?')[0].partition('#')[0].partition('/')[2]}"
 
 
 def is_of_client() -> bool:

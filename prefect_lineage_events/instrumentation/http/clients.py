@@ -108,7 +108,8 @@ def _httpx(_: Any, __: Any, response: Any) -> Exchange:
     request = response.history[0].request if response.history else response.request
     received = response.num_bytes_downloaded if response.is_stream_consumed else None
     sent = _length(request.headers.get("content-length"))
-    return Exchange(request.method, str(request.url), response.status_code, str(response.request.url), sent, received)
+    final = str(response.request.url) if response.history else ""
+    return Exchange(request.method, str(request.url), response.status_code, final, sent, received)
 
 
 def _requests(_: Any, __: Any, response: Any) -> Exchange:

@@ -34,7 +34,7 @@ async def test_clients_of_prefect_are_recognised_by_address_and_by_caller(
     by_address: bool, notes: RecordedNotes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not by_address:
-        monkeypatch.setattr(allowed, "is_of_prefect", lambda _: False)
+        monkeypatch.setattr(allowed, "is_of_prefect", lambda *_: False)
     with get_client(sync_client=True) as client:
         client.read_flows()
         client._client.get("/health")
