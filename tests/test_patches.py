@@ -34,6 +34,7 @@ from multiprocessing.process import BaseProcess
 import asyncpg, duckdb, fsspec.asyn, sqlalchemy, tempfile
 import pandas, pandas.io.parsers.readers, pyarrow.csv, pyarrow.parquet
 import mysql.connector, oracledb, pymysql, snowflake.connector, trino.dbapi
+import adbc_driver_sqlite.dbapi, aiosqlite, connectorx, psycopg, psycopg_pool, psycopg2.pool
 tempfile.gettempdir()
 from botocore.client import BaseClient
 from prefect.results import ResultStore
@@ -41,7 +42,10 @@ import prefect.flows, prefect.flow_engine
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect_sqlalchemy import AsyncSqlAlchemyConnector, SqlAlchemyConnector
 
-OBJECTS = [threading.Thread, threading, _WorkItem, BaseProcess, os, FlowRunContext, TaskRunContext, sqlite3,
+OBJECTS = [psycopg.Connection, psycopg.AsyncConnection, psycopg_pool.ConnectionPool, psycopg_pool.AsyncConnectionPool,
+           psycopg2, psycopg2.pool.SimpleConnectionPool, psycopg2.pool.ThreadedConnectionPool, sqlite3.dbapi2,
+           aiosqlite.Connection, adbc_driver_sqlite.dbapi, connectorx, asyncpg.connect_utils, sqlalchemy.Engine,
+           threading.Thread, threading, _WorkItem, BaseProcess, os, FlowRunContext, TaskRunContext, sqlite3,
            duckdb, duckdb.DuckDBPyRelation, asyncpg.Connection, type(asyncpg.Connection), asyncpg.pool.Pool,
            SqlAlchemyConnector, AsyncSqlAlchemyConnector, fsspec.AbstractFileSystem, fsspec.asyn, BaseClient, ResultStore,
            tempfile, pandas, pandas.DataFrame, pandas.core.generic.NDFrame, pandas.io.parsers.readers,
