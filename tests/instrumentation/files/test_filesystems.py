@@ -129,6 +129,18 @@ def test_copies_have_their_source_as_input(store: Store, touched: Touched, tmp_p
         assert touched.take() == [("read", store.uri("a"))]
 
 
+def test_listing_and_metadata_are_no_reads(store: Store, touched: Touched) -> None:
+    store.fs.pipe(store.path("a"), b"abc")
+    touched.take()
+    store.fs.ls(store.root)
+    store.fs.find(store.root)
+    store.fs.glob(store.path("*"))
+    store.fs.info(store.path("a"))
+    store.fs.exists(store.path("missing"))
+    store.fs.du(store.root)
+    assert touched.take() == []
+
+
 def test_moved_file_is_written_and_dropped(store: Store, touched: Touched) -> None:
     store.fs.pipe(store.path("a"), b"abc")
     touched.take()
