@@ -42,6 +42,15 @@ class PatchedFunction(FunctionWrapper):
     """A wrapped function. Its copies are itself, and it is pickled by its name, as functions are."""
 
     __bound_function_wrapper__ = _PatchedMethod
+    _self_of_class: Any = None
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """The bound method. The method of a class is one object, as a function is: cloudpickle compares it by `is`."""
+        if instance is not None or self._self_binding != "function":
+            return super().__get__(instance, owner)
+        if self._self_of_class is None:
+            self._self_of_class = super().__get__(None, owner)
+        return self._self_of_class
 
     def __copy__(self) -> PatchedFunction:
         return self

@@ -142,7 +142,6 @@ def _queries(call: Call) -> Iterator[Access]:
 
 
 _TABLE: dict[str, Make] = {
-    "to_pandas": reports(_reads("to_pandas")),
     "to_pyarrow_table": reports(_reads("to_pyarrow_table")),
     "to_pyarrow_dataset": reports(_reads("to_pyarrow_dataset")),
     "scan": reports(_reads("scan")),
