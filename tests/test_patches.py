@@ -33,6 +33,7 @@ from concurrent.futures.thread import _WorkItem
 from multiprocessing.process import BaseProcess
 import asyncpg, duckdb, fsspec.asyn, sqlalchemy, tempfile
 import pandas, pandas.io.parsers.readers, pyarrow.csv, pyarrow.parquet
+import deltalake, deltalake.table, polars, polars.io.csv.functions, pyiceberg.table
 import mysql.connector, oracledb, pymysql, snowflake.connector, trino.dbapi
 import adbc_driver_sqlite.dbapi, aiosqlite, connectorx, psycopg, psycopg_pool, psycopg2.pool
 tempfile.gettempdir()
@@ -52,7 +53,9 @@ OBJECTS = [psycopg.Connection, psycopg.AsyncConnection, psycopg_pool.ConnectionP
            pandas.io.pickle, pyarrow.csv, pyarrow._csv, pyarrow.parquet.ParquetFile, pyarrow.parquet.ParquetWriter,
            pymysql.connections.Connection, mysql.connector.abstracts.MySQLConnectionAbstract,
            mysql.connector.connection.MySQLConnection, oracledb.Connection, oracledb.AsyncConnection,
-           trino.dbapi.Connection, snowflake.connector.SnowflakeConnection]
+           trino.dbapi.Connection, snowflake.connector.SnowflakeConnection, polars, polars.LazyFrame, polars.DataFrame,
+           polars.Expr, polars.io.csv.functions, deltalake, deltalake.DeltaTable, deltalake.table.TableMerger,
+           pyiceberg.table.Transaction, pyiceberg.table.DataScan]
 
 def snapshot():
     found = {(i, name): value for i, o in enumerate(OBJECTS) for name, value in list(vars(o).items())}
