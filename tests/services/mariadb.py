@@ -80,6 +80,7 @@ def _server(program: Path, share: Path, libraries: str) -> MariaDB:
     data.mkdir(mode=0o700)
     own = [str(program), "--no-defaults", f"--datadir={data}", f"--basedir={share.parents[1]}"]
     own += [f"--lc-messages-dir={share}", f"--plugin-dir={share}", "--innodb-flush-log-at-trx-commit=0"]
+    own += ["--lock-wait-timeout=60"]  # seconds, so that a transaction left open is an error and no endless wait
     if os.geteuid() == 0:  # the server refuses to run as root
         home.chmod(0o755)
         shutil.chown(data, "nobody")
