@@ -31,7 +31,7 @@ _ONE_NAMESPACE = frozenset({"bigquery", "pubsub"})
 # Stores of files and objects, where a bucket or a file system as a whole is a dataset: `s3://bucket/`.
 _WITH_ROOT = frozenset({"s3", "gs", "abfss", "wasbs", "hdfs", "dbfs"})
 # docs.aws.amazon.com: Amazon Resource Names
-_AMAZON_RESOURCE = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:?[^/?#@]*/[^?#]+", re.IGNORECASE)
+_AMAZON_RESOURCE = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[^/?#@]*/[^?#]+", re.IGNORECASE)
 _WINDOWS_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 
 

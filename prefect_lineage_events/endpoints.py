@@ -38,7 +38,7 @@ _EFFECTS: dict[str, Operation | None] = {"read": "read", "write": "write", "igno
 _PORTS = {"http": 80, "https": 443}
 _ENTRY = re.compile(r"(?:(?P<method>[A-Za-z]+)\s+)?(?P<address>[^\s>]+?)(?:\s*->\s*(?P<effect>\w*))?", re.DOTALL)
 _ADDRESS = re.compile(r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://)?(?P<authority>[^/]*)(?P<path>/.*)?", re.DOTALL)
-_URL = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#]*)([^?#]*)", re.IGNORECASE)
+_URL = re.compile(r"(https?)://([^/?#]*)((?:/[^?#]*)?)", re.IGNORECASE)
 _HOST = re.compile(r"(?:\*\.)?[^\s*{}@?#\\]+")
 _PLACEHOLDER = re.compile(r"\{[^{}]+\}")
 _MAX_URL = 4_000
@@ -158,7 +158,7 @@ def _segments(path: str) -> tuple[str, ...]:
 def _shown(entry: str) -> str:
     """An entry for an error message, up to the first position of a possible secret."""
     start = re.split(r"[?#]", entry, maxsplit=1)[0]
-    shown = re.sub(r"\S*@", "...@", start)
+    shown = re.sub(r"(?<!\S)\S*@", "...@", start)
     return (shown if start == entry else f"{shown}...")[:200]
 
 
@@ -192,7 +192,7 @@ class Endpoints:
         found = _URL.match(url, 0, _MAX_URL) if self._entries else None
         if found is None:
             return None
-        scheme, authority, path = found[1].lower(), found[2], found[3]
+        scheme, authority, path = found[1].lower(), found[2].rpartition("@")[2], found[3]
         candidates = self._of_host(scheme, authority)
         if not candidates:
             return None
@@ -227,12 +227,12 @@ _MAX_SEGMENT = 48
 _MAX_DIGITS = 2
 _MAX_LETTERS = 24  # in one word
 _VERSION = re.compile(r"[vV]?\d{1,3}(?:\.\d{1,3}){1,3}|[vV]\d{1,3}(?:(?:alpha|beta|rc|p)\d{1,3})?")
-_WORDS = re.compile(r"[^\W_]+(?:[-_.~$ ]+[^\W_]+)*|[-_.~$]+[\w-]+")
+_WORDS = re.compile(r"[^\W_]+(?:[-_.~$ ]+[^\W_]+)*|[-_.~$][\w-]+")
 _EXTENSION = re.compile(
     r"\.(?:json|jsonl|ndjson|geojson|csv|tsv|txt|xml|ya?ml|html?|parquet|avro|orc|arrow|feather|xlsx?|pdf|zip|tar|gz)"
     r"(?:\.(?:gz|bz2|zst|xz|zip))?$"
 )
-_KEY = re.compile(r"\([^)]*\)")  # OData: Orders(17)
+_KEY = re.compile(r"\([^()]{0,200}\)")  # OData: Orders(17)
 _HEX = re.compile(r"[0-9a-fA-F]{8,}|[0-9a-fA-F-]{16,}")
 _MIXED = re.compile(r"^(?!.{1,4}$).*[A-Za-z]\d+[A-Za-z]")  # b2b and k8s are names
 _TOKEN = re.compile(r"(?:sk|pk|rk|ghp|gho|ghs|ghu|xox[a-z]|glpat|github_pat|shpat|hf)[_-]|AKIA|ASIA|AIza|eyJ")

@@ -19,7 +19,7 @@ _PART_FILE = re.compile(r"part-(?:[mr]-)?\d+(?:[-.].*)?")
 # Directories that writers keep within a dataset, for work in progress and for their logs.
 _WITHIN = frozenset({"_temporary", "_delta_log", "_spark_metadata"})
 _BESIDE = frozenset({"_SUCCESS", "_metadata", "_common_metadata"})
-_PATTERN = re.compile(r"[*?]|\[[^\]/]+\]|\{[^{}/]*,[^{}/]*\}")
+_PATTERN = re.compile(r"[*?]|\[[^\]/]{1,250}\]|\{[^{}/,]{0,250},[^{}/]{0,250}\}")
 
 
 def has_pattern(path: str) -> bool:

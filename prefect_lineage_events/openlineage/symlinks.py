@@ -15,7 +15,7 @@ from prefect_lineage_events.stitching.model import DatasetUse
 
 # Schemes whose datasets are named by their place.
 _LOCATIONS = frozenset({"file", "s3", "gs", "abfss", "wasbs", "hdfs", "dbfs", "memory"})
-_AZURE = re.compile(r"(?:abfss|wasbs)://(?P<container>[^@/]+)@(?P<account>[^/]+?)\.dfs\.(?P<suffix>core\.[a-z.]+)")
+_AZURE = re.compile(r"(?:abfss|wasbs)://(?P<container>[^@/]+)@(?P<account>[^/.]+)\.dfs\.(?P<suffix>core\.[a-z.]+)")
 # learn.microsoft.com: Connectivity to data warehousing in Microsoft Fabric
 _FABRIC = re.compile(r"mssql://(?P<host>[^/:]+\.fabric\.microsoft\.com):(?P<port>\d+)")
 

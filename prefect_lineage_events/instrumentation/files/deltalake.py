@@ -127,7 +127,7 @@ def _registers(call: Call) -> Iterator[Access]:
 
 def _queries(call: Call) -> Iterator[Access]:
     """Describe the SQL of a query: it reads the registered tables that its text names. Its columns have no origin."""
-    words = set(re.findall(r"\w+", str(call.argument(0, "sql")).lower()))
+    words = set(re.findall(r"\b\w{1,200}", str(call.argument(0, "sql")).lower()))
     tables = [t.dataset for name, t in _registered.get(call.instance, {}).items() if name.lower() in words]
     if tables:
         first, *others = tables

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 # A name is shown as it is, quotes included. So the end of a name is the first `")`.
-_COLUMN = re.compile(r'(col|\.alias)\("(.*?)"\)')
+_COLUMN = re.compile(r'(col|\.alias)\("(.{0,250}?)"\)')
 _TEXT = re.compile(r'"[^"]*"')
 _FIELD = re.compile(r"\.struct\.field_by_name\(([^()]*)\)\(\)$")
 _OPENED = {"(": ")", "[": "]", "{": "}"}

@@ -23,9 +23,9 @@ _SCAN = re.compile(
     r"^ *(?P<kind>\w+)(?:\[[^\]\n]*\])? SCAN \[(?P<first>.*?)(?:, \.\.\. (?P<others>\d+) other sources?)?\]$",
     re.MULTILINE,
 )
-_COLUMNS = re.compile(r"\n *PROJECT \S*?(\d+) COLUMNS")
+_COLUMNS = re.compile(r"\n *PROJECT (?:[*\d]{1,12}/)?(\d{1,12}) COLUMNS")
 _SINK = re.compile(r"^ *SINK\b", re.MULTILINE)
-_IN_MEMORY = re.compile(r"\d+ in-mem bytes")
+_IN_MEMORY = re.compile(r"\d{1,20} in-mem bytes")
 OPEN_FILE = "open-file"
 
 
@@ -284,7 +284,7 @@ def _scan(reader: _Reader, _: str) -> _Relation:
     return reader.leaf()
 
 
-_FRAME = re.compile(r'DF \["(.*)"\]; PROJECT \S*?(\d+) COLUMNS$')
+_FRAME = re.compile(r'DF \["(.*)"\]; PROJECT (?:[*\d]{1,12}/)?(\d{1,12}) COLUMNS$')
 
 
 def _frame(reader: _Reader, line: str) -> _Relation:
@@ -352,7 +352,7 @@ def _join(reader: _Reader, line: str) -> _Relation:
 _NODES: tuple[tuple[re.Pattern[str], Callable[[_Reader, str], _Relation]], ...] = tuple(
     (re.compile(pattern), read)
     for pattern, read in (
-        (r"\w+(?:\[[^\]]*\])? SCAN \[", _scan),
+        (r"\w{1,40}(?:\[[^\]]{0,80}\])? SCAN \[", _scan),
         (r"DF \[", _frame),
         (r"SELECT \[", _select),
         (r"WITH_COLUMNS:$", _with_columns),
@@ -361,6 +361,6 @@ _NODES: tuple[tuple[re.Pattern[str], Callable[[_Reader, str], _Relation]], ...] 
         (r"SORT BY |SLICE\[|UNIQUE\[|CACHE\[|EXPLODE |simple π |SINK \(", _same),
         (r"ROW INDEX name: ", _row_index),
         (r"UNION\b", _union),
-        (r"\w+ JOIN:$", _join),
+        (r"\w{1,40} JOIN:$", _join),
     )
 )
