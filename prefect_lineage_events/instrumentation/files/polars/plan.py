@@ -267,7 +267,7 @@ class _Reader:
     def parts(self, end: str) -> tuple[_Relation, ...]:
         """The children `PLAN 0:`, `PLAN 1:` and so on."""
         found: list[_Relation] = []
-        while self._at < len(self._lines) and re.match(r" *PLAN \d+:$", self._lines[self._at]):
+        while self._at < len(self._lines) and re.match(r" {0,250}PLAN \d+:$", self._lines[self._at]):
             self._at += 1
             part = self.node()
             if not (isinstance(part, Leaf) and found and found[-1] == part):  # files of one directory
