@@ -112,8 +112,8 @@ def trace_close(connection: TracedConnection, method: Any, args: Any, kwargs: An
 
 
 def before_close(connection: TracedConnection) -> None:
-    """Let the look-up of columns use the user's database for the last time."""
-    if connection._self_lookup is not None:
+    """Let the look-up of columns use the user's database for the last time, if a statement of a run was noted."""
+    if connection._self_lookup is not None and connection._self_tracer.has_reported:
         answer_or_default(connection._self_driver.before_close, connection._self_lookup, default=None)
 
 

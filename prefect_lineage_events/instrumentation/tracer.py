@@ -47,11 +47,12 @@ _QUERY = re.compile(r"\s{0,99}SELECT\b", re.IGNORECASE)
 class ConnectionTracer:
     """The tracer of one DB-API connection. Its methods are called right after the driver's method succeeded."""
 
-    __slots__ = ("__weakref__", "_begun", "_connection", "_noted", "_run", "is_muted", "is_open")
+    __slots__ = ("__weakref__", "_begun", "_connection", "_noted", "_run", "has_reported", "is_muted", "is_open")
 
     def __init__(self, connection: Connection, run: Run | None = None) -> None:
         self._connection = connection
         self._run = run
+        self.has_reported = False  # a statement of a run was noted
         self.is_muted = False  # no statement is noted until further notice
         self.is_open = False  # the last noted statement left a transaction open, according to the driver
         self._begun = False  # a transaction has begun without a statement so far; our thread has no note of it
@@ -107,6 +108,7 @@ class ConnectionTracer:
             )
             if (parameters is not None or sets is not None) and run is not None and not _QUERY.match(sql):
                 note.value_origins = value_matching.origins(run.key, parameters, sets)
+            self.has_reported = self.has_reported or run is not None
             return note if worker.put(note) else None
         return None
 

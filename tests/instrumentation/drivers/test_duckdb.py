@@ -388,3 +388,12 @@ def test_a_closed_or_collected_connection_is_no_failure_and_its_schemas_are_unkn
         assert schemas.holding("u", ("main",), None, ask=True) is None
         assert lookup([("t",)]) == ({("t",): {"a": "INTEGER"}} if end == "closed" else {})
     assert caplog.messages == []
+
+
+def test_close_reads_no_columns_where_no_run_used_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    monkeypatch.setattr(duckdb_lookup, "_all_columns", lambda connection: read.append(connection) or [])
+    connection = instrument_connection(duckdb.connect())
+    connection.execute("CREATE TABLE t (a INTEGER)")
+    connection.close()
+    assert read == []
