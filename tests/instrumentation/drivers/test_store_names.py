@@ -75,7 +75,7 @@ MATRIX = {
     "exasol": ("B", "d.B", ""),
     "cassandra": _TWO_PARTS,
     "cockroachdb": _PUBLIC,
-    "crate": ("doc.b", "d.doc.b", "d.m.b"),
+    "crate": ("crate.doc.b", "d.doc.b", "d.m.b"),
     "doris": _TWO_PARTS,
     "starrocks": _TWO_PARTS,
     "singlestore": _TWO_PARTS,
