@@ -36,6 +36,8 @@ _LAZY_IMPORTS = {
     "backfill": "flows",
 }
 
+_WITHOUT_PREFECT = frozenset({"datasets"})
+
 __all__ = [
     "AsyncSqlAlchemyLineage",
     "BlockCall",
@@ -82,6 +84,9 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name not in _LAZY_IMPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _LAZY_IMPORTS[name] not in _WITHOUT_PREFECT:
+        # Prefect calls its plugins, and so this package, while it is imported. Ours must not be half imported then.
+        import_module("prefect")
     return getattr(import_module(f"{__name__}.{_LAZY_IMPORTS[name]}"), name)
 
 

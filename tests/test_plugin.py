@@ -58,3 +58,10 @@ def test_plugin_instruments_an_unchanged_program() -> None:
 )
 def test_plugin_without_the_setting_instruments_nothing(environment: dict[str, str]) -> None:
     assert get_engine_in_a_fresh_process(**environment) == "function"
+
+
+@pytest.mark.parametrize("name", ["instrument", "record_read", "sweep"])
+def test_plugin_works_if_the_program_imports_this_package_first(name: str) -> None:
+    """Prefect, and with it the plugin, is then imported by the first name of this package."""
+    program = f"from prefect_lineage_events import {name}\n{_PROGRAM}"
+    assert in_a_fresh_process(program, **_ON) == "PatchedFunction"

@@ -172,9 +172,10 @@ def all_everywhere(module: ModuleType, makers: Mapping[str, Patched], needed: Ca
     functions = {name: known[name] for name in makers if name in known and not patches.is_installed(module, name)}
     if not functions:
         return
-    names = {id(function): name for name, function in functions.items()}
-    for name in functions:
-        patches.add(module, name, makers[name], needed)
+    names: dict[int, str] = {}
+    for name, function in functions.items():
+        first = names.setdefault(id(function), name)  # the module may have several names of one function
+        patches.add(module, name, makers[name] if name == first else _same(known[first]), needed)
     for other in list(sys.modules.values()):
         if isinstance(other, ModuleType) and other is not module:
             with guarded("patching a name in a module", count_untraced):  # another thread may import it just now

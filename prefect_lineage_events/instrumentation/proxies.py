@@ -11,6 +11,7 @@ import copy
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping
 from inspect import iscoroutinefunction
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import wrapt
@@ -65,6 +66,8 @@ class LikeOwn:
         return self.__wrapped__.__reduce__()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
+        if isinstance(self.__wrapped__, FunctionType):  # pickled by name, which no method of it does
+            return self.__wrapped__.__qualname__
         return self.__wrapped__.__reduce_ex__(protocol)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import pickle
 import sys
 import types
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import duckdb
 import pandas as pd
 import polars as pl
@@ -221,3 +223,15 @@ def test_functions_keep_their_signatures() -> None:
     own = inspect.signature(duckdb.sql)
     instrument("databases")
     assert inspect.signature(duckdb.sql) == own
+
+
+PICKLED = ["sql", "query", "read_csv", "from_csv_auto", "read_parquet", "from_df", "connect", "default_connection"]
+
+
+@pytest.mark.parametrize("name", PICKLED)
+@pytest.mark.parametrize("pickling", [pickle, cloudpickle], ids=lambda module: module.__name__)
+def test_function_of_the_module_is_pickled_by_name(name: str, pickling: Any) -> None:
+    function = getattr(duckdb, name)
+    pickled = pickling.dumps(function)
+    assert len(pickled) < 100
+    assert pickling.loads(pickled) is function
