@@ -303,9 +303,14 @@ def is_distinctive(names: frozenset[str]) -> bool:
 
 
 def has_many_rows(step: Step) -> bool:
-    """Return whether Python wrote more than one row per task run, as far as is reported. A file always counts."""
+    """Return whether Python wrote more than one row per task run, as far as is reported.
+
+    A file counts if its number of rows is not known: a report of one row is one row.
+    """
     if step.output is None or step.output.kind in _MESSAGES:
         return False
+    if step.output.kind not in _TABLES and step.info.rows is not None and not step.info.dialect:
+        return step.info.rows > len(step.scopes)
     if step.output.kind not in _TABLES or not step.info.dialect or step.info.from_program:
         return True
     return (step.info.rows or 0) > len(step.scopes)

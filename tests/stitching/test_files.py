@@ -139,3 +139,18 @@ def test_same_column_of_many_reads_of_one_dataset_is_one_origin() -> None:
         read(story, f"s3://b/in/{i}.csv", 10)
     found = lineage(write(story, "s3://b/out.parquet", 1_000))
     assert columns(found) == {"~in.id>out.parquet.id:TRANSFORMATION", "~in.x>out.parquet.x:TRANSFORMATION"}
+
+
+def test_file_of_one_row_without_a_common_column_has_no_known_source() -> None:
+    story = read(read(Story(), "s3://b/a.csv", 3, "id v"), "s3://b/c.csv", 6, "id v")
+    found = lineage(write(story, "s3://b/const.parquet", 1, "env"))
+    assert edges(found) == set()
+    assert unknown(found) == {"const.parquet": "unknown"}
+
+
+def test_file_of_an_unknown_number_of_rows_may_take_all_that_was_read() -> None:
+    story = read(read(Story(), "s3://b/a.csv", 3, "id v"), "s3://b/c.csv", 6, "id v")
+    assert edges(lineage(write(story, "s3://b/const.parquet", None, "env"))) == {
+        "a.csv>const.parquet",
+        "c.csv>const.parquet",
+    }
