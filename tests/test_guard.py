@@ -83,7 +83,7 @@ def test_exception_of_a_signal_handler_propagates_from_driver_functions(alarm: C
 def test_exception_of_a_signal_handler_propagates_from_record_functions(
     alarm: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prefect_lineage_events.instrumentation.record._reporting_run", lambda _: alarm())
+    monkeypatch.setattr("prefect_lineage_events.instrumentation.record.reporting_run", lambda *_, **__: alarm())
     with pytest.raises(LateError):
         record_read("s3://bucket/key")
 

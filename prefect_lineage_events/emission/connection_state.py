@@ -160,7 +160,7 @@ class ConnectionState:
         is_local = "://" in path or path.startswith("file:") or embedded
         host, _ = host_and_port(self.store.namespace.partition("://")[2])
         # docs.databricks.com: "Work with files on Databricks": a path without a scheme is one of DBFS in SQL
-        on_dbfs = "/" if self.store.dialect == "databricks" else "dbfs:/"
+        on_dbfs = "/" if self.store.namespace.startswith("unitycatalog:") else "dbfs:/"
         if not embedded and path.startswith(("dbfs:/", on_dbfs)) and "://" not in path:
             root, part = split_parts(path.removeprefix("dbfs:"), patterns=True)
             return Located(Dataset(f"dbfs://{host}", root), part)

@@ -153,7 +153,9 @@ def test_interrupted_flow_reports_its_statements_and_closes(reported: RecordedEv
 
 @pytest.mark.parametrize("flow", ["ways-sync", "ways-child", "ways-async"])
 def test_ended_flow_closes_its_emitter_once(reported: RecordedEvents, flow: str) -> None:
-    assert reported.ends(flow) == ["lineage.closed"]
+    *before, last = reported.ends(flow)
+    assert last == "lineage.closed"
+    assert set(before) <= {"lineage.checkpoint"}  # of a quiet spell, on a busy machine
 
 
 def test_flow_called_twice_in_a_process_has_two_runs(reported: RecordedEvents) -> None:

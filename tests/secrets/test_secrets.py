@@ -45,6 +45,23 @@ def test_planted_secrets_are_found_nowhere(
     assert _found_on_server(prefect_server) == set()
 
 
+def test_secrets_of_object_stores_are_found_nowhere(
+    prefect_server: PrefectServer, moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.secrets.stores import ACCOUNT_KEY
+
+    moto.bucket("lake")
+    run_id, terminal = _run("", prefect_server, program="tests.secrets.stores")
+    events = _assemble(run_id, tmp_path, monkeypatch)
+
+    names = {one["name"] for one in (*events[-1]["inputs"], *events[-1]["outputs"])}
+    assert {"a.csv", "a", "b", "c", "d"} <= names, "the calls were not captured: nothing is proved"
+    assert ACCOUNT_KEY not in terminal + json.dumps(events)
+    assert _found(terminal) == set()
+    assert _found(json.dumps([events, MARQUEZ.shape(events)])) == set()
+    assert _found_on_server(prefect_server) == set()
+
+
 def test_error_that_quotes_a_statement_is_logged_without_its_values(
     prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,23 +85,6 @@ def test_full_text_is_unchanged_and_has_no_bind_values(
 
     assert found & {one.secret for one in planted()}
     assert not found & {BIND, CREDENTIAL, RECORDED}
-
-
-def test_secrets_of_object_stores_are_found_nowhere(
-    prefect_server: PrefectServer, moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tests.secrets.stores import ACCOUNT_KEY
-
-    moto.bucket("lake")
-    run_id, terminal = _run("", prefect_server, program="tests.secrets.stores")
-    events = _assemble(run_id, tmp_path, monkeypatch)
-
-    names = {one["name"] for one in (*events[-1]["inputs"], *events[-1]["outputs"])}
-    assert {"a.csv", "a", "b", "c", "d"} <= names, "the calls were not captured: nothing is proved"
-    assert ACCOUNT_KEY not in terminal + json.dumps(events)
-    assert _found(terminal) == set()
-    assert _found(json.dumps([events, MARQUEZ.shape(events)])) == set()
-    assert _found_on_server(prefect_server) == set()
 
 
 def _run(

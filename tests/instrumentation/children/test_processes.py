@@ -35,7 +35,8 @@ def patched() -> Iterator[None]:
 
     modules = {"subprocess": subprocess, "prefect_shell.commands": prefect_shell.commands}
     for library in LIBRARIES:
-        library.patch(modules[library.module])
+        if library.module in modules:
+            library.patch(modules[library.module])
     yield
     patches.switch_off()
 
