@@ -103,25 +103,40 @@ def iterated(call: CallInProgress | None, inner: Generator[Any, Any, Any]) -> Ge
     return result
 
 
-async def iterated_async(call: CallInProgress | None, inner: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
-    """The same items as `inner`, which gets what is sent and thrown (PEP 525 has no `yield from`)."""
-    step: Callable[[], Any] = inner.__anext__
-    while True:
-        try:
-            item = await step()
-        except StopAsyncIteration:
-            break
-        try:
-            sent = yield item
-        except GeneratorExit:
-            await inner.aclose()
-            note(call)
-            raise
-        except BaseException as error:  # noqa: BLE001  (it is raised again, in the function)
-            step = functools.partial(inner.athrow, error)
-        else:
-            step = functools.partial(inner.asend, sent)
-    note(call)
+def iterated_async(call: CallInProgress | None, inner: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
+    """The same items as `inner`, which gets what is sent and thrown."""
+    return _generating_async(lambda: (call, inner))()
+
+
+def _generating_async(
+    begin: Callable[..., tuple[CallInProgress | None, AsyncGenerator[Any, Any]]],
+) -> Callable[..., AsyncGenerator[Any, Any]]:
+    """A generator function with the items of the generator that `begin` makes at the first step.
+
+    PEP 525 has no `yield from`: the loop passes on what is sent and thrown.
+    """
+
+    async def generate_async(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        call, inner = begin(*args, **kwargs)
+        step: Callable[[], Any] = inner.__anext__
+        while True:
+            try:
+                item = await step()
+            except StopAsyncIteration:
+                break
+            try:
+                sent = yield item
+            except GeneratorExit:
+                await inner.aclose()
+                note(call)
+                raise
+            except BaseException as error:  # noqa: BLE001  (it is raised again, in the function)
+                step = functools.partial(inner.athrow, error)
+            else:
+                step = functools.partial(inner.asend, sent)
+        note(call)
+
+    return generate_async
 
 
 def _named_like(original: Any, replaced: Any) -> Any:
@@ -147,29 +162,7 @@ def wrapped(function: Callable[..., Any], description: DescribesCalls) -> Callab
 
 def _wrapper(function: Callable[..., Any], description: DescribesCalls) -> Callable[..., Any]:
     if inspect.isasyncgenfunction(function):
-
-        async def generate_async(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-            call = begun(description, args, kwargs)
-            inner = function(*args, **kwargs)
-            step: Callable[[], Any] = inner.__anext__
-            while True:
-                try:
-                    item = await step()
-                except StopAsyncIteration:
-                    break
-                try:
-                    sent = yield item
-                except GeneratorExit:
-                    await inner.aclose()
-                    note(call)
-                    raise
-                except BaseException as error:  # noqa: BLE001  (it is raised again, in the function)
-                    step = functools.partial(inner.athrow, error)
-                else:
-                    step = functools.partial(inner.asend, sent)
-            note(call)
-
-        return generate_async
+        return _generating_async(lambda *args, **kwargs: (begun(description, args, kwargs), function(*args, **kwargs)))
     if inspect.isgeneratorfunction(function):
 
         def generate(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:

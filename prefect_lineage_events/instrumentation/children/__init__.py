@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from prefect_lineage_events.instrumentation.children import processes
 from prefect_lineage_events.instrumentation.library import Library
-
-
-def _patch(module: Any) -> None:
-    from prefect_lineage_events.instrumentation.children import processes
-
-    processes.patch(module)
-
-
-def _patch_shell(module: Any) -> None:
-    from prefect_lineage_events.instrumentation.children import processes
-
-    processes.patch_shell(module)
 
 
 def _needs_no_patch(_: Any) -> None:
@@ -27,7 +16,7 @@ LIBRARIES: tuple[Library, ...] = (
     Library(
         "children",
         "subprocess",
-        _patch,
+        processes.patch,
         package="subprocess",
         captured="`OPENLINEAGE_CONTEXT` and the parent variables in the environment of each process that a run starts, "
         "also by asyncio and anyio: lineage that dbt-ol or Spark send themselves hangs under the run",
@@ -39,7 +28,7 @@ LIBRARIES: tuple[Library, ...] = (
     Library(
         "children",
         "prefect_shell.commands",
-        _patch_shell,
+        processes.patch_shell,
         package="prefect-shell",
         captured="the same for `ShellOperation` and `shell_run_command`",
         not_captured="as for `subprocess`",

@@ -51,12 +51,10 @@ def lineage_environment() -> dict[str, str]:
     `instrument()` does so for each process that a run starts. Empty outside of runs, without `PREFECT_API_URL`, and
     where the job's name is not known in the flow's process: the setting `job_name` contains `{deployment}`.
     """
-    with guarded("making a child's environment", count_loss):
-        parents = _parents()
-        if parents:
-            count_child()
-            return with_spark_options(_variables(parents[0], parents[-1]), os.environ.get(SPARK_OPTIONS, ""))
-    return {}
+    variables = variables_of_child()
+    if variables:
+        count_child()
+    return with_spark_options(variables, os.environ.get(SPARK_OPTIONS, ""))
 
 
 def variables_of_child() -> dict[str, str]:

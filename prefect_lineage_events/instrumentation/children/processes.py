@@ -81,27 +81,26 @@ def _name_program(command: Any) -> None:
         name_programs(command)
     else:
         first = command if isinstance(command, os.PathLike | bytes) else next(iter(command or ()), "")
-        program = PurePath(os.fsdecode(first)).name
-        if program in _SENDERS:
-            count_child()
-        if program in _PROGRAMS:
-            name_library(f"{program} (a child process)")
+        _note_program(PurePath(os.fsdecode(first)).name)
 
 
 def name_programs(script: str) -> None:
     """Name the programs of a shell's script that work on data."""
     for program in dict.fromkeys(_WORD.findall(script[:_MAX_SEARCHED])):
-        if program in _SENDERS:
-            count_child()
-        if program in _PROGRAMS:
-            name_library(f"{program} (a child process)")
+        _note_program(program)
+
+
+def _note_program(program: str) -> None:
+    if program in _SENDERS:
+        count_child()
+    if program in _PROGRAMS:
+        name_library(f"{program} (a child process)")
 
 
 def patch_shell(module: Any) -> None:
     """Patch prefect-shell, whose commands are in a file when the process is started."""
-    for name in ("_prep_trigger_command",):
-        if hasattr(module.ShellOperation, name):
-            patches.add(module.ShellOperation, name, _named)
+    if hasattr(module.ShellOperation, "_prep_trigger_command"):
+        patches.add(module.ShellOperation, "_prep_trigger_command", _named)
 
 
 def _named(original: Any, is_on: Callable[[], bool]) -> Any:
