@@ -96,7 +96,11 @@ class UnknownSource:
 
 @dataclass(frozen=True, slots=True)
 class StatementSummary:
-    """A statement of the run, as far as it may be shown. `source`: the namespace in which it ran."""
+    """A statement of the run, as far as it may be shown. `source`: the namespace in which it ran.
+
+    `rows` and `duration` (seconds) are those of all its executions together, the first of which began at `started`;
+    None where one did not say. `inputs` and `outputs` are what it read and wrote, temporary tables as well.
+    """
 
     sql: str | None
     dialect: str
@@ -106,6 +110,11 @@ class StatementSummary:
     executions: int = 1
     confidence: str = "exact"
     reason: str = ""
+    rows: int | None = None
+    started: dt.datetime | None = None
+    duration: float | None = None
+    inputs: tuple[Dataset, ...] = ()
+    outputs: tuple[Dataset, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

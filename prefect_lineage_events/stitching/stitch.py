@@ -7,9 +7,10 @@ exists only inside the run, is neither: its sources become the sources of what w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from uuid import UUID
 
 from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.stitching.column_resolution import resolve_columns
@@ -77,22 +78,35 @@ def _as_written(sql: str | None) -> str | None:
     return _SCAN.sub(lambda found: found[1] or found[2], sql) if sql else sql
 
 
-def _summaries(steps: Iterable[Step]) -> Iterable[StatementSummary]:
+def _summaries(steps: Iterable[Step]) -> Iterator[StatementSummary]:
     """The statements in order, each once, even with several outputs. Recorded operations have no text."""
-    seen = set()
+    by_statement: dict[UUID, list[Step]] = {}
     for step in steps:
         info = step.info
-        if info.id in seen or (info.sql is None and not info.query_id and info.confidence == "exact"):
-            continue
-        seen.add(info.id)
-        somewhere = step.output or (step.inputs[0] if step.inputs else None)
-        yield StatementSummary(
-            sql=_as_written(info.sql),
-            dialect=info.dialect,
-            operation=step.operation,
-            query_id=info.query_id,
-            source=somewhere.namespace if somewhere else None,
-            executions=info.executions,
-            confidence=info.confidence,
-            reason=info.reason,
-        )
+        if info.sql is not None or info.query_id or info.confidence != "exact":
+            by_statement.setdefault(info.id, []).append(step)
+    for found in by_statement.values():
+        yield _summary(found)
+
+
+def _summary(steps: Sequence[Step]) -> StatementSummary:
+    """The summary of one statement, which has a step for each of its outputs."""
+    step, info = steps[0], steps[0].info
+    inputs = tuple(dict.fromkeys(read.dataset for one in steps for read in one.inputs))
+    outputs = tuple(dict.fromkeys(one.output.dataset for one in steps if one.output))
+    somewhere = (step.output and step.output.dataset) or next(iter(inputs), None)
+    return StatementSummary(
+        sql=_as_written(info.sql),
+        dialect=info.dialect,
+        operation=step.operation,
+        query_id=info.query_id,
+        source=somewhere.namespace if somewhere else None,
+        executions=info.executions,
+        confidence=info.confidence,
+        reason=info.reason,
+        rows=info.rows,
+        started=info.started,
+        duration=info.duration,
+        inputs=inputs,
+        outputs=outputs,
+    )
