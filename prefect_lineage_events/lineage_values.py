@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.stitching import model
+from prefect_lineage_events.stitching.model import RowsKnown
 
 Evidence = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset"]
 
@@ -78,7 +79,7 @@ class UnknownSourceOfRun(_Value):
     """
 
     target: Dataset
-    rows: Literal["unknown", "partly", "known"]
+    rows: RowsKnown
     candidates: tuple[Dataset, ...] = ()
     columns: tuple[str, ...] = ()
 

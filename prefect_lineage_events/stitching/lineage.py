@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.datasets import Dataset
@@ -21,6 +20,7 @@ from prefect_lineage_events.stitching.model import (
     Edge,
     Evidence,
     Lineage,
+    RowsKnown,
     UnknownSource,
 )
 from prefect_lineage_events.stitching.provenance import Origin, more_certain
@@ -228,7 +228,7 @@ def _unknown(writes: Iterable[WriteSources], schemas: Schemas) -> Iterator[Unkno
         } - sources
         columns = _columns_without_source(group, schemas) if sources else ()
         if incomplete or columns:
-            rows: Literal["unknown", "partly", "known"] = "partly" if incomplete else "known"
+            rows: RowsKnown = "partly" if incomplete else "known"
             yield UnknownSource(target, rows if sources else "unknown", tuple(sorted(candidates)), columns)
 
 

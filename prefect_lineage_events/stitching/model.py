@@ -12,6 +12,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import Completeness, FlowRun, TaskRun
 
 Evidence = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset"]
+RowsKnown = Literal["unknown", "partly", "known"]
 Lifecycle = Literal["ALTER", "CREATE", "DROP", "OVERWRITE", "RENAME", "TRUNCATE"]
 
 
@@ -89,7 +90,7 @@ class UnknownSource:
     """
 
     target: Dataset
-    rows: Literal["unknown", "partly", "known"]
+    rows: RowsKnown
     candidates: tuple[Dataset, ...] = ()
     columns: tuple[str, ...] = ()
 
