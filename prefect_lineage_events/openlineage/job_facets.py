@@ -30,7 +30,7 @@ _CHANGING = frozenset({"write", "create", "alter"})
 def job_facets(run: FlowRun, lineage: Lineage, kind: Literal["FLOW", "TASK"]) -> dict[str, Facet]:
     facets = {"jobType": facet("2-0-4/JobTypeJobFacet", processingType="BATCH", integration="PREFECT", jobType=kind)}
     put(facets, "sourceCodeLocation", _location(run))
-    put(facets, "sql", _sql(lineage.statements))
+    put(facets, "sql", _sql(lineage.queries))
     put(facets, "lineage", explicit_lineage(lineage))
     if kind == "FLOW" and run.deployment_description:
         facets["documentation"] = facet("1-1-0/DocumentationJobFacet", description=run.deployment_description)

@@ -74,7 +74,7 @@ def tag_list(tags: tuple[str, ...]) -> list[dict[str, str]]:
 def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Facet:
     """The facet of this project; its schema is in the folder `spec`."""
     of = run.run
-    queries = [{"id": s.query_id, "source": _source(s)} for s in lineage.statements if s.query_id]
+    queries = [{"id": s.query_id, "source": _source(s)} for s in lineage.queries if s.query_id]
     details = _without_none(
         id=str(of.id),
         name=of.name,
@@ -150,7 +150,7 @@ def _completeness(completeness: Completeness) -> dict[str, Any]:
 
 def _external_query(lineage: Lineage) -> Facet | None:
     """The last query of the run that wrote, or else the last one. All are in the `prefect` facet."""
-    queried = [s for s in lineage.statements if s.query_id]
+    queried = [s for s in lineage.queries if s.query_id]
     if not queried:
         return None
     last = ([s for s in queried if s.operation != "read"] or queried)[-1]
@@ -163,12 +163,12 @@ def _source(statement: StatementSummary) -> str:
 
 def _extraction_error(lineage: Lineage) -> Facet | None:
     """Statements that were analysed only in part, with the reasons."""
-    partial = [(n, s) for n, s in enumerate(lineage.statements) if s.confidence == "partial"]
+    partial = [(n, s) for n, s in enumerate(lineage.queries) if s.confidence == "partial"]
     if not partial:
         return None
     errors = [_error(number, statement) for number, statement in partial[:MAX_ERRORS]]
     return facet(
-        "1-1-2/ExtractionErrorRunFacet", totalTasks=len(lineage.statements), failedTasks=len(partial), errors=errors
+        "1-1-2/ExtractionErrorRunFacet", totalTasks=len(lineage.queries), failedTasks=len(partial), errors=errors
     )
 
 

@@ -100,7 +100,8 @@ class StatementSummary:
     """A statement of the run, as far as it may be shown. `source`: the namespace in which it ran.
 
     `rows` and `duration` (seconds) are those of all its executions together, the first of which began at `started`;
-    None where one did not say. `inputs` and `outputs` are what it read and wrote, temporary tables as well.
+    None where one did not say. `inputs` and `outputs` are what it read and wrote, temporary tables as well. `sql` is
+    None for a call without a text, such as the reading of a file.
     """
 
     sql: str | None
@@ -116,6 +117,11 @@ class StatementSummary:
     duration: float | None = None
     inputs: tuple[Dataset, ...] = ()
     outputs: tuple[Dataset, ...] = ()
+
+    @property
+    def is_query(self) -> bool:
+        """Return whether it is one of a query language: it has a text or an id there, or was not understood."""
+        return self.sql is not None or bool(self.query_id) or self.confidence != "exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,11 @@ class Lineage:
     @property
     def empty(self) -> bool:
         return not (self.inputs or self.outputs)
+
+    @property
+    def queries(self) -> tuple[StatementSummary, ...]:
+        """The statements without recorded calls."""
+        return tuple(statement for statement in self.statements if statement.is_query)
 
 
 @dataclass(frozen=True, slots=True)

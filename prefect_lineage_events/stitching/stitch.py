@@ -79,12 +79,11 @@ def _as_written(sql: str | None) -> str | None:
 
 
 def _summaries(steps: Iterable[Step]) -> Iterator[StatementSummary]:
-    """The statements in order, each once, even with several outputs. Recorded operations have no text."""
+    """The statements in order, each once, even with several outputs. Assets are materialised by no statement."""
     by_statement: dict[UUID, list[Step]] = {}
     for step in steps:
-        info = step.info
-        if info.sql is not None or info.query_id or info.confidence != "exact":
-            by_statement.setdefault(info.id, []).append(step)
+        if step.evidence != "asset":
+            by_statement.setdefault(step.info.id, []).append(step)
     for found in by_statement.values():
         yield _summary(found)
 

@@ -97,7 +97,17 @@ def test_parts_of_a_statement_are_one_step():
         update={"statement": story.events[1].statement.model_copy(update={"id": story.events[0].statement.id})}
     )
     found = lineage(story)
-    assert (edges(found), len(found.statements)) == ({"a>t", "b>t"}, 0)
+    assert (edges(found), len(found.statements)) == ({"a>t", "b>t"}, 1)
+    assert [d.name for d in found.statements[0].inputs] == ["a", "b"]
+
+
+def test_recorded_calls_are_statements_but_no_queries():
+    found = lineage(Story().read("a", rows=5).write("t", sql="INSERT ..."))
+    assert [(s.sql, s.operation, s.rows) for s in found.statements] == [
+        (None, "read", 5),
+        ("INSERT ...", "write", None),
+    ]
+    assert [s.sql for s in found.queries] == ["INSERT ..."]
 
 
 def test_statements_are_listed_in_order_each_once():
