@@ -1,6 +1,6 @@
-"""Pictures: the stitched lineage of runs as data, for the ledger, the archive and the lineage graph. Pure.
+"""Snapshots: the stitched lineage of runs as data, for the ledger, the archive and the lineage graph. Pure.
 
-A picture has two parts. The *shape* (datasets, columns, edges, texts of statements) is the same for most runs of a
+A snapshot has two parts. The *shape* (datasets, columns, edges, texts of statements) is the same for most runs of a
 flow; it travels as one compressed text, so that readers of thousands of runs decode each shape once. The numbers of the
 run (state, times, rows) are beside it. A later version reads every earlier one: fields are only added.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import datetime as dt
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic import AwareDatetime, TypeAdapter
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import FlowRun, RunKind
@@ -35,7 +34,7 @@ from prefect_lineage_events.stitching.model import (
 )
 
 VERSION = 1
-# What a picture holds at most; `left_out` counts the rest. A shape of this size has about 1 MB.
+# Bounds of a snapshot; `left_out` counts the rest. A shape of this size has about 1 MB.
 MAX_STATEMENTS = 500
 MAX_SQL = 1_000
 MAX_COLUMN_EDGES = 20_000
@@ -44,21 +43,21 @@ _MAX_UNPACKED = 64 * 1024 * 1024
 _DECODED = 4_096
 
 
-class UnreadablePictureError(ValueError):
-    """The data is no picture: edited by hand, or cut."""
+class UnreadableSnapshotError(ValueError):
+    """The data is no snapshot: edited by hand, or cut."""
 
 
 @dataclass(frozen=True, slots=True)
-class RunOfPicture:
-    """The run of a picture. Times are UTC. `parent_id` is the flow run that called it as a subflow."""
+class SnapshotRun:
+    """The run of a snapshot. Times are UTC. `parent_id` is the flow run that called it as a subflow."""
 
     id: UUID
     name: str
     flow_id: UUID
     flow_name: str
     state: str
-    started: dt.datetime | None = None
-    ended: dt.datetime | None = None
+    started: AwareDatetime | None = None
+    ended: AwareDatetime | None = None
     deployment_id: UUID | None = None
     deployment_name: str | None = None
     parent_id: UUID | None = None
@@ -75,7 +74,7 @@ class StatementNumbers:
     """The numbers of one statement of a run. `rows` and `duration` (seconds) are of all executions together."""
 
     rows: int | None = None
-    started: dt.datetime | None = None
+    started: AwareDatetime | None = None
     duration: float | None = None
     executions: int = 1
     query_id: str | None = None
@@ -83,9 +82,10 @@ class StatementNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What runs of a flow have in common: their lineage without numbers. Equal shapes are one object (`decode`).
+    """The part that runs of a flow have in common: their lineage without numbers.
 
-    `left_out` counts what was beyond the bounds of a picture, by name (`statements`, `column edges`).
+    Shapes with equal texts are one object (`decode`). `left_out` counts what was beyond the bounds of a snapshot, by
+    name (`statements`, `column edges`).
     """
 
     lineage: Lineage = field(default_factory=Lineage)
@@ -94,14 +94,14 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Snapshot:
     """The stitched lineage of one run as data.
 
     `rows_read` and `rows_written` belong to the inputs and outputs of the shape, `statements` to its statements, in the
     same order. `complete`: all events were there; otherwise `missing` says in words what was not.
     """
 
-    run: RunOfPicture
+    run: SnapshotRun
     shape: Shape = field(default_factory=Shape)
     rows_read: tuple[int | None, ...] = ()
     rows_written: tuple[int | None, ...] = ()
@@ -132,8 +132,8 @@ class Picture:
         )
 
 
-def picture_of(found: model.RunLineage) -> Picture:
-    """The picture of a stitched run, within the bounds of a picture."""
+def snapshot_of(found: model.RunLineage) -> Snapshot:
+    """The snapshot of a stitched run, within the bounds of a snapshot."""
     lineage, completeness = found.lineage, found.completeness
     statements = lineage.statements[:MAX_STATEMENTS]
     columns = lineage.columns[:MAX_COLUMN_EDGES]
@@ -153,8 +153,8 @@ def picture_of(found: model.RunLineage) -> Picture:
         schema_changes=tuple(sorted(found.schema_changes.items())),
         left_out=tuple((name, count) for name, count in left_out.items() if count),
     )
-    return Picture(
-        run=run_of_picture(found.run),
+    return Snapshot(
+        run=snapshot_run(found.run),
         shape=shape,
         rows_read=tuple(use.rows for use in lineage.inputs),
         rows_written=tuple(use.rows for use in lineage.outputs),
@@ -167,9 +167,9 @@ def picture_of(found: model.RunLineage) -> Picture:
     )
 
 
-def run_of_picture(run: FlowRun) -> RunOfPicture:
-    """The part of a flow run that a picture keeps."""
-    return RunOfPicture(
+def snapshot_run(run: FlowRun) -> SnapshotRun:
+    """The part of a flow run that a snapshot keeps."""
+    return SnapshotRun(
         id=run.id,
         name=run.name,
         flow_id=run.flow_id,
@@ -184,39 +184,39 @@ def run_of_picture(run: FlowRun) -> RunOfPicture:
     )
 
 
-def encode(picture: Picture) -> dict[str, Any]:
-    """The picture as a JSON object: equal pictures give equal objects."""
-    body: dict[str, Any] = _BODY.dump_python(_Body(**_fields(picture)), mode="json")
-    return {"version": VERSION, **body, "shape": _packed(picture.shape)}
+def encode(snapshot: Snapshot) -> dict[str, Any]:
+    """The snapshot as a JSON object: equal snapshots give equal objects."""
+    body: dict[str, Any] = _BODY.dump_python(_Body(**_fields(snapshot)), mode="json")
+    return {"version": VERSION, **body, "shape": _packed(snapshot.shape)}
 
 
-def decode(data: object) -> Picture:
-    """The picture in a JSON object that `encode` made, in this version or an earlier one.
+def decode(data: object) -> Snapshot:
+    """The snapshot in a JSON object that `encode` made, in this version or an earlier one.
 
-    Raises UnreadablePictureError for anything else. Fields that a later version added are ignored.
+    Raises UnreadableSnapshotError for anything else. Fields that a later version added are ignored.
     """
     if not isinstance(data, Mapping):
-        raise UnreadablePictureError("a picture is a JSON object")
+        raise UnreadableSnapshotError("a snapshot is a JSON object")
     packed = data.get("shape")
     if not isinstance(packed, str):
-        raise UnreadablePictureError("the picture has no shape")
+        raise UnreadableSnapshotError("the snapshot has no shape")
     try:
         shape, body = _unpacked(packed), _BODY.validate_python(data)
-    except UnreadablePictureError:
+    except UnreadableSnapshotError:
         raise
     except (ValueError, TypeError, KeyError, IndexError, RecursionError, zlib.error, binascii.Error) as error:
-        raise UnreadablePictureError(f"the picture cannot be read: {error}") from error
+        raise UnreadableSnapshotError(f"the snapshot cannot be read: {error}") from error
     counts = (len(shape.lineage.inputs), len(shape.lineage.outputs), len(shape.lineage.statements))
     if counts != (len(body.rows_read), len(body.rows_written), len(body.statements)):
-        raise UnreadablePictureError("the picture's numbers do not belong to its shape")
-    return Picture(shape=shape, **_fields(body))
+        raise UnreadableSnapshotError("the snapshot's numbers do not belong to its shape")
+    return Snapshot(shape=shape, **_fields(body))
 
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """All fields of a picture but its shape."""
+    """All fields of a snapshot but its shape."""
 
-    run: RunOfPicture
+    run: SnapshotRun
     rows_read: tuple[int | None, ...]
     rows_written: tuple[int | None, ...]
     statements: tuple[StatementNumbers, ...]
@@ -228,7 +228,7 @@ class _Body:
 _BODY: TypeAdapter[_Body] = TypeAdapter(_Body)
 
 
-def _fields(source: Picture | _Body) -> dict[str, Any]:
+def _fields(source: Snapshot | _Body) -> dict[str, Any]:
     return {name: getattr(source, name) for name in _Body.__slots__}
 
 
@@ -325,7 +325,7 @@ def _packed(shape: Shape) -> str:
         ),
         bundles=tuple(
             (
-                bundle.task_run_id and UUID(int=0),  # differs from run to run, and no reader of pictures needs it
+                bundle.task_run_id and UUID(int=0),  # differs from run to run, and no reader of snapshots needs it
                 tuple((number(source), evidence) for source, evidence in bundle.sources),
                 all_of(bundle.targets),
             )
@@ -360,7 +360,7 @@ def _unpacked(packed: str) -> Shape:
     unpacker = zlib.decompressobj()
     text = unpacker.decompress(base64.b64decode(packed, validate=True), _MAX_UNPACKED)
     if unpacker.unconsumed_tail:
-        raise UnreadablePictureError("the picture's shape is too large")
+        raise UnreadableSnapshotError("the snapshot's shape is too large")
     wire = _SHAPE.validate_json(text)
     datasets = [_interned(namespace, name) for namespace, name in wire.datasets]
 
@@ -421,5 +421,5 @@ def _use(wire: _UseWire, at: Callable[[int], Dataset]) -> DatasetUse:
 
 @lru_cache(maxsize=65_536)
 def _interned(namespace: str, name: str) -> Dataset:
-    """The dataset, one object for all pictures."""
+    """The dataset, one object for all snapshots."""
     return Dataset(namespace, name)

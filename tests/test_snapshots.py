@@ -1,4 +1,4 @@
-"""Pictures: encoded and decoded without loss, within bounds, and safe with edited data."""
+"""Snapshots: encoded and decoded without loss, within bounds, and safe with edited data."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from prefect_lineage_events import pictures
+from prefect_lineage_events import snapshots
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import Completeness, FlowRun, ParentRun
-from prefect_lineage_events.pictures import UnreadablePictureError, decode, encode, picture_of
+from prefect_lineage_events.snapshots import UnreadableSnapshotError, decode, encode, snapshot_of
 from prefect_lineage_events.stitching.model import (
     Bundle,
     Column,
@@ -73,14 +73,14 @@ FOUND = RunLineage(
 )
 
 
-def test_a_picture_is_read_as_it_was_written():
-    picture = picture_of(FOUND)
-    assert decode(encode(picture)) == picture
-    assert decode(encode(picture)).lineage == LINEAGE
-    assert picture.run.parent_id == RUN.parents[0].flow_run_id
-    assert not picture.complete
-    assert picture.not_captured == ("numpy",)
-    assert "queue full" in " ".join(picture.missing)
+def test_a_snapshot_is_read_as_it_was_written():
+    snapshot = snapshot_of(FOUND)
+    assert decode(encode(snapshot)) == snapshot
+    assert decode(encode(snapshot)).lineage == LINEAGE
+    assert snapshot.run.parent_id == RUN.parents[0].flow_run_id
+    assert not snapshot.complete
+    assert snapshot.not_captured == ("numpy",)
+    assert "queue full" in " ".join(snapshot.missing)
 
 
 def test_runs_of_one_shape_share_it():
@@ -89,24 +89,24 @@ def test_runs_of_one_shape_share_it():
         run=replace(RUN, id=uuid4(), name="calm-cat"),
         lineage=replace(LINEAGE, inputs=(replace(LINEAGE.inputs[0], rows=9),)),
     )
-    first, second = encode(picture_of(FOUND)), encode(picture_of(other))
+    first, second = encode(snapshot_of(FOUND)), encode(snapshot_of(other))
     assert first["shape"] == second["shape"]
     assert decode(first).shape is decode(second).shape
     assert decode(second).lineage.inputs[0].rows == 9
 
 
-def test_a_large_picture_is_cut_and_says_so():
+def test_a_large_snapshot_is_cut_and_says_so():
     statement = replace(LINEAGE.statements[0], sql="x" * 5000)
     large = replace(FOUND, lineage=replace(LINEAGE, statements=(statement,) * 600))
-    picture = decode(encode(picture_of(large)))
-    assert len(picture.statements) == pictures.MAX_STATEMENTS
-    assert picture.shape.left_out == (("statements", 100),)
-    assert len(picture.lineage.statements[0].sql or "") == pictures.MAX_SQL + 1
+    snapshot = decode(encode(snapshot_of(large)))
+    assert len(snapshot.statements) == snapshots.MAX_STATEMENTS
+    assert snapshot.shape.left_out == (("statements", 100),)
+    assert len(snapshot.lineage.statements[0].sql or "") == snapshots.MAX_SQL + 1
 
 
 def test_fields_of_later_versions_are_ignored():
-    data = encode(picture_of(FOUND))
-    assert decode({**data, "version": 7, "mood": "good", "run": {**data["run"], "mood": "good"}}) == picture_of(FOUND)
+    data = encode(snapshot_of(FOUND))
+    assert decode({**data, "version": 7, "mood": "good", "run": {**data["run"], "mood": "good"}}) == snapshot_of(FOUND)
 
 
 def _packed(text: str) -> str:
@@ -129,22 +129,22 @@ def _packed(text: str) -> str:
     ],
 )
 def test_edited_data_is_refused(change):
-    with pytest.raises(UnreadablePictureError):
-        decode({**encode(picture_of(FOUND)), **change})
+    with pytest.raises(UnreadableSnapshotError):
+        decode({**encode(snapshot_of(FOUND)), **change})
 
 
 @pytest.mark.parametrize("data", [None, "text", [], {}])
 def test_other_data_is_refused(data):
-    with pytest.raises(UnreadablePictureError):
+    with pytest.raises(UnreadableSnapshotError):
         decode(data)
 
 
 def test_a_shape_that_unpacks_to_too_much_is_refused(monkeypatch):
-    monkeypatch.setattr(pictures, "_MAX_UNPACKED", 1000)
-    with pytest.raises(UnreadablePictureError, match="too large"):
-        decode({**encode(picture_of(FOUND)), "shape": _packed(" " * 5000 + "{}")})
+    monkeypatch.setattr(snapshots, "_MAX_UNPACKED", 1000)
+    with pytest.raises(UnreadableSnapshotError, match="too large"):
+        decode({**encode(snapshot_of(FOUND)), "shape": _packed(" " * 5000 + "{}")})
 
 
-def test_equal_pictures_are_encoded_equally():
+def test_equal_snapshots_are_encoded_equally():
     again = replace(FOUND, run=replace(RUN, id=UUID(str(RUN.id))))
-    assert encode(picture_of(again)) == encode(picture_of(FOUND))
+    assert encode(snapshot_of(again)) == encode(snapshot_of(FOUND))

@@ -1,0 +1,63 @@
+"""Questions about what the graph does not know, and about runs that have not ended. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prefect_lineage_events.encoding import EPOCH
+from prefect_lineage_events.graph.evidence import dataset_ref, run_ref
+from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
+from prefect_lineage_events.graph.values import Gap, RunSummary
+from prefect_lineage_events.history.model import END_STATES
+from prefect_lineage_events.snapshots import Snapshot
+
+
+def run_summary(graph: Graph, snapshot: Snapshot) -> RunSummary:
+    """One run with what it read and wrote."""
+    lineage = snapshot.shape.lineage
+    return RunSummary(
+        run=run_ref(snapshot),
+        inputs=tuple(dataset_ref(graph, use.dataset) for use in lineage.inputs),
+        outputs=tuple(dataset_ref(graph, use.dataset) for use in lineage.outputs),
+        complete=snapshot.complete,
+        in_flight=snapshot.run.state not in END_STATES,
+    )
+
+
+def in_flight(graph: Graph, window: Window = ALWAYS) -> tuple[RunSummary, ...]:
+    """The runs that have not ended, with what they have touched so far, newest first."""
+    found = [snapshot for snapshot in graph.snapshots(window) if snapshot.run.state not in END_STATES]
+    found.sort(key=lambda snapshot: snapshot.run.started or EPOCH, reverse=True)
+    return tuple(run_summary(graph, snapshot) for snapshot in found)
+
+
+def gaps(graph: Graph, window: Window = ALWAYS) -> tuple[Gap, ...]:
+    """All that the snapshots of the window's runs say of what they lack, newest run first."""
+    found = sorted(graph.snapshots(window), key=lambda snapshot: snapshot.run.started or EPOCH, reverse=True)
+    return tuple(gap for snapshot in found for gap in gaps_of(snapshot))
+
+
+def gaps_of(snapshot: Snapshot) -> Iterator[Gap]:
+    """All that one snapshot lacks. A run that has not ended lacks its end, which is no gap."""
+    run = run_ref(snapshot)
+    if not snapshot.complete and snapshot.run.state in END_STATES:
+        for text in snapshot.missing or ("events are missing",):
+            yield Gap(kind="incomplete", text=text, run=run)
+    for one in snapshot.shape.lineage.statements:
+        if one.confidence == "partial":
+            written = one.outputs[0].uri if one.outputs else None
+            text = one.reason or "the statement was not understood whole"
+            yield Gap(kind="partial", text=text, run=run, dataset=written)
+    for unknown in snapshot.shape.lineage.unknown:
+        yield Gap(kind="unknown source", text=_unknown_text(unknown.rows), run=run, dataset=unknown.target.uri)
+    for name in snapshot.not_captured:
+        yield Gap(kind="not captured", text=name, run=run)
+    for name, count in snapshot.shape.left_out:
+        yield Gap(kind="left out", text=f"{count:,} {name} are not in the stored snapshot", run=run)
+
+
+def _unknown_text(rows: str) -> str:
+    return {
+        "unknown": "its rows came out of Python, and no source of them is known",
+        "partly": "its rows came out of Python, and may have more sources than the edges show",
+    }.get(rows, "some of its columns have no known source")

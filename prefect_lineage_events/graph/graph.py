@@ -1,0 +1,258 @@
+"""The graph in memory: snapshots of runs, indexed by datasets and columns. Pure.
+
+Most runs of a flow have the same shape (`snapshots.Shape`), so the index holds shapes, and each shape its runs in order
+of time. A question about a window of time asks which shapes have runs in it; edges are never copied per run.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID
+
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.encoding import EPOCH
+from prefect_lineage_events.graph.values import HowKnown
+from prefect_lineage_events.snapshots import Shape, Snapshot
+from prefect_lineage_events.stitching.model import Bundle, DatasetUse
+
+Direction = Literal["upstream", "downstream"]
+ColumnKey = tuple[Dataset, str]
+FOREVER = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Runs that began in [start, end]; None is open."""
+
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.start is None and self.end is None
+
+
+ALWAYS = Window()
+
+
+@dataclass(eq=False, slots=True)
+class ShapeRuns:
+    """A shape and the runs that have it, in order of their begin."""
+
+    shape: Shape
+    runs: list[tuple[dt.datetime, UUID]] = field(default_factory=list)
+    snapshots: dict[UUID, Snapshot] = field(default_factory=dict)
+
+    def within(self, window: Window) -> list[tuple[dt.datetime, UUID]]:
+        """The runs that began in the window, oldest first."""
+        if window.open:
+            return self.runs
+        first = bisect_left(self.runs, (window.start or EPOCH, UUID(int=0)))
+        last = bisect_right(self.runs, (window.end or FOREVER, UUID(int=2**128 - 1)))
+        return self.runs[first:last]
+
+    def seen_in(self, window: Window) -> bool:
+        return bool(self.within(window))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An edge of one shape between two datasets."""
+
+    source: Dataset
+    target: Dataset
+    how: HowKnown
+    runs: ShapeRuns
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnLink:
+    """A column edge of one shape; `target_column` is `*` if the source decides over rows."""
+
+    source: Dataset
+    source_column: str
+    target: Dataset
+    target_column: str
+    transformation: str
+    inferred: bool
+    runs: ShapeRuns
+
+
+@dataclass(frozen=True, slots=True)
+class UseLink:
+    """A dataset as an input (or output) of one shape, at this position of its inputs (outputs)."""
+
+    use: DatasetUse
+    position: int
+    writes: bool
+    runs: ShapeRuns
+
+    def rows_in(self, snapshot: Snapshot) -> int | None:
+        """The rows that the run of this snapshot read or wrote."""
+        return (snapshot.rows_written if self.writes else snapshot.rows_read)[self.position]
+
+
+class Graph:
+    """Datasets, columns, flows and runs of a window of history. Not safe to change from several threads at once.
+
+    `aliases` of a dataset are its other names: what is known of one name is known of all.
+    """
+
+    def __init__(self, snapshots: Iterable[Snapshot] = ()) -> None:
+        self._snapshots: dict[UUID, ShapeRuns] = {}
+        self._shapes: dict[int, ShapeRuns] = {}
+        self._equal_shapes: dict[Shape, ShapeRuns] = {}
+        self._into: dict[Dataset, list[Link]] = defaultdict(list)
+        self._out_of: dict[Dataset, list[Link]] = defaultdict(list)
+        self._columns_into: dict[ColumnKey, list[ColumnLink]] = defaultdict(list)
+        self._columns_out_of: dict[ColumnKey, list[ColumnLink]] = defaultdict(list)
+        self._columns: dict[Dataset, set[str]] = defaultdict(set)
+        self._bundles: dict[Direction, dict[Dataset, list[tuple[Bundle, ShapeRuns]]]] = {
+            "upstream": defaultdict(list),
+            "downstream": defaultdict(list),
+        }
+        self._uses: dict[Dataset, list[UseLink]] = defaultdict(list)
+        self._aliases: dict[Dataset, set[Dataset]] = {}
+        for snapshot in snapshots:
+            self.add(snapshot)
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Take a run's snapshot in place of an earlier one of the same run."""
+        self.remove(snapshot.run.id)
+        runs = self._runs_of(snapshot.shape)
+        began = snapshot.run.started or snapshot.run.ended or EPOCH
+        entry = (began, snapshot.run.id)
+        runs.runs.insert(bisect_left(runs.runs, entry), entry)
+        runs.snapshots[snapshot.run.id] = snapshot
+        self._snapshots[snapshot.run.id] = runs
+
+    def remove(self, run_id: UUID) -> None:
+        """Forget a run; nothing happens for an unknown one."""
+        runs = self._snapshots.pop(run_id, None)
+        if runs is None:
+            return
+        del runs.snapshots[run_id]
+        runs.runs = [entry for entry in runs.runs if entry[1] != run_id]
+
+    def snapshot(self, run_id: UUID) -> Snapshot | None:
+        """The snapshot of a run; None for one that the graph does not hold."""
+        runs = self._snapshots.get(run_id)
+        return runs.snapshots[run_id] if runs else None
+
+    def snapshots(self, window: Window = ALWAYS) -> Iterator[Snapshot]:
+        """All snapshots of runs in the window, in no particular order."""
+        for runs in self._equal_shapes.values():
+            for _, run_id in runs.within(window):
+                yield runs.snapshots[run_id]
+
+    def __len__(self) -> int:
+        return len(self._snapshots)
+
+    def datasets(self, window: Window = ALWAYS) -> list[Dataset]:
+        """All datasets that runs in the window touched, sorted."""
+        return sorted(d for d, links in self._uses.items() if any(link.runs.seen_in(window) for link in links))
+
+    def flows(self) -> list[str]:
+        """The names of all flows, sorted."""
+        return sorted({snapshot.run.flow_name for snapshot in self.snapshots()})
+
+    def names_of(self, dataset: Dataset) -> tuple[Dataset, ...]:
+        """The dataset and its other names, the given one first."""
+        others = self._aliases.get(dataset, ())
+        return (dataset, *sorted(other for other in others if other != dataset))
+
+    def uses(self, dataset: Dataset, window: Window = ALWAYS) -> Iterator[UseLink]:
+        """All uses of the dataset, by any of its names."""
+        for name in self.names_of(dataset):
+            yield from (link for link in self._uses.get(name, ()) if link.runs.seen_in(window))
+
+    def links(self, dataset: Dataset, direction: Direction, window: Window = ALWAYS) -> Iterator[Link]:
+        """The edges into the dataset (`upstream`) or out of it."""
+        index = self._into if direction == "upstream" else self._out_of
+        for name in self.names_of(dataset):
+            yield from (link for link in index.get(name, ()) if link.runs.seen_in(window))
+            for bundle, runs in self._bundles[direction].get(name, ()):
+                if runs.seen_in(window):
+                    yield from _bundled(bundle, name, direction, runs)
+
+    def column_links(
+        self, dataset: Dataset, column: str, direction: Direction, window: Window = ALWAYS
+    ) -> Iterator[ColumnLink]:
+        """The column edges into the column (`upstream`) or out of it."""
+        index = self._columns_into if direction == "upstream" else self._columns_out_of
+        for name in self.names_of(dataset):
+            yield from (link for link in index.get((name, column), ()) if link.runs.seen_in(window))
+
+    def columns_with_links(self, dataset: Dataset) -> set[str]:
+        """The names of all columns of the dataset that have an edge."""
+        return {column for name in self.names_of(dataset) for column in self._columns.get(name, ())}
+
+    def _runs_of(self, shape: Shape) -> ShapeRuns:
+        """The runs of this shape; a shape that is new is indexed."""
+        known = self._shapes.get(id(shape))
+        if known is not None and known.shape is shape:
+            return known
+        runs = self._equal_shapes.get(shape)
+        if runs is None:
+            runs = self._equal_shapes[shape] = ShapeRuns(shape)
+            # The entry holds its shape, so that no other object gets its identity.
+            self._shapes[id(shape)] = runs
+            self._index(runs)
+        return runs
+
+    def _index(self, runs: ShapeRuns) -> None:
+        lineage = runs.shape.lineage
+        for writes, uses in ((False, lineage.inputs), (True, lineage.outputs)):
+            for position, use in enumerate(uses):
+                self._uses[use.dataset].append(UseLink(use, position, writes, runs))
+                if use.symlinks:
+                    self._join_names(use.dataset, use.symlinks)
+                if use.renamed_from:
+                    self._link(Link(use.renamed_from, use.dataset, "rename", runs))
+        for edge in lineage.edges:
+            self._link(Link(edge.source, edge.target, edge.evidence, runs))
+        for bundle in lineage.bundles:
+            for target in bundle.targets:
+                self._bundles["upstream"][target].append((bundle, runs))
+            for source, _ in bundle.sources:
+                self._bundles["downstream"][source].append((bundle, runs))
+        for column in lineage.columns:
+            link = ColumnLink(
+                column.source,
+                column.source_column,
+                column.target,
+                column.target_column,
+                column.transformation,
+                column.inferred,
+                runs,
+            )
+            self._columns[link.source].add(link.source_column)
+            self._columns[link.target].add(link.target_column)
+            self._columns_into[link.target, link.target_column].append(link)
+            self._columns_out_of[link.source, link.source_column].append(link)
+
+    def _link(self, link: Link) -> None:
+        self._into[link.target].append(link)
+        self._out_of[link.source].append(link)
+
+    def _join_names(self, dataset: Dataset, others: Iterable[Dataset]) -> None:
+        joined = {dataset, *others}
+        for name in tuple(joined):
+            joined |= self._aliases.get(name, set())
+        for name in joined:
+            self._aliases[name] = joined
+
+
+def _bundled(bundle: Bundle, dataset: Dataset, direction: Direction, runs: ShapeRuns) -> Iterator[Link]:
+    """The edges of a bundle into (or out of) the dataset. They are made when asked for: a bundle may have 250,000."""
+    if direction == "upstream":
+        yield from (Link(source, dataset, how, runs) for source, how in bundle.sources)
+    else:
+        for source, how in bundle.sources:
+            if source == dataset:
+                yield from (Link(dataset, target, how, runs) for target in bundle.targets)

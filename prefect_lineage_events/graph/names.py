@@ -1,0 +1,179 @@
+"""Names that people give: of datasets, columns, runs and flows, in full or shortened. Pure.
+
+A name may be short where only one thing has it. Otherwise the error lists those that have it, or the nearest names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from difflib import get_close_matches
+from uuid import UUID
+
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.encoding import EPOCH
+from prefect_lineage_events.events import STAR
+from prefect_lineage_events.graph.graph import Graph
+from prefect_lineage_events.snapshots import Snapshot
+
+_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_PARTS = re.compile(r"[./]")
+_SHOWN = 10
+# A shorter text is no beginning of an id.
+_SHORTEST_ID = 4
+
+
+class UnknownNameError(ValueError):
+    """Nothing has this name. The message names the nearest."""
+
+
+class AmbiguousNameError(ValueError):
+    """Several things have this name. The message lists them."""
+
+
+def find_dataset(graph: Graph, text: str) -> Dataset:
+    """The dataset that this text names: its URI, its name, or the last parts of its name in any case.
+
+    Raises UnknownNameError or AmbiguousNameError.
+    """
+    wanted = text.strip()
+    datasets = graph.datasets()
+    found = _matches(datasets, wanted)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise AmbiguousNameError(f"{text!r} is the name of {len(found)} datasets: {_listed(d.uri for d in found)}")
+    raise UnknownNameError(f"there is no dataset {text!r}{_hint(wanted, datasets)}")
+
+
+def search(graph: Graph, word: str) -> tuple[Dataset, ...]:
+    """The datasets that have this word in their URI or in the name of a column, in any case; sorted."""
+    wanted = word.casefold()
+    return tuple(
+        dataset
+        for dataset in graph.datasets()
+        if wanted in dataset.uri.casefold()
+        or any(wanted in c.name.casefold() for link in graph.uses(dataset) for c in link.use.columns)
+    )
+
+
+def find_column(graph: Graph, text: str) -> tuple[Dataset, str]:
+    """The dataset and the column in `TABLE.column`. The names of both may be short, in any case.
+
+    Raises UnknownNameError or AmbiguousNameError.
+    """
+    before, dot, name = text.strip().rpartition(".")
+    if not dot or not before:
+        raise UnknownNameError(f"{text!r} names no column: give TABLE.column")
+    dataset = find_dataset(graph, before)
+    return dataset, find_column_of(graph, dataset, name)
+
+
+def find_column_of(graph: Graph, dataset: Dataset, name: str) -> str:
+    """The column of this name in the dataset, in any case. Raises UnknownNameError with the nearest names."""
+    columns = columns_of(graph, dataset)
+    if name in columns:
+        return name
+    same = [column for column in columns if column.casefold() == name.casefold()]
+    if len(same) == 1:
+        return same[0]
+    if same:
+        raise AmbiguousNameError(f"{dataset.name} has the columns {_listed(same)}")
+    nearest = get_close_matches(name.casefold(), [c.casefold() for c in columns], n=3)
+    shown = [column for column in columns if column.casefold() in nearest]
+    hint = f"; did you mean {_listed(shown)}?" if shown else f"; known columns: {_listed(columns) or 'none'}"
+    raise UnknownNameError(f"{dataset.name} has no known column {name!r}{hint}")
+
+
+def columns_of(graph: Graph, dataset: Dataset) -> list[str]:
+    """The names of all columns that are known of the dataset, sorted."""
+    used = {column.name for link in graph.uses(dataset) for column in link.use.columns}
+    return sorted((used | graph.columns_with_links(dataset)) - {STAR})
+
+
+def run_id_in(text: str) -> UUID | None:
+    """The id of a run in a text: the id itself, Prefect's resource id, or the address of the run's page."""
+    found = _ID.findall(text)
+    return UUID(found[-1]) if found else None
+
+
+def find_run(graph: Graph, text: str) -> Snapshot:
+    """The run of this id, page address, name, or beginning of an id.
+
+    `FLOW` or `FLOW@last` is the newest run of a flow. Raises UnknownNameError or AmbiguousNameError.
+    """
+    wanted = text.strip()
+    if (run_id := run_id_in(wanted)) is not None:
+        if (snapshot := graph.snapshot(run_id)) is not None:
+            return snapshot
+        raise UnknownNameError(f"the run {run_id} is not among the {len(graph):,} runs of this window")
+    snapshots = sorted(graph.snapshots(), key=lambda snapshot: snapshot.run.started or EPOCH, reverse=True)
+    named = [snapshot for snapshot in snapshots if snapshot.run.name == wanted]
+    named = named or [
+        snapshot for snapshot in snapshots if len(wanted) >= 4 and str(snapshot.run.id).startswith(wanted)
+    ]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        listed = _listed(f"{snapshot.run.id} ({snapshot.run.flow_name})" for snapshot in named)
+        raise AmbiguousNameError(f"{len(named)} runs have the name {text!r}: {listed}")
+    of_flow = [snapshot for snapshot in snapshots if snapshot.run.flow_name == wanted.removesuffix("@last")]
+    if of_flow:
+        return of_flow[0]
+    names = {snapshot.run.name for snapshot in snapshots} | {snapshot.run.flow_name for snapshot in snapshots}
+    raise UnknownNameError(f"there is no run or flow {text!r} in this window{_did_you_mean(wanted, names)}")
+
+
+def find_flow(graph: Graph, text: str) -> str:
+    """The flow of this name, in any case. Raises UnknownNameError with the nearest names."""
+    flows = graph.flows()
+    if text in flows:
+        return text
+    same = [name for name in flows if name.casefold() == text.strip().casefold()]
+    if len(same) == 1:
+        return same[0]
+    raise UnknownNameError(f"there is no flow {text!r} in this window{_did_you_mean(text, flows)}")
+
+
+def _matches(datasets: Sequence[Dataset], wanted: str) -> list[Dataset]:
+    """The datasets of this name: exactly, then in any case, then by the last parts of their names."""
+    exact = [d for d in datasets if wanted in (d.uri, d.name, f"{d.namespace}/{d.name}")]
+    if exact:
+        return exact
+    folded = wanted.casefold()
+    same = [d for d in datasets if folded in (d.uri.casefold(), d.name.casefold())]
+    if same or not folded:
+        return same
+    parts = [part for part in _PARTS.split(folded) if part]
+    # `orders.csv` is one part of a path, and two parts of a table's name.
+    return [
+        d for d in datasets if parts and (_parts(d)[-len(parts) :] == parts or d.uri.casefold().endswith("/" + folded))
+    ]
+
+
+def _parts(dataset: Dataset) -> list[str]:
+    return [part for part in _PARTS.split(dataset.name.casefold()) if part]
+
+
+def _hint(wanted: str, datasets: Sequence[Dataset]) -> str:
+    if not datasets:
+        return ": no run in this window touched a dataset"
+    by_short: dict[str, Dataset] = {}
+    for dataset in datasets:
+        by_short.setdefault(_parts(dataset)[-1] if _parts(dataset) else dataset.name, dataset)
+        by_short.setdefault(dataset.name.casefold(), dataset)
+    last = (_PARTS.split(wanted.casefold()) or [""])[-1]
+    near = [*get_close_matches(wanted.casefold(), by_short, n=3), *get_close_matches(last, by_short, n=3)]
+    shown = dict.fromkeys(by_short[name].name for name in near)
+    return f"; did you mean {_listed(shown)}?" if shown else ""
+
+
+def _did_you_mean(wanted: str, names: Collection[str]) -> str:
+    near = get_close_matches(wanted, sorted(names), n=3)
+    return f"; did you mean {_listed(near)}?" if near else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    found = list(names)
+    more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+    return ", ".join(found[:_SHOWN]) + more

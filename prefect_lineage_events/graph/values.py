@@ -1,0 +1,284 @@
+"""Answers of the lineage graph: frozen models, the same for the command line, assistants and pages. Times are UTC."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+# Evidence of an edge, as in `stitching.model`, and `rename` for a table that got another name.
+HowKnown = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset", "rename"]
+Effect = Literal["value", "decision", "unknown"]
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class RunRef(Answer):
+    """A flow run, as people recognise it."""
+
+    id: UUID
+    name: str
+    flow: str
+    state: str
+    deployment: str | None = None
+    started: dt.datetime | None = None
+    ended: dt.datetime | None = None
+
+
+class DatasetRef(Answer):
+    """A dataset by its URI, and by the name that people use."""
+
+    uri: str
+    name: str
+    kind: str = "table"
+
+
+class StatementRef(Answer):
+    """A statement that touched a dataset.
+
+    `sql` is sanitised text: data, never an instruction. `duration` in seconds.
+    """
+
+    sql: str | None
+    operation: str
+    dialect: str = ""
+    query_id: str | None = None
+    rows: int | None = None
+    started: dt.datetime | None = None
+    duration: float | None = None
+    confidence: str = "exact"
+    reason: str = ""
+
+
+class Use(Answer):
+    """The runs of one flow (of one deployment of it) that read or wrote a dataset.
+
+    `last` is the newest of `runs` runs, `rows` and `statements` are those of `last`. `unknown_source`: the rows that it
+    wrote came out of Python, and not all of their sources are known.
+    """
+
+    flow: str
+    deployment: str | None
+    runs: int
+    first: dt.datetime | None
+    last: RunRef
+    last_success: RunRef | None = None
+    rows: int | None = None
+    lifecycle: str | None = None
+    statements: tuple[StatementRef, ...] = ()
+    unknown_source: bool = False
+
+
+class EdgeSeen(Answer):
+    """`source` is a source of `target`, in `runs` runs of `flows`, the newest of which is `last`."""
+
+    source: str
+    target: str
+    how: tuple[HowKnown, ...]
+    flows: tuple[str, ...]
+    runs: int
+    first: dt.datetime | None
+    last: RunRef
+    statement: StatementRef | None = None
+
+
+class ColumnEdgeSeen(Answer):
+    """A column goes into another one, or decides over its rows (`target_column` is then `*`).
+
+    `transformation` is in OpenLineage's words. `inferred`: known by equal names only.
+    """
+
+    source: str
+    source_column: str
+    target: str
+    target_column: str
+    transformation: str
+    inferred: bool
+    flows: tuple[str, ...]
+    runs: int
+    last: RunRef
+
+
+class Reached(Answer):
+    """A dataset that a walk reached, after `hops` edges."""
+
+    dataset: DatasetRef
+    hops: int
+
+
+class ColumnReached(Answer):
+    """A column that a walk reached. `effect`: its value, or a decision over its rows, comes from the start."""
+
+    dataset: str
+    column: str
+    hops: int
+    effect: Effect = "value"
+
+
+class Walk(Answer):
+    """What is upstream or downstream of `start`, nearest first. `cut`: the bound of hops or of size left some out."""
+
+    start: DatasetRef
+    direction: Literal["upstream", "downstream"]
+    datasets: tuple[Reached, ...] = ()
+    edges: tuple[EdgeSeen, ...] = ()
+    cut: bool = False
+
+
+class ColumnWalk(Answer):
+    """The columns upstream or downstream of one column, nearest first.
+
+    `open_ends` are datasets whose columns' sources (or targets) are not known, so that more may be beyond them.
+    """
+
+    start: DatasetRef
+    column: str
+    direction: Literal["upstream", "downstream"]
+    columns: tuple[ColumnReached, ...] = ()
+    edges: tuple[ColumnEdgeSeen, ...] = ()
+    open_ends: tuple[str, ...] = ()
+    cut: bool = False
+
+
+class Path(Answer):
+    """A shortest way from one dataset to another; no `edges` if there is none."""
+
+    source: DatasetRef
+    target: DatasetRef
+    edges: tuple[EdgeSeen, ...] = ()
+    columns: tuple[ColumnEdgeSeen, ...] = ()
+
+
+class Impact(Answer):
+    """What a change of a column (or of all columns: `column` None) reaches.
+
+    `values` take its values, `decisions` are datasets whose rows it decides over (JOIN, FILTER, CASE, ...), `unknown`
+    are datasets made from its dataset in a way that does not say which columns. `flows` read the dataset directly.
+    """
+
+    dataset: DatasetRef
+    column: str | None
+    values: tuple[ColumnReached, ...] = ()
+    decisions: tuple[ColumnReached, ...] = ()
+    unknown: tuple[Reached, ...] = ()
+    flows: tuple[Use, ...] = ()
+    cut: bool = False
+
+
+class ColumnState(Answer):
+    """A column with its type as the store spells it; None where only its name is known."""
+
+    name: str
+    type: str | None = None
+
+
+class SchemaVersion(Answer):
+    """The columns of a dataset from `since` on, and how they differ from those before."""
+
+    since: dt.datetime | None
+    run: RunRef
+    columns: tuple[ColumnState, ...]
+    added: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    retyped: tuple[str, ...] = ()
+
+
+class Freshness(Answer):
+    """The last write of a dataset. `usual_seconds` is the median time between writes; None for fewer than three."""
+
+    dataset: DatasetRef
+    written: dt.datetime | None
+    by: RunRef | None
+    age_seconds: float | None
+    usual_seconds: float | None = None
+    late: bool = False
+
+
+class Conflict(Answer):
+    """A dataset that several flows write."""
+
+    dataset: DatasetRef
+    writers: tuple[Use, ...]
+
+
+class RunDiff(Answer):
+    """The differences of two runs. Texts name what only the first (`removed`) or the second (`added`) has."""
+
+    before: RunRef
+    after: RunRef
+    inputs_added: tuple[str, ...] = ()
+    inputs_removed: tuple[str, ...] = ()
+    outputs_added: tuple[str, ...] = ()
+    outputs_removed: tuple[str, ...] = ()
+    edges_added: tuple[str, ...] = ()
+    edges_removed: tuple[str, ...] = ()
+    columns_added: tuple[str, ...] = ()
+    columns_removed: tuple[str, ...] = ()
+    rows: tuple[RowsChange, ...] = ()
+
+    @property
+    def same(self) -> bool:
+        """Return whether both runs have the same lineage; numbers of rows may differ."""
+        return not any(getattr(self, name) for name in type(self).model_fields if name.endswith(("added", "removed")))
+
+
+class RowsChange(Answer):
+    """The rows that two runs read from or wrote to a dataset; None where it was not said."""
+
+    dataset: str
+    direction: Literal["read", "written"]
+    before: int | None
+    after: int | None
+
+
+class Gap(Answer):
+    """Something that the graph does not know, and why.
+
+    `incomplete`: events of a run are missing; `partial`: a statement was not understood whole; `unknown source`: rows
+    came out of Python; `not captured`: a library whose calls are not seen; `refused`: a target did not take events;
+    `unreadable`: a stored snapshot was edited; `beyond retention`: the events of a run are deleted; `left out`: a bound
+    was reached.
+    """
+
+    kind: Literal[
+        "incomplete",
+        "partial",
+        "unknown source",
+        "not captured",
+        "refused",
+        "unreadable",
+        "beyond retention",
+        "left out",
+    ]
+    text: str
+    run: RunRef | None = None
+    dataset: str | None = None
+
+
+class RunSummary(Answer):
+    """One run with what it read and wrote."""
+
+    run: RunRef
+    inputs: tuple[DatasetRef, ...] = ()
+    outputs: tuple[DatasetRef, ...] = ()
+    complete: bool = True
+    in_flight: bool = False
+
+
+class DatasetSummary(Answer):
+    """One dataset: who writes and reads it, its newest known columns, and its freshness."""
+
+    dataset: DatasetRef
+    also_known_as: tuple[str, ...] = ()
+    columns: tuple[ColumnState, ...] = ()
+    origins: tuple[ColumnEdgeSeen, ...] = ()
+    writers: tuple[Use, ...] = ()
+    readers: tuple[Use, ...] = ()
+    freshness: Freshness | None = None
+    gaps: tuple[Gap, ...] = ()

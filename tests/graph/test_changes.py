@@ -1,0 +1,92 @@
+"""Columns over time, the difference of two runs, the graph as of a time, gaps, runs in flight."""
+
+from __future__ import annotations
+
+from prefect_lineage_events.graph.changes import as_of, columns_now, diff, schema_history
+from prefect_lineage_events.graph.gaps import gaps, in_flight
+from prefect_lineage_events.graph.uses import writers
+from prefect_lineage_events.history.model import Completeness
+from tests.graph.worlds import World, at, table
+
+
+def test_schema_history_names_what_each_version_changed():
+    world = World()
+    world.run("make", writes="mart.sales", schema="id:int total:int", lifecycle="CREATE")
+    world.run("load", writes="mart.sales", schema="id total")
+    world.run("load", writes="mart.sales", schema="id note:text")
+    world.run("make", writes="mart.sales", schema="id:bigint note:text", lifecycle="OVERWRITE")
+    first, second, third = schema_history(world.graph, table("mart.sales"))
+    assert (first.added, first.dropped, first.retyped, first.since) == ((), (), (), at(0))
+    assert (second.added, second.dropped) == (("note",), ())
+    assert [column.name for column in second.columns] == ["id", "total", "note"]
+    assert (third.dropped, third.retyped) == (("total",), ("id: int -> bigint",))
+    assert [(c.name, c.type) for c in columns_now(world.graph, table("mart.sales"))] == [
+        ("id", "bigint"),
+        ("note", "text"),
+    ]
+    assert schema_history(world.graph, table("raw.orders")) == ()
+
+
+def test_as_of_an_earlier_time_later_runs_are_unknown():
+    world = World()
+    world.run("load", "raw.orders > mart.sales")
+    world.run("repair", "raw.fixes > mart.sales")
+    assert [use.flow for use in writers(world.graph, table("mart.sales"), as_of(at(0.5)))] == ["load"]
+
+
+def test_a_diff_names_what_came_and_went():
+    world = World()
+    before = world.run("load", "raw.a > mart.t", columns="x>x", rows=5)
+    after = world.run("load", "raw.b > mart.t", columns="x>x:AGGREGATION", rows=9)
+    found = diff(before, after)
+    assert found.inputs_added == (table("raw.b").uri,)
+    assert found.inputs_removed == (table("raw.a").uri,)
+    assert found.outputs_added == found.outputs_removed == ()
+    assert found.edges_added == (f"{table('raw.b').uri} -> {table('mart.t').uri}",)
+    assert found.columns_added == (f"{table('raw.b').uri} x -> {table('mart.t').uri} x (AGGREGATION)",)
+    assert [(one.dataset, one.direction, one.before, one.after) for one in found.rows] == [
+        (table("mart.t").uri, "written", 5, 9)
+    ]
+    assert not found.same
+    assert diff(before, before).same
+    assert diff(before, before).rows == ()
+
+
+def test_runs_in_flight_show_what_they_touched_so_far():
+    world = World()
+    running = world.run("load", "raw.a > mart.t", state="RUNNING")
+    world.run("load", "raw.a > mart.t")
+    graph = world.graph
+    (flying,) = in_flight(graph)
+    assert (flying.run.id, [one.name for one in flying.outputs]) == (running.run.id, ["shop.mart.t"])
+    graph.add(world.ended(running, "COMPLETED"))
+    assert in_flight(graph) == ()
+    assert len(graph) == 2
+
+
+def test_gaps_say_what_is_missing_and_why():
+    world = World()
+    world.run("lost", writes="mart.a", completeness=Completeness(dropped=2, reasons=("full",), not_captured=("numpy",)))
+    world.run("odd", "raw.a > mart.b", sql="MERGE ?", confidence="partial")
+    world.run("python", writes="mart.c", unknown="mart.c")
+    world.run("going", writes="mart.d", state="RUNNING", completeness=Completeness(running=True, end_unrecorded=True))
+    found = [(gap.kind, gap.run.flow if gap.run else None) for gap in gaps(world.graph)]
+    assert found == [
+        ("unknown source", "python"),
+        ("partial", "odd"),
+        ("incomplete", "lost"),
+        ("incomplete", "lost"),
+        ("not captured", "lost"),
+    ]
+
+
+def test_a_removed_run_leaves_nothing():
+    world = World()
+    snapshot = world.run("load", "raw.a > mart.t")
+    graph = world.graph
+    graph.remove(snapshot.run.id)
+    graph.remove(snapshot.run.id)
+    assert graph.datasets() == []
+    assert writers(graph, table("mart.t")) == ()
+    graph.add(snapshot)
+    assert [use.runs for use in writers(graph, table("mart.t"))] == [1]

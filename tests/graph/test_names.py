@@ -1,0 +1,100 @@
+"""Names of datasets, columns and runs: short where they are unambiguous, with the nearest otherwise."""
+
+from __future__ import annotations
+
+import pytest
+
+from prefect_lineage_events.graph.names import (
+    AmbiguousNameError,
+    UnknownNameError,
+    find_column,
+    find_dataset,
+    find_flow,
+    find_run,
+    search,
+)
+from tests.graph.worlds import World, table
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    made = World()
+    made.run("load", "raw.orders > mart.sales", columns="Amount>total", schema="id total note", name="busy-bee")
+    made.run("load", "s3://lake/in/orders.csv > raw.orders, stage.sales > mart.report", name="calm-cat")
+    made.run("other", writes="mart.SALES", name="busy-bee")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("postgres://db:5432/shop/raw/orders", "raw.orders"),
+        ("shop.raw.orders", "raw.orders"),
+        ("raw.orders", "raw.orders"),
+        ("Raw.Orders", "raw.orders"),
+        ("orders", "raw.orders"),
+        ("raw/orders", "raw.orders"),
+        ("orders.csv", "s3://lake/in/orders.csv"),
+        ("s3://lake/in/orders.csv", "s3://lake/in/orders.csv"),
+        ("in/orders.csv", "s3://lake/in/orders.csv"),
+        ("shop.mart.sales", "mart.sales"),
+        ("shop.mart.SALES", "mart.SALES"),
+    ],
+)
+def test_a_short_name_finds_its_dataset(world, text, found):
+    assert find_dataset(world.graph, text) == table(found)
+
+
+def test_an_ambiguous_name_lists_all(world):
+    with pytest.raises(AmbiguousNameError, match=r"3 datasets: .*mart/SALES, .*mart/sales, .*stage/sales"):
+        find_dataset(world.graph, "sales")
+
+
+def test_an_unknown_name_has_the_nearest(world):
+    with pytest.raises(UnknownNameError, match=r"did you mean .*shop\.raw\.orders"):
+        find_dataset(world.graph, "raw.order")
+    with pytest.raises(UnknownNameError, match="no run in this window touched a dataset"):
+        find_dataset(World().graph, "a")
+    with pytest.raises(UnknownNameError, match="there is no dataset ' '"):
+        find_dataset(world.graph, " ")
+
+
+def test_columns_are_found_in_any_case(world):
+    assert find_column(world.graph, "shop.mart.sales.TOTAL") == (table("mart.sales"), "total")
+    assert find_column(world.graph, "raw.orders.amount") == (table("raw.orders"), "Amount")
+    with pytest.raises(UnknownNameError, match="did you mean total"):
+        find_column(world.graph, "shop.mart.sales.totl")
+    with pytest.raises(UnknownNameError, match=r"give TABLE\.column"):
+        find_column(world.graph, "total")
+
+
+def test_runs_are_found_by_id_address_name_and_flow(world):
+    run = world.snapshots[1].run
+    for text in (
+        str(run.id),
+        f"prefect.flow-run.{run.id}",
+        f"http://127.0.0.1:4200/runs/flow-run/{run.id}?tab=Logs",
+        "calm-cat",
+        str(run.id)[:8],
+        "load",
+        "load@last",
+    ):
+        assert find_run(world.graph, text).run.id == run.id
+    with pytest.raises(AmbiguousNameError, match="2 runs have the name 'busy-bee'"):
+        find_run(world.graph, "busy-bee")
+    with pytest.raises(UnknownNameError, match="did you mean calm-cat"):
+        find_run(world.graph, "calm-cats")
+    with pytest.raises(UnknownNameError, match="not among the 3 runs"):
+        find_run(world.graph, "5ba7b810-9dad-41d1-80b4-00c04fd430c8")
+
+
+def test_flows_are_found_in_any_case(world):
+    assert find_flow(world.graph, "LOAD") == "load"
+    with pytest.raises(UnknownNameError, match="did you mean load"):
+        find_flow(world.graph, "lod")
+
+
+def test_search_looks_into_names_and_columns(world):
+    assert search(world.graph, "note") == (table("mart.sales"),)
+    assert table("s3://lake/in/orders.csv") in search(world.graph, "ORDERS")
+    assert search(world.graph, "nothing") == ()
