@@ -1,4 +1,4 @@
-"""What a change of a column, or of a whole dataset, reaches. Pure."""
+"""The impact of a change of a column, or of a whole dataset. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Distances = dict[Dataset, int]
 
 
 def impact(graph: Graph, dataset: Dataset, column: str | None = None, *, window: Window = ALWAYS) -> Impact:
-    """What a change of the column (None: of any column) reaches: values, decisions, and what is not known.
+    """The reach of a change of the column (None: of any column): values, decisions, and what is not known.
 
     Where the column decides over the rows of a dataset, all that is made from that dataset has other rows too. What is
     made from a dataset by edges that do not say which columns is `unknown`, with all that is made from it.

@@ -122,7 +122,7 @@ class ColumnReached(Answer):
 
 
 class Walk(Answer):
-    """What is upstream or downstream of `start`, nearest first. `cut`: the bound of hops or of size left some out."""
+    """The datasets upstream or downstream of `start`, nearest first. `cut`: the bound of hops or of size left some out."""
 
     start: DatasetRef
     direction: Literal["upstream", "downstream"]
@@ -156,7 +156,7 @@ class Path(Answer):
 
 
 class Impact(Answer):
-    """What a change of a column (or of all columns: `column` None) reaches.
+    """The reach of a change of a column (or of all columns: `column` None).
 
     `values` take its values, `decisions` are datasets whose rows it decides over (JOIN, FILTER, CASE, ...), `unknown`
     are datasets made from its dataset in a way that does not say which columns. `flows` read the dataset directly.
@@ -269,6 +269,14 @@ class RunSummary(Answer):
     outputs: tuple[DatasetRef, ...] = ()
     complete: bool = True
     in_flight: bool = False
+
+
+class RunDetails(Answer):
+    """One run with its statements, and what is missing of it."""
+
+    summary: RunSummary
+    statements: tuple[StatementRef, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 class DatasetSummary(Answer):

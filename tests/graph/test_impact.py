@@ -10,7 +10,7 @@ def reached(found):
     return [(one.dataset.rpartition("/shop/")[2], one.column) for one in found]
 
 
-def test_values_and_decisions_are_told_apart_and_followed():
+def test_values_and_decisions_are_distinguished_and_followed():
     world = World()
     world.run("load", "raw.orders > stage.orders", columns="id>id state>state")
     world.run("mart", "stage.orders > mart.sales", columns="id>id state>*:FILTER")

@@ -39,7 +39,7 @@ def at(hours: float) -> dt.datetime:
 
 
 class World:
-    """Runs, one an hour unless told otherwise, and the graph of them."""
+    """Runs, one an hour by default, and the graph of them."""
 
     def __init__(self) -> None:
         self.snapshots: list[Snapshot] = []

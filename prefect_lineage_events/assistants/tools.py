@@ -1,0 +1,222 @@
+"""The tools: each asks the lineage graph one question, by names as people give them. None changes anything."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import Field
+
+from prefect_lineage_events.assistants.fitting import Many, ToolAnswer, fitted
+from prefect_lineage_events.encoding import EPOCH
+from prefect_lineage_events.graph.changes import diff, schema_history
+from prefect_lineage_events.graph.evidence import all_statements, dataset_ref
+from prefect_lineage_events.graph.gaps import gaps, gaps_of, in_flight, run_summary
+from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
+from prefect_lineage_events.graph.impact import impact
+from prefect_lineage_events.graph.names import find_column, find_column_of, find_dataset, find_flow, find_run, search
+from prefect_lineage_events.graph.summaries import dataset_summary
+from prefect_lineage_events.graph.uses import conflicts, freshness, unused
+from prefect_lineage_events.graph.values import (
+    ColumnWalk,
+    Conflict,
+    DatasetRef,
+    DatasetSummary,
+    Freshness,
+    Gap,
+    Impact,
+    Path,
+    RunDetails,
+    RunDiff,
+    RunSummary,
+    SchemaVersion,
+    Walk,
+)
+from prefect_lineage_events.graph.walks import column_walk, downstream, path, upstream
+
+Source = Callable[[], Graph]
+
+DatasetName = Annotated[
+    str,
+    Field(
+        description="A dataset: its URI, its name, or the last parts of its name (`mart.sales`) if only one has them."
+    ),
+]
+ColumnName = Annotated[str, Field(description="A column with its dataset: `mart.sales.total`.")]
+RunName = Annotated[
+    str, Field(description="A flow run: its id, its name, its page's address, or a flow's name for its newest run.")
+]
+Hops = Annotated[int, Field(ge=1, le=50, description="The greatest distance, in edges between datasets.")]
+Since = Annotated[dt.datetime | None, Field(description="Only runs that began at this time (ISO, with zone) or later.")]
+Until = Annotated[
+    dt.datetime | None, Field(description="Only runs that began at this time or earlier: the graph as it was then.")
+]
+
+
+class Tools:
+    """The questions about the graph that `source` returns. All methods are tools; their docstrings are shown."""
+
+    def __init__(self, source: Source, now: Callable[[], dt.datetime]) -> None:
+        self._source = source
+        self._now = now
+
+    def all(self) -> tuple[Callable[..., object], ...]:
+        """The methods that are tools."""
+        return (
+            self.search_datasets,
+            self.describe_dataset,
+            self.upstream_of,
+            self.downstream_of,
+            self.origin_of_column,
+            self.impact_of,
+            self.path_between,
+            self.schema_history_of,
+            self.freshness_of,
+            self.recent_runs,
+            self.describe_run,
+            self.compare_runs,
+            self.runs_in_flight,
+            self.unused_datasets,
+            self.conflicting_writers,
+            self.known_gaps,
+        )
+
+    def search_datasets(
+        self, word: Annotated[str, Field(description="A part of a dataset's name or of a column's name, in any case.")]
+    ) -> ToolAnswer[Many[DatasetRef]]:
+        """Find datasets (tables, files, topics, APIs) by a part of their name, or of a column's name."""
+        graph = self._source()
+        return fitted(Many[DatasetRef](items=tuple(dataset_ref(graph, found) for found in search(graph, word))))
+
+    def describe_dataset(
+        self, dataset: DatasetName, since: Since = None, until: Until = None
+    ) -> ToolAnswer[DatasetSummary]:
+        """Show who writes and reads a dataset, its columns with their sources, its last write, what is not known."""
+        graph = self._source()
+        return fitted(dataset_summary(graph, find_dataset(graph, dataset), self._now(), _window(since, until)))
+
+    def upstream_of(
+        self, dataset: DatasetName, hops: Hops = 5, since: Since = None, until: Until = None
+    ) -> ToolAnswer[Walk]:
+        """List the datasets from which a dataset is made, nearest first, with the evidence for each edge."""
+        graph = self._source()
+        return fitted(upstream(graph, find_dataset(graph, dataset), hops=hops, window=_window(since, until)))
+
+    def downstream_of(
+        self, dataset: DatasetName, hops: Hops = 5, since: Since = None, until: Until = None
+    ) -> ToolAnswer[Walk]:
+        """List the datasets that are made from a dataset, nearest first, with the evidence for each edge."""
+        graph = self._source()
+        return fitted(downstream(graph, find_dataset(graph, dataset), hops=hops, window=_window(since, until)))
+
+    def origin_of_column(
+        self, column: ColumnName, hops: Hops = 10, since: Since = None, until: Until = None
+    ) -> ToolAnswer[ColumnWalk]:
+        """Follow a column to the columns from which its values come, or which decide over its rows."""
+        graph = self._source()
+        dataset, name = find_column(graph, column)
+        return fitted(column_walk(graph, dataset, name, "upstream", hops=hops, window=_window(since, until)))
+
+    def impact_of(
+        self,
+        dataset: DatasetName,
+        column: Annotated[
+            str | None, Field(description="A column of the dataset; without it, any of its columns.")
+        ] = None,
+        since: Since = None,
+        until: Until = None,
+    ) -> ToolAnswer[Impact]:
+        """List what breaks or changes when a column (or a whole dataset) is dropped or changed.
+
+        `values` take its values, `decisions` have other rows, `unknown` may be affected: their columns are not known.
+        """
+        graph = self._source()
+        found = find_dataset(graph, dataset)
+        name = find_column_of(graph, found, column) if column else None
+        return fitted(impact(graph, found, name, window=_window(since, until)))
+
+    def path_between(
+        self, source: DatasetName, target: DatasetName, since: Since = None, until: Until = None
+    ) -> ToolAnswer[Path]:
+        """Find a shortest way of data from one dataset to another. No edges: there is none in this window."""
+        graph = self._source()
+        return fitted(
+            path(graph, find_dataset(graph, source), find_dataset(graph, target), window=_window(since, until))
+        )
+
+    def schema_history_of(self, dataset: DatasetName) -> ToolAnswer[Many[SchemaVersion]]:
+        """List the versions of a dataset's columns, oldest first: columns added, dropped and retyped."""
+        graph = self._source()
+        return fitted(Many[SchemaVersion](items=schema_history(graph, find_dataset(graph, dataset))))
+
+    def freshness_of(self, dataset: DatasetName) -> ToolAnswer[Freshness]:
+        """Show when a dataset was last written, by which run, and whether its next write is late."""
+        graph = self._source()
+        return fitted(freshness(graph, find_dataset(graph, dataset), self._now()))
+
+    def recent_runs(
+        self,
+        flow: Annotated[str | None, Field(description="Only runs of this flow.")] = None,
+        dataset: Annotated[str | None, Field(description="Only runs that read or wrote this dataset.")] = None,
+        since: Since = None,
+        until: Until = None,
+    ) -> ToolAnswer[Many[RunSummary]]:
+        """List runs with what they read and wrote, newest first."""
+        graph = self._source()
+        window = _window(since, until)
+        name = find_flow(graph, flow) if flow else None
+        touched = find_dataset(graph, dataset) if dataset else None
+        ids = (
+            {run_id for link in graph.uses(touched, window) for _, run_id in link.runs.within(window)}
+            if touched
+            else None
+        )
+        chosen = [
+            snapshot
+            for snapshot in graph.snapshots(window)
+            if name in (None, snapshot.run.flow_name) and (ids is None or snapshot.run.id in ids)
+        ]
+        chosen.sort(key=lambda snapshot: snapshot.run.started or EPOCH, reverse=True)
+        return fitted(Many[RunSummary](items=tuple(run_summary(graph, snapshot) for snapshot in chosen)))
+
+    def describe_run(self, run: RunName) -> ToolAnswer[RunDetails]:
+        """Show one run: what it read and wrote, its statements, and what is missing of it."""
+        graph = self._source()
+        snapshot = find_run(graph, run)
+        return fitted(
+            RunDetails(
+                summary=run_summary(graph, snapshot),
+                statements=all_statements(snapshot),
+                gaps=tuple(gaps_of(snapshot)),
+            )
+        )
+
+    def compare_runs(self, before: RunName, after: RunName) -> ToolAnswer[RunDiff]:
+        """List the differences between the lineage of two runs: datasets, edges, columns, numbers of rows."""
+        graph = self._source()
+        return fitted(diff(find_run(graph, before), find_run(graph, after)))
+
+    def runs_in_flight(self) -> ToolAnswer[Many[RunSummary]]:
+        """List the runs that have not ended, with what they have read and written so far."""
+        return fitted(Many[RunSummary](items=in_flight(self._source())))
+
+    def unused_datasets(self, since: Since = None, until: Until = None) -> ToolAnswer[Many[DatasetRef]]:
+        """List the datasets that were written and that no captured run read. Readers outside Prefect are not seen."""
+        return fitted(Many[DatasetRef](items=unused(self._source(), _window(since, until))))
+
+    def conflicting_writers(self, since: Since = None, until: Until = None) -> ToolAnswer[Many[Conflict]]:
+        """List the datasets that more than one flow writes."""
+        return fitted(Many[Conflict](items=conflicts(self._source(), _window(since, until))))
+
+    def known_gaps(self, since: Since = None, until: Until = None) -> ToolAnswer[Many[Gap]]:
+        """List what the lineage lacks and why: incomplete runs, statements not understood, unknown sources."""
+        return fitted(Many[Gap](items=gaps(self._source(), _window(since, until))))
+
+
+def _window(since: dt.datetime | None, until: dt.datetime | None) -> Window:
+    """The window of these times. Raises ValueError for a time without a zone."""
+    for time in (since, until):
+        if time is not None and time.tzinfo is None:
+            raise ValueError(f"{time.isoformat()} has no time zone: give one, as in 2026-11-30T06:00:00+00:00")
+    return Window(since, until) if since or until else ALWAYS
