@@ -17,7 +17,7 @@ _SHOWN_GAPS = 20
 
 
 def dataset_summary(graph: Graph, dataset: Dataset, now: dt.datetime, window: Window = ALWAYS) -> DatasetSummary:
-    """The writers and readers of the dataset, its newest known columns, where they come from, and what is not known of it."""
+    """The writers and readers of the dataset, its newest known columns with their sources, and its gaps."""
     columns = columns_now(graph, dataset, window)
     names = [*(column.name for column in columns), "*"]
     links = [link for name in names for link in graph.column_links(dataset, name, "upstream", window)]

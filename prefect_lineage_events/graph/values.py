@@ -122,7 +122,10 @@ class ColumnReached(Answer):
 
 
 class Walk(Answer):
-    """The datasets upstream or downstream of `start`, nearest first. `cut`: the bound of hops or of size left some out."""
+    """The datasets upstream or downstream of `start`, nearest first.
+
+    `cut`: the bound of hops or of size left some out.
+    """
 
     start: DatasetRef
     direction: Literal["upstream", "downstream"]
