@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+import socket
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
@@ -64,3 +65,23 @@ def _in_thread(tool: Callable[..., object], limiter: CapacityLimiter) -> Callabl
     run.__signature__ = inspect.signature(tool, eval_str=True)  # type: ignore[attr-defined]
     run.__annotations__ = inspect.get_annotations(tool, eval_str=True)
     return run
+
+
+def serve_stdio(source: Source) -> None:
+    """Serve one assistant over standard input and output, until the input ends."""
+    lineage_server(source).run("stdio")
+
+
+def serve_http(source: Source, port: int) -> None:
+    """Serve assistants on this machine at `http://127.0.0.1:PORT/mcp`, until the process is stopped.
+
+    Other machines cannot reach it: the lineage of a company is not for everybody, and the server asks for no password.
+    Raises ValueError if the port is taken.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise ValueError(f"port {port} cannot be used ({error.strerror}): choose another with --port") from error
+    lineage_server(source).run("streamable-http", host=LOOPBACK, port=port)
