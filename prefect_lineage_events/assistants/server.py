@@ -27,7 +27,7 @@ _INSTRUCTIONS = (
     "Data lineage of Prefect flows: which runs read and wrote which tables and files, where columns come from, what a "
     "change breaks, and what is not known. Names may be short where only one thing has them; an error lists the "
     "nearest names. All tools only read. An empty answer means that no captured run did it in the window, not that "
-    "nobody does: ask known_gaps for what is missing. " + NOTICE
+    "none does: ask known_gaps for what is missing. " + NOTICE
 )
 
 
@@ -75,7 +75,7 @@ def serve_stdio(source: Source) -> None:
 def serve_http(source: Source, port: int) -> None:
     """Serve assistants on this machine at `http://127.0.0.1:PORT/mcp`, until the process is stopped.
 
-    Other machines cannot reach it: the lineage of a company is not for everybody, and the server asks for no password.
+    Other machines cannot reach it: lineage is confidential, and the server asks for no password.
     Raises ValueError if the port is taken.
     """
     with socket.socket() as probe:

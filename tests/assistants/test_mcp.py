@@ -52,7 +52,7 @@ async def test_all_tools_are_read_only_and_described():
     assert NOTICE in (instructions or "")
 
 
-async def test_who_wrote_this_table_from_what_and_what_breaks():
+async def test_writers_origins_and_impact_of_a_column():
     found = answer(await ask("describe_dataset", {"dataset": "mart.sales"}))
     assert [use["flow"] for use in found["writers"]] == ["mart"]
     assert [use["flow"] for use in found["readers"]] == ["going"]
