@@ -26,6 +26,8 @@ from prefect_lineage_events.naming import (
     snowflake_namespace,
 )
 
+_IN_MEMORY = "memory/"
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -101,8 +103,14 @@ def duckdb(path: str, memory_id: str | None = None) -> Store:
 
 def _embedded(scheme: str, path: str, memory_id: str | None) -> str:
     if memory_id:
-        return f"{scheme}://memory/{memory_id}"
+        return f"{scheme}://{_IN_MEMORY}{memory_id}"
     return f"{scheme}://{Path(path).resolve().as_posix()}"
+
+
+def is_in_memory(namespace: str) -> bool:
+    """Return whether a namespace is that of an embedded database in memory: those of files have absolute paths."""
+    scheme, _, path = namespace.partition("://")
+    return path.startswith(_IN_MEMORY) and is_embedded(scheme)
 
 
 def server(

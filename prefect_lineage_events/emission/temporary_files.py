@@ -1,7 +1,8 @@
-"""Temporary files of a run: those that `tempfile` made in this process during it, below the temporary directory.
+"""Datasets that end with the run or its process: temporary files, and tables of databases in memory.
 
-Data that passes through them passes on, as through temporary tables. Other files below the temporary directory may be
-kept by their users, and are ordinary files.
+Data that passes through them passes on, as through temporary tables. Temporary files are those that `tempfile` made in
+this process during the run, below the temporary directory. Other files below that directory may be kept by their users,
+and are ordinary files.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from os.path import realpath
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.naming import is_embedded
+from prefect_lineage_events.stores import is_in_memory
 
 _MAX_PATHS = 10_000
 _paths: dict[str, None] = {}
@@ -27,7 +29,13 @@ def made(path: str) -> None:
 
 
 def is_temporary(dataset: Dataset) -> bool:
-    """Return whether a dataset is such a file, a file of such a directory, or a table of a database in such a file."""
+    """Return whether a dataset ends with the run or its process.
+
+    It is a table of a database in memory, a temporary file, a file of a temporary directory, or a table of a database
+    in such a file.
+    """
+    if is_in_memory(dataset.namespace):
+        return True
     if not _paths:
         return False
     store, _, file = dataset.namespace.partition("://")

@@ -21,7 +21,7 @@ FAILS = "SELECT * FROM nowhere"
 
 def written(capture: Capture) -> list[str]:
     return [
-        ("temporary " if e.output.temporary else "")
+        ("temporary " if e.output.namespace.startswith("temporary:") else "")
         + e.output.name
         + ("?" if e.statement.confidence == "partial" else "")
         for e in capture.events()

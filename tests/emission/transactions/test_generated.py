@@ -52,7 +52,7 @@ class Reported:
         found = cls()
         for event in capture.events():
             output = event.output
-            if output is None or output.temporary:
+            if output is None or output.namespace.startswith("temporary:"):
                 continue
             partial = event.statement.confidence == "partial"
             if event.operation == "create":
