@@ -59,7 +59,7 @@ def client():
 
 
 def artifacts(client, run_id):
-    body = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
+    body = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}, "type": {"not_any_": ["result"]}}}
     return client.request("POST", "/artifacts/filter", json=body).json()
 
 

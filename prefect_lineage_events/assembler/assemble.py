@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler import assets, lease, ledger, notify, parents, report
+from prefect_lineage_events.assembler import assets, lease, ledger, notify, parents, report, snapshot_store
 from prefect_lineage_events.assembler.latest_run import restore_latest_run
 from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
 from prefect_lineage_events.assembler.options import (
@@ -89,8 +89,10 @@ def patience() -> Patience:
 def _show_gaps(client: SyncPrefectClient, lineage: RunLineage) -> None:
     """Name unreadable events, and libraries that are not captured, on the page of a run without lineage to send."""
     run = lineage.run
-    if run.id not in ledger.read(client, [run.id]):
-        entry = Entry(None, ledger.end_of(run), complete=False, stored_events=0, empty=True)
+    entry, found = ledger.read_run(client, run.id)
+    if entry is None:
+        snapshot = snapshot_store.store(client, lineage, None, found) if snapshot_store.wanted(lineage) else None
+        entry = Entry(None, ledger.end_of(run), complete=False, stored_events=0, empty=True, snapshot=snapshot)
         ledger.write(client, run, entry, report.markdown(lineage))
 
 
@@ -120,7 +122,10 @@ def _deliver(  # noqa: PLR0917
         return AssemblyResult(run.id, run.flow_name, "events deleted", lacks=lacks)
     outboxes = [_outbox(client, lineage, target, record, options) for target in chosen]
     unfinished = [outbox for outbox in outboxes if not outbox.state.finished]
+    snapshot_changed = record.store_snapshot()
     if not unfinished and not record.changed:
+        if snapshot_changed:
+            record.update()
         return AssemblyResult(run.id, run.flow_name, "nothing new", lacks=lacks, reanalysis=lineage.reanalysis)
     names = {target.id: target.name for target in chosen}
     record.open(names, [outbox.state for outbox in outboxes], unavailable=options.unavailable)

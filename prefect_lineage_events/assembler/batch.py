@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from uuid import UUID
 import httpx
 from prefect.exceptions import PrefectHTTPStatusError
 
-from prefect_lineage_events.assembler import lease, ledger, notify, report
+from prefect_lineage_events.assembler import lease, ledger, notify, report, snapshot_store
 from prefect_lineage_events.assembler.assemble import assemble_run
 from prefect_lineage_events.assembler.latest_run import try_restore_after
 from prefect_lineage_events.assembler.ledger import Entry
@@ -65,11 +65,34 @@ def assemble_each(
     if dry_run:
         _preview_each(client, ordered, options, summary, done)
         return summary
+    done -= _without_snapshot(client, ordered, entries, done, history_begins)
     remaining = ordered if options.force or options.reanalyse else [run for run in ordered if run.id not in done]
     summary.already_done = len(ordered) - len(remaining)
     with notify.batched(options.announcements) as announcements:
         _assemble_in_turn(client, remaining, replace(options, announcements=announcements), summary)
     return summary
+
+
+def _without_snapshot(
+    client: SyncPrefectClient,
+    runs: Iterable[FlowRun],
+    entries: Mapping[UUID, Entry],
+    done: Collection[UUID],
+    history_begins: dt.datetime | None,
+) -> set[UUID]:
+    """Done runs whose snapshot is missing: an earlier version assembled them, or it was deleted by hand.
+
+    Of runs that began before `history_begins`, events are gone, so no snapshot can be made. One request per 200 runs.
+    """
+    checked = [run for run in runs if run.id in done and (history_begins is None or run.began >= history_begins)]
+    missing = {run.id for run in checked if entries[run.id].lacks_snapshot}
+    for start in range(0, len(checked), snapshot_store.RUNS_A_REQUEST):
+        page = checked[start : start + snapshot_store.RUNS_A_REQUEST]
+        stored = {run.id: snapshot for run in page if (snapshot := entries[run.id].snapshot)}
+        if not snapshot_store.all_exist(client, stored.values()):
+            found = {id_ for id_, _ in snapshot_store.read(client, list(stored))}
+            missing |= {id_ for id_, snapshot in stored.items() if snapshot.artifact_id and id_ not in found}
+    return missing
 
 
 def preview_run(

@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,8 @@ from prefect.exceptions import ObjectNotFound
 from pydantic import TypeAdapter
 
 from prefect_lineage_events import encoding
-from prefect_lineage_events.assembler import flow_artifact, publishing
+from prefect_lineage_events.assembler import flow_artifact, publishing, snapshot_store
+from prefect_lineage_events.assembler.snapshot_store import StoredSnapshot
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import END_STATES, FlowRun
 
@@ -39,6 +40,7 @@ _WITH_KEY: Mapping[str, Any] = {"key": {"like_": flow_artifact.KEY_PREFIX}, "typ
 _TARGET = "lineage.target."
 _REFUSED = "lineage.refused."
 _RUN = "lineage.run"
+_SNAPSHOT = "lineage.snapshot"
 # The server cuts metadata values at 500 characters.
 _LONGEST_VALUE = 490
 _SHOWN_TARGET = 120
@@ -84,6 +86,7 @@ class Entry:
 
     `targets`: by `target_key`. `reanalysed`: a backfill read its statements with a later analyser, to another result,
     so every later assembly does the same. `empty`: the run touched nothing itself, so its end shows no edges.
+    `snapshot`: that of the run as data; earlier versions stored none.
     """
 
     artifact_id: UUID | None
@@ -93,6 +96,12 @@ class Entry:
     targets: Mapping[str, DeliveryState] = field(default_factory=dict)
     reanalysed: bool = False
     empty: bool = False
+    snapshot: StoredSnapshot | None = None
+
+    @property
+    def lacks_snapshot(self) -> bool:
+        """Return whether the run touched something, and an earlier version assembled it, which stored no snapshot."""
+        return self.snapshot is None and not self.empty
 
     def is_done(self, run: FlowRun, *target_ids: str) -> bool:
         """Return whether each of these targets has all of the run as it ended."""
@@ -144,10 +153,25 @@ def read(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> dict[UUID, 
     return entries
 
 
+def read_run(client: SyncPrefectClient, flow_run_id: UUID) -> tuple[Entry | None, list[Mapping[str, Any]]]:
+    """The entry of a run, and the artifacts that are its snapshots. One request, two for a run without an entry."""
+    by = {**_OWN, "type": {"any_": [_TYPE, snapshot_store.TYPE]}}
+    rows = list(_artifacts(client, [flow_run_id], by))
+    entry = next((entry for raw in rows if (entry := _entry(raw))), None)
+    found = [raw for raw in rows if snapshot_store.is_snapshot(raw)]
+    return entry or _found(client, [flow_run_id], _WITH_KEY).get(flow_run_id), found
+
+
 def _found(client: SyncPrefectClient, flow_run_ids: Sequence[UUID], by: Mapping[str, Any]) -> dict[UUID, Entry]:
-    chosen = {"flow_run_id": {"any_": [str(id_) for id_ in flow_run_ids]}, **by}
-    rows = chain.from_iterable(api.pages(client, "/artifacts/filter", {"artifacts": chosen, "sort": "ID_DESC"}))
+    rows = _artifacts(client, flow_run_ids, by)
     return {UUID(raw["flow_run_id"]): entry for raw in rows if (entry := _entry(raw))}
+
+
+def _artifacts(
+    client: SyncPrefectClient, flow_run_ids: Sequence[UUID], by: Mapping[str, Any]
+) -> Iterator[Mapping[str, Any]]:
+    chosen = {"flow_run_id": {"any_": [str(id_) for id_ in flow_run_ids]}, **by}
+    return chain.from_iterable(api.pages(client, "/artifacts/filter", {"artifacts": chosen, "sort": "ID_DESC"}))
 
 
 def write(client: SyncPrefectClient, run: FlowRun, entry: Entry, text: str) -> Entry:
@@ -196,6 +220,8 @@ def took_since(client: SyncPrefectClient, target_id: str, since: dt.datetime, *,
 def _metadata(entry: Entry) -> dict[str, str]:
     state = {"end": entry.end, "complete": entry.complete, "events": entry.stored_events}
     metadata = {_RUN: encoding.json_text({**state, "anew": entry.reanalysed, "empty": entry.empty})}
+    if entry.snapshot is not None:
+        metadata[_SNAPSHOT] = entry.snapshot.to_json()
     for key, sent in entry.targets.items():
         values = asdict(replace(sent, target=sent.target.encode("ascii", "replace").decode()[:_SHOWN_TARGET]))
         reasons, values["settled"] = values.pop("reasons"), values.pop("final")
@@ -233,6 +259,7 @@ def _entry(raw: Mapping[str, Any]) -> Entry | None:
             targets={key: one for key, one in states.items() if one is not None},
             reanalysed=bool(state.get("anew", False)),
             empty=bool(state.get("empty", False)),
+            snapshot=StoredSnapshot.from_json(metadata[_SNAPSHOT]) if _SNAPSHOT in metadata else None,
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         logger.warning("The record in artifact %s was edited and cannot be read; it is ignored", raw["id"])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from prefect_lineage_events.assembler import flow_artifact, ledger, report
+from prefect_lineage_events.assembler import flow_artifact, ledger, report, snapshot_store
 from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
 from prefect_lineage_events.stitching.model import RunLineage
 
@@ -24,7 +25,7 @@ class RunRecord:
         self._client = client
         self._lineage = lineage
         self._lock = Lock()
-        self.before = ledger.read(client, [lineage.run.id]).get(lineage.run.id)
+        self.before, self._snapshots = ledger.read_run(client, lineage.run.id)
         self._entry = _new_entry(self.before, lineage, stored_events)
         self._names: Mapping[str, str] = {}
         self._rendered: tuple[Mapping[str, DeliveryState], str] | None = None
@@ -48,6 +49,19 @@ class RunRecord:
     def reanalysed_before(self) -> bool:
         """Return whether a later analyser has read its statements, to another result."""
         return self.before is not None and self.before.reanalysed
+
+    def store_snapshot(self) -> bool:
+        """Store the run's snapshot; returns whether that changes the ledger's entry. No request if it is stored."""
+        if not snapshot_store.wanted(self._lineage):
+            return False
+        before = self._entry.snapshot
+        snapshot = snapshot_store.store(self._client, self._lineage, before, self._snapshots)
+        self._entry = replace(self._entry, snapshot=snapshot)
+        return snapshot != before
+
+    def update(self) -> None:
+        """Write the entry, and leave the text as it is."""
+        ledger.update(self._client, self._entry)
 
     def state(self, target_id: str, digest: str) -> DeliveryState | None:
         """The target's state for exactly these events, if the ledger has it."""
@@ -110,4 +124,5 @@ def _new_entry(before: Entry | None, lineage: RunLineage, stored_events: int) ->
         targets=before.targets if before and before.end == end else {},
         reanalysed=lineage.reanalysis.changed > 0,
         empty=lineage.lineage.empty,
+        snapshot=before.snapshot if before else None,
     )

@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 
 from prefect_lineage_events.assembler import assemble
 from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.history.reader import Patience
 from prefect_lineage_events.history.runs import UnknownFlowRunError
 from tests.by_hand import emit_writes
 
@@ -42,13 +43,16 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.timezone.utc)
 
 
-def stored(client, *run_ids: UUID) -> None:
+def stored(client, *run_ids: UUID, complete: bool = True) -> None:
     """Wait until the runs' closing events are stored: the sweep does not wait."""
     for run_id in run_ids:
         deadline = now() + _PATIENCE
-        while not ((history := assemble.read_history(client, known_run(client, run_id))).stored_events):
-            assert now() < deadline, f"no event of {run_id} was ever stored"
-        assert history.completeness.complete
+        while True:
+            history = assemble.read_history(client, known_run(client, run_id), Patience(completeness=0))
+            if history.stored_events and history.completeness.complete == complete:
+                break
+            assert now() < deadline, f"not all events of {run_id} were stored"
+            time.sleep(0.1)
 
 
 def known_run(client, run_id: UUID) -> FlowRun:

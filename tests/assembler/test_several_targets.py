@@ -75,7 +75,7 @@ def entry_of(client, run_id: UUID) -> ledger.Entry:
 
 
 def page_of(client, run_id: UUID) -> str:
-    body = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
+    body = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}, "type": {"not_any_": ["result"]}}}
     (artifact,) = client.request("POST", "/artifacts/filter", json=body).json()
     return artifact["data"]
 

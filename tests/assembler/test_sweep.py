@@ -158,7 +158,7 @@ def test_run_that_cannot_be_assembled_does_not_stop_others(target, client, monke
     assert [(run.id, reason) for run, reason in sweep().broken] == [(poisoned, "KeyError: 'no such thing'")]
     assert target.types(good) == ["START", "COMPLETE"]
     assert [w.flow_run_id for w in sweep_state.read(client).waiting] == [poisoned]
-    shown = {"artifacts": {"flow_run_id": {"any_": [str(poisoned)]}}}
+    shown = {"artifacts": {"flow_run_id": {"any_": [str(poisoned)]}, "type": {"not_any_": ["result"]}}}
     (page,) = api.post(client, "/artifacts/filter", shown)
     assert "could not be assembled: KeyError: 'no such thing'" in page["data"]
     monkeypatch.undo()
@@ -187,7 +187,7 @@ def test_invalid_event_is_listed_on_its_run(target, client):
     assert (assembled.outcome, assembled.complete, assembled.awaits) == ("sent", False, False)
     assert "a dataset needs a namespace and a name" in assembled.lacks[0]
     assert not sweep_state.read(client).waiting
-    shown = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
+    shown = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}, "type": {"not_any_": ["result"]}}}
     (page,) = api.post(client, "/artifacts/filter", shown)
     assert "1 events cannot be read" in page["data"]
 

@@ -129,7 +129,7 @@ def test_run_with_missing_event_is_published_as_incomplete_then_complete(client,
 
 
 def artifacts_of(run_id: UUID) -> dict[str, object]:
-    return {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
+    return {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}, "type": {"not_any_": ["result"]}}}
 
 
 def test_run_is_complete_after_server_was_killed_and_stored_late(server, target, tmp_path):
