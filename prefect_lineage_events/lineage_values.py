@@ -60,7 +60,8 @@ class ColumnEdgeOfRun(_Value):
     """A column goes into another one, or decides over it.
 
     `transformation` is in OpenLineage's words: IDENTITY, TRANSFORMATION and AGGREGATION are of values; JOIN, FILTER,
-    GROUP_BY, SORT, WINDOW and CONDITIONAL decide over rows, into `target_column` `*`. `inferred`: by equal names.
+    GROUP_BY and SORT decide over rows, into `target_column` `*`; WINDOW and CONDITIONAL over the values of
+    a column. `inferred`: by equal names.
     """
 
     source: Dataset

@@ -23,9 +23,9 @@ def impact(graph: Graph, dataset: Dataset, column: str | None = None, *, window:
     made from a dataset by edges that do not say which columns is `unknown`, with all that is made from it.
     """
     columns = [column] if column is not None else sorted(graph.columns_with_links(dataset) - {STAR})
-    values, decided, cut = _values(graph, [(dataset, name) for name in columns], window)
+    reached, decided, cut = _columns(graph, [(dataset, name) for name in columns], window)
     touched: _Distances = {dataset: 0}
-    for (name, _), hops in values.items():
+    for (name, _), (hops, _) in reached.items():
         touched.setdefault(name, hops)
     unknown = {
         link.target: hops + 1
@@ -38,30 +38,37 @@ def impact(graph: Graph, dataset: Dataset, column: str | None = None, *, window:
     return Impact(
         dataset=dataset_ref(graph, dataset),
         column=column,
-        values=tuple(_reached(((key, hops) for key, hops in values.items() if hops), "value")),
-        decisions=tuple(_reached((((name, STAR), hops) for name, hops in decisions.items()), "decision")),
+        values=tuple(_sorted(_of_effect(reached, "value"), "value")),
+        decisions=tuple(_sorted([*_of_effect(reached, "decision"), *_rows_of(decisions)], "decision")),
         unknown=tuple(Reached(dataset=dataset_ref(graph, name), hops=hops) for name, hops in _nearest(unsure)),
         flows=readers(graph, dataset, window),
         cut=cut or len(decisions) > MAX_REACHED or len(unsure) > MAX_REACHED,
     )
 
 
-def _values(graph: Graph, start: Iterable[ColumnKey], window: Window) -> tuple[dict[ColumnKey, int], _Distances, bool]:
-    """The columns that take values of these, the datasets over whose rows they decide, and whether a bound was met."""
-    values = dict.fromkeys(start, 0)
+def _columns(
+    graph: Graph, start: Iterable[ColumnKey], window: Window
+) -> tuple[dict[ColumnKey, tuple[int, Effect]], _Distances, bool]:
+    """The columns that depend on these, the datasets over whose rows they decide, and whether a bound was met.
+
+    A column that depends on them in two ways has the effect of the nearest.
+    """
+    columns: dict[ColumnKey, tuple[int, Effect]] = dict.fromkeys(start, (0, "value"))
     decided: _Distances = {}
-    queue = deque(values)
+    queue = deque(columns)
     while queue:
         at = queue.popleft()
+        hops, effect = columns[at]
         for link, end in column_steps(graph, at, "downstream", window):
-            if effect_of(link) == "decision":
-                decided.setdefault(link.target, values[at] + 1)
-            elif end not in values:
-                if len(values) > MAX_REACHED:
-                    return values, decided, True
-                values[end] = values[at] + 1
+            if end[1] == STAR:
+                decided.setdefault(link.target, hops + 1)
+            elif end not in columns:
+                if len(columns) > MAX_REACHED:
+                    return columns, decided, True
+                # What a decided column passes on is decided too.
+                columns[end] = (hops + 1, effect_of(link) if effect == "value" else effect)
                 queue.append(end)
-    return values, decided, False
+    return columns, decided, False
 
 
 def _spread(graph: Graph, start: Mapping[Dataset, int], window: Window) -> _Distances:
@@ -81,6 +88,14 @@ def _nearest(distances: _Distances) -> list[tuple[Dataset, int]]:
     return sorted(distances.items(), key=lambda one: (one[1], one[0]))
 
 
-def _reached(found: Iterable[tuple[ColumnKey, int]], effect: Effect) -> Iterator[ColumnReached]:
+def _of_effect(reached: Mapping[ColumnKey, tuple[int, Effect]], effect: Effect) -> Iterator[tuple[ColumnKey, int]]:
+    return ((key, hops) for key, (hops, found) in reached.items() if hops and found == effect)
+
+
+def _rows_of(decisions: _Distances) -> Iterator[tuple[ColumnKey, int]]:
+    return (((name, STAR), hops) for name, hops in decisions.items())
+
+
+def _sorted(found: Iterable[tuple[ColumnKey, int]], effect: Effect) -> Iterator[ColumnReached]:
     for (dataset, column), hops in sorted(found, key=lambda one: (one[1], one[0])):
         yield ColumnReached(dataset=dataset.uri, column=column, hops=hops, effect=effect)

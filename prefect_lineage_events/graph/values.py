@@ -161,8 +161,9 @@ class Path(Answer):
 class Impact(Answer):
     """The reach of a change of a column (or of all columns: `column` None).
 
-    `values` take its values, `decisions` are datasets whose rows it decides over (JOIN, FILTER, CASE, ...), `unknown`
-    are datasets made from its dataset in a way that does not say which columns. `flows` read the dataset directly.
+    `values` take its values. Over `decisions` it decides: over the values of a column (CASE, WINDOW), or over the rows
+    of a dataset (JOIN, FILTER, ...; the column is `*`). `unknown` are made from its dataset in a way that does not say
+    which columns. `flows` read the dataset directly.
     """
 
     dataset: DatasetRef

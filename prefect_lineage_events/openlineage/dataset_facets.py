@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.events import STAR
 from prefect_lineage_events.openlineage.facets import Facet, facet, own_facet, put
 from prefect_lineage_events.openlineage.run_facets import unknown_source
 from prefect_lineage_events.openlineage.symlinks import symlinks
@@ -165,20 +166,23 @@ def _facets(use: DatasetUse, documented: DatasetUse) -> dict[str, Facet]:
 
 
 def _column_lineage(columns: list[ColumnEdge]) -> Facet | None:
-    """DIRECT edges per column; INDIRECT ones, which decide over rows, concern the whole dataset."""
+    """Edges of each column: of its values, and of what decides over its values (CASE, WINDOW).
+
+    What decides over rows (JOIN, FILTER, ...) concerns the whole dataset.
+    """
     fields: dict[str, dict[tuple[Dataset, str], list[Described]]] = defaultdict(lambda: defaultdict(list))
-    indirect: dict[tuple[Dataset, str], list[Described]] = defaultdict(list)
+    of_rows: dict[tuple[Dataset, str], list[Described]] = defaultdict(list)
     for edge in columns:
         source = (edge.source, edge.source_column)
-        if edge.transformation in DIRECT:
+        if edge.target_column != STAR:
             fields[edge.target_column][source].append(_transformation(edge))
         else:
-            indirect[source].append(_transformation(edge))
-    if not fields and not indirect:
+            of_rows[source].append(_transformation(edge))
+    if not fields and not of_rows:
         return None
-    direct = {name: {"inputFields": [_field(*item) for item in sources.items()]} for name, sources in fields.items()}
+    by_field = {name: {"inputFields": [_field(*item) for item in sources.items()]} for name, sources in fields.items()}
     return facet(
-        "1-2-0/ColumnLineageDatasetFacet", fields=direct, dataset=[_field(*item) for item in indirect.items()] or None
+        "1-2-0/ColumnLineageDatasetFacet", fields=by_field, dataset=[_field(*item) for item in of_rows.items()] or None
     )
 
 

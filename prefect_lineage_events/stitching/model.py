@@ -70,7 +70,8 @@ class Bundle:
 class ColumnEdge:
     """`transformation` in OpenLineage's words (IDENTITY, ..., CONDITIONAL); `inferred`: by equal column names only.
 
-    What is INDIRECT (JOIN, FILTER, ...) decides over rows, not values: its `target_column` is `*`.
+    CASE and WINDOW decide over the values of a column. JOIN, FILTER, GROUP_BY and SORT decide over rows: their
+    `target_column` is `*`.
     """
 
     source: Dataset

@@ -14,6 +14,8 @@ from prefect_lineage_events.stitching.lifetimes import Lifetime
 from prefect_lineage_events.stitching.model import Evidence
 
 DIRECT = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION"})
+# These decide over rows. CONDITIONAL and WINDOW decide over the values of one column.
+OF_ROWS = frozenset({"JOIN", "FILTER", "GROUP_BY", "SORT"})
 # From the most to the least certain evidence that one dataset is a source of another.
 _CERTAINTY: dict[Evidence, int] = {"sql": 0, "recorded": 1, "asset": 2, "same task": 3, "task graph": 4, "same flow": 5}
 

@@ -23,7 +23,7 @@ from prefect_lineage_events.stitching.dataflow import Dataflow
 from prefect_lineage_events.stitching.lifetimes import Lifetime, resolve
 from prefect_lineage_events.stitching.many_files import with_many_files
 from prefect_lineage_events.stitching.model import Column
-from prefect_lineage_events.stitching.provenance import DIRECT
+from prefect_lineage_events.stitching.provenance import OF_ROWS
 from prefect_lineage_events.stitching.rows_in_memory import Rows
 from prefect_lineage_events.stitching.steps import Scope, Step, steps
 from prefect_lineage_events.stitching.temporary_files import with_temporary_files
@@ -113,7 +113,7 @@ def _step(received: Rows, schemas: Schemas, scope: Scope, at: dt.datetime, name:
         )
         for name_, origins in rows.columns.values()
         for origin in origins
-        if origin.transformation in DIRECT
+        if origin.transformation not in OF_ROWS
     ]
     columns += [
         EventColumnEdge(column=STAR, source=lifetime.as_source.uri, source_column=STAR) for lifetime in rows.stars

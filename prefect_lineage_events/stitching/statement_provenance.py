@@ -13,7 +13,15 @@ from prefect_lineage_events.events import STAR, EventColumnEdge
 from prefect_lineage_events.stitching.columns import Schemas
 from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
 from prefect_lineage_events.stitching.model import Evidence
-from prefect_lineage_events.stitching.provenance import DIRECT, Origin, Origins, Provenance, less_certain, through
+from prefect_lineage_events.stitching.provenance import (
+    DIRECT,
+    OF_ROWS,
+    Origin,
+    Origins,
+    Provenance,
+    less_certain,
+    through,
+)
 from prefect_lineage_events.stitching.write_columns import WriteColumns
 
 
@@ -86,10 +94,11 @@ class StatementProvenance:
                     stars.append((edge, source_lifetime))
                 continue
             origins = through(self._origins(source_lifetime, edge.source_column), edge.transformation)
+            if edge.column != STAR:
+                result.add_column(edge.column, [one for one in origins if one.transformation not in OF_ROWS])
+                origins = {one: None for one in origins if one.transformation in OF_ROWS}
             if edge.transformation not in DIRECT:
                 result.row_filters.update(origins)
-            elif edge.column != STAR:
-                result.add_column(edge.column, origins)
         self._add_stars(result, resolved, stars)
         for column in resolved.step.result_columns if resolved.step.reads else ():
             if column.name != STAR:

@@ -66,3 +66,12 @@ def test_circles_end():
     found = impact(world.graph, table("x.a"), "c")
     assert reached(found.values) == [("x/b", "c")]
     assert reached(found.decisions) == [("x/a", "*"), ("x/b", "*")]
+
+
+def test_a_column_that_is_decided_is_reached_with_all_that_is_made_from_it():
+    world = World()
+    world.run("load", "raw.orders > stage.orders", columns="state>label:CONDITIONAL id>id state>rank:WINDOW")
+    world.run("mart", "stage.orders > mart.sales", columns="label>label id>id")
+    found = impact(world.graph, table("raw.orders"), "state")
+    assert found.values == ()
+    assert reached(found.decisions) == [("stage/orders", "label"), ("stage/orders", "rank"), ("mart/sales", "label")]

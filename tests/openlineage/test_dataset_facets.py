@@ -54,6 +54,17 @@ def test_column_edges_are_direct_per_column_and_indirect_for_the_whole():
     assert facet["dataset"] == [{**at, "field": "w", "transformations": [{"type": "INDIRECT", "subtype": "FILTER"}]}]
 
 
+def test_a_decided_column_keeps_its_origin():
+    story = Story().write("b", "a", columns="a.x>y a.c>y:CONDITIONAL a.o>r:WINDOW a.w>*:FILTER")
+    facet = output(story, "b")["facets"]["columnLineage"]
+    found = {
+        name: [(source["field"], source["transformations"][0]["subtype"]) for source in field["inputFields"]]
+        for name, field in facet["fields"].items()
+    }
+    assert found == {"y": [("c", "CONDITIONAL"), ("x", "IDENTITY")], "r": [("o", "WINDOW")]}
+    assert [source["field"] for source in facet["dataset"]] == ["w"]
+
+
 def test_inferred_column_edge_is_marked():
     facet = output(Story().read("a", columns="a.x>x").write("b", into="x:int"), "b")["facets"]["columnLineage"]
     (field,) = facet["fields"]["x"]["inputFields"]
