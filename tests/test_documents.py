@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from pathlib import Path
 
 import pytest
 
-from prefect_lineage_events import cli
+from prefect_lineage_events.cli.app import application
 
 _ROOT = Path(__file__).parents[1]
 _PACKAGE = _ROOT / "prefect_lineage_events"
@@ -101,9 +100,8 @@ def _commands() -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize(("document", "command"), sorted(_commands()))
 def test_command_in_a_document_has_the_options_that_it_shows(document: str, command: str) -> None:
-    (commands,) = (one for one in cli._parser()._actions if isinstance(one, argparse._SubParsersAction))
     name, *words = command.split()
-    options = {option for action in commands.choices[name]._actions for option in action.option_strings}
+    options = {option for argument in application()[name].assemble_argument_collection() for option in argument.names}
     assert {word for word in words if re.fullmatch(r"--[a-z-]+", word)} - options == set()
 
 

@@ -1,0 +1,79 @@
+"""Commands that assemble runs: `assemble`, `sweep`, `backfill`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from prefect_lineage_events.cli import checks
+from prefect_lineage_events.cli.errors import MAX_LINE, OK, REFUSED
+from prefect_lineage_events.escaping import line
+
+
+def assemble(run: Annotated[str, Parameter(help="The flow run's id.")], /) -> int:
+    """Assemble the lineage of one flow run, and deliver it."""
+    from prefect_lineage_events.assembler.options import AssemblyResult
+    from prefect_lineage_events.flows import assemble as assemble_run
+    from prefect_lineage_events.history.reader import parse_run_id
+
+    checks.require_api_address()
+    run_id = parse_run_id(run)
+    checks.require_reachable_api()
+    checks.require_existing_run(run_id)
+    checks.require_targets()
+    assembled = assemble_run(flow_run_id=run_id)
+    print(assembled)
+    return REFUSED if isinstance(assembled, AssemblyResult) and assembled.rejected else OK
+
+
+def sweep() -> int:
+    """Assemble all ended runs that the automation missed."""
+    from prefect_lineage_events.flows import sweep as sweep_runs
+
+    checks.require_api_address()
+    checks.require_reachable_api()
+    checks.require_targets()
+    summary = sweep_runs()
+    print(summary)
+    return REFUSED if summary.refused else OK
+
+
+def backfill(
+    *,
+    start: Annotated[str, Parameter(help="ISO time with zone: 2026-01-31T06:00:00+00:00.")],
+    end: Annotated[str, Parameter(help="ISO time with zone, not before the start.")],
+    flow: Annotated[list[str] | None, Parameter(help="Only runs of this flow (repeatable).")] = None,
+    target: Annotated[list[str] | None, Parameter(help="Send runs that this target lacks (repeatable).")] = None,
+    reanalyse: Annotated[bool, Parameter(help="Analyse stored statements again with this version.")] = False,
+    dry_run: Annotated[bool, Parameter(help="Send nothing, and list each run with its outcome.")] = False,
+    force: Annotated[bool, Parameter(help="Send events again that were already sent.")] = False,
+) -> int:
+    """Assemble the runs that ended in a window of time."""
+    from prefect import get_client
+
+    from prefect_lineage_events.assembler.backfill import parse_window, require_flows
+    from prefect_lineage_events.delivery.targets import targets
+    from prefect_lineage_events.flows import backfill as backfill_runs
+
+    checks.require_api_address()
+    window = parse_window(start, end)
+    targets(target)
+    checks.require_reachable_api()
+    with get_client(sync_client=True) as client:
+        require_flows(client, flow)
+    if not dry_run:
+        checks.require_targets(target)
+    summary = backfill_runs(
+        start=window.start,
+        end=window.end,
+        flows=flow,
+        targets=target,
+        reanalyse=reanalyse,
+        dry_run=dry_run,
+        force=force,
+    )
+    print(summary)
+    for run_id, flow_name, outcome in summary.outcomes() if dry_run else ():
+        print(line(f"  {run_id}  {flow_name}  {outcome}", MAX_LINE))
+    return REFUSED if summary.refused else OK

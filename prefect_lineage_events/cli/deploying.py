@@ -1,0 +1,110 @@
+"""Commands that put the assembler on a server and take it away, and those for its blocks."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from prefect_lineage_events.cli import checks
+from prefect_lineage_events.cli.errors import OK
+from prefect_lineage_events.cli.parameters import Positive, PositiveCount
+
+SweepMinutes = Annotated[Positive | None, Parameter(help="Minutes between sweeps (default: as deployed, at first 5).")]
+Settle = Annotated[
+    Positive | None,
+    Parameter(help="Seconds from the end of a run to its assembly (default: as deployed, at first 20)."),
+]
+
+
+def deploy(
+    *,
+    work_pool: Annotated[
+        str | None, Parameter(help="Work pool that runs the assembler (default: `prefect-lineage serve` runs it).")
+    ] = None,
+    image: Annotated[str | None, Parameter(help="Image with this package, for a container work pool.")] = None,
+    print_automation: Annotated[bool, Parameter(help="Print the automation, and change nothing.")] = False,
+    sweep_minutes: SweepMinutes = None,
+    settle: Settle = None,
+) -> int:
+    """Create or update the deployments and the automation."""
+    from prefect_lineage_events import deploy as deploying
+
+    checks.require_api_address()
+    deploying.check_image(image, work_pool)
+    checks.require_reachable_api()
+    if print_automation:
+        print(deploying.automation_yaml(deploying.registered_assembler()), end="")
+        return OK
+    deployed = deploying.deploy(
+        work_pool=work_pool,
+        image=image,
+        sweep_minutes=sweep_minutes,
+        settle=settle,
+        progress=_progress,
+    )
+    print(deployed)
+    return OK
+
+
+def undeploy() -> int:
+    """Delete the deployments and the automation, and keep the blocks and all lineage."""
+    from prefect_lineage_events import deploy as deploying
+
+    checks.require_api_address()
+    checks.require_reachable_api()
+    _progress("deleting the deployments and the automation")
+    print("\n".join(f"deleted {one}" for one in deploying.undeploy()) or "nothing was deployed")
+    return OK
+
+
+def serve(
+    *,
+    limit: Annotated[PositiveCount, Parameter(help="Maximum number of runs at a time.")] = 4,
+    poll_seconds: Annotated[Positive, Parameter(help="Seconds between two polls for scheduled runs.")] = 2.0,
+    sweep_minutes: SweepMinutes = None,
+    settle: Settle = None,
+) -> int:
+    """Deploy, and run the assembler in this process until it is stopped."""
+    from prefect_lineage_events import deploy as deploying
+
+    checks.require_api_address()
+    checks.require_reachable_api(patiently=True)
+    deploying.serve(sweep_minutes=sweep_minutes, settle=settle, limit=limit, poll_seconds=poll_seconds)
+    return OK
+
+
+def register() -> int:
+    """Register the lineage blocks with the Prefect API."""
+    from prefect_lineage_events import deploy as deploying
+
+    checks.require_api_address()
+    checks.require_reachable_api()
+    _progress("registering the lineage blocks")
+    print("blocks registered: " + (", ".join(deploying.register_blocks()) or "none (no connector is installed)"))
+    return OK
+
+
+def convert(
+    document: Annotated[str, Parameter(help="The document, such as sqlalchemy-connector/warehouse.")],
+    /,
+    *,
+    overwrite: Annotated[bool, Parameter(help="Replace a lineage block document of that name.")] = False,
+) -> int:
+    """Save a copy of a plain connector's block document as a lineage block."""
+    from prefect_lineage_events.blocks.documents import convert as convert_document
+
+    checks.require_api_address()
+    checks.require_reachable_api()
+    try:
+        saved = convert_document(document, overwrite=overwrite)
+    except ValueError as error:
+        raise ValueError(f"{error} (`prefect block ls` lists the documents)") from error
+    print(f"saved as {saved}; {document} is unchanged")
+    return OK
+
+
+def _progress(step: str) -> None:
+    """Report a step that may take seconds. Standard output is kept for results."""
+    print(f"{step} ...", file=sys.stderr, flush=True)

@@ -1,0 +1,63 @@
+"""Exit codes, and errors as one line with a remedy."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from prefect_lineage_events.escaping import line
+
+OK = 0
+# A failure (the message gives a remedy), or a finding of `doctor`.
+FAILED = 1
+WRONG_ARGUMENTS = 2
+# Exit code of a successful command when a target refused events. Another attempt does not help: a person must act.
+REFUSED = 3
+# Ctrl-C, as shells report it.
+INTERRUPTED = 130
+# The reader of the output went away (`| head`), as shells report it.
+BROKEN_PIPE = 141
+
+EXIT_CODES = {
+    OK: "success",
+    FAILED: "a failure (the message gives the remedy), or a finding of doctor",
+    WRONG_ARGUMENTS: "wrong arguments, or a name that nothing has",
+    REFUSED: "success, but a target refused events: `prefect-lineage rejected` lists the reasons",
+    INTERRUPTED: "stopped by Ctrl-C",
+    BROKEN_PIPE: "the reader of the output went away, as in `| head`",
+}
+MAX_LINE = 4_000
+
+
+class CommandError(Exception):
+    """The command failed; the message gives the reason and the remedy."""
+
+
+def fail(message: str, code: int = FAILED) -> int:
+    """Print the message on standard error. Returns the exit code."""
+    shown = "\n".join(line(one, MAX_LINE) for one in message.split("\n"))
+    print(f"prefect-lineage: {shown}", file=sys.stderr)
+    return code
+
+
+def failed(error: Exception) -> int:
+    """Print an error of a command on standard error. Returns the exit code."""
+    return fail(_explain(error)) if _is_api_error(error) else fail(str(error), code=WRONG_ARGUMENTS)
+
+
+def _is_api_error(error: Exception) -> bool:
+    """Does the error come from the API, and not from the arguments? Unreadable responses raise ValueErrors too."""
+    from pydantic import ValidationError
+
+    return not isinstance(error, ValueError) or isinstance(error, json.JSONDecodeError | ValidationError)
+
+
+def _explain(error: Exception) -> str:
+    try:
+        from prefect_lineage_events.api_errors import explain
+
+        return explain(error)
+    except ValueError as unreadable:
+        # The import of Prefect reads its settings.
+        reason = " ".join(str(unreadable).split())
+        return f"Prefect's settings cannot be read: {reason} -> check the PREFECT_ variables and the profile"

@@ -1,0 +1,62 @@
+"""Runs one command: parses its arguments, and turns whatever happens into an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import CycloptsError
+
+from prefect_lineage_events.cli.app import PROGRAM, application
+from prefect_lineage_events.cli.errors import (
+    BROKEN_PIPE,
+    INTERRUPTED,
+    OK,
+    WRONG_ARGUMENTS,
+    CommandError,
+    fail,
+    failed,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit, and would print an error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except CommandError as error:
+        return fail(str(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        logging.getLogger(__name__).debug("The command failed", exc_info=True)
+        return failed(error)
+
+
+def _run(words: list[str]) -> int:
+    app = application()
+    try:
+        command, bound, _ = app.parse_args(words or ["--help"], exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _wrong(words, error)
+    result = command(*bound.args, **bound.kwargs)
+    if not words:
+        return WRONG_ARGUMENTS
+    return result if isinstance(result, int) else OK
+
+
+def _wrong(words: list[str], error: CycloptsError) -> int:
+    """Print the reason why the arguments are wrong, and where the right ones are explained."""
+    chain, _, _ = application().parse_commands(words)
+    name = " ".join([PROGRAM, *chain])
+    code = fail(f"{error}", WRONG_ARGUMENTS)
+    print(f"usage: {name} [OPTIONS] ...; see `{name} --help`", file=sys.stderr)
+    return code
