@@ -9,12 +9,17 @@ from cyclopts import Parameter
 
 from prefect_lineage_events.cli import checks
 from prefect_lineage_events.cli.errors import OK
-from prefect_lineage_events.cli.parameters import Positive, PositiveCount
+from prefect_lineage_events.cli.parameters import positive, whole_number
 
-SweepMinutes = Annotated[Positive | None, Parameter(help="Minutes between sweeps (default: as deployed, at first 5).")]
+# A validator within `| None` is not called by older versions of cyclopts: it stands on the whole type.
+SweepMinutes = Annotated[
+    float | None, Parameter(help="Minutes between sweeps (default: as deployed, at first 5).", validator=positive)
+]
 Settle = Annotated[
-    Positive | None,
-    Parameter(help="Seconds from the end of a run to its assembly (default: as deployed, at first 20)."),
+    float | None,
+    Parameter(
+        help="Seconds from the end of a run to its assembly (default: as deployed, at first 20).", validator=positive
+    ),
 ]
 
 
@@ -61,8 +66,12 @@ def undeploy() -> int:
 
 def serve(
     *,
-    limit: Annotated[PositiveCount, Parameter(help="Maximum number of runs at a time.")] = 4,
-    poll_seconds: Annotated[Positive, Parameter(help="Seconds between two polls for scheduled runs.")] = 2.0,
+    limit: Annotated[
+        int, Parameter(help="Maximum number of runs at a time.", converter=whole_number, validator=positive)
+    ] = 4,
+    poll_seconds: Annotated[
+        float, Parameter(help="Seconds between two polls for scheduled runs.", validator=positive)
+    ] = 2.0,
     sweep_minutes: SweepMinutes = None,
     settle: Settle = None,
 ) -> int:
