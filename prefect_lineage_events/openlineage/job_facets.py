@@ -24,16 +24,28 @@ def above(run: FlowRun, template: str = BY_FLOW) -> list[str]:
 
 
 MAX_SQL = 16_000
+# Each event has all that is known of its run: a reader need not add up several.
+_EMISSION = {"eventTrigger": "EVENT_BASED", "eventContentMode": "COMPLETE_SNAPSHOT"}
 _CHANGING = frozenset({"write", "create", "alter"})
 
 
 def job_facets(run: FlowRun, lineage: Lineage, kind: Literal["FLOW", "TASK"]) -> dict[str, Facet]:
-    facets = {"jobType": facet("2-0-4/JobTypeJobFacet", processingType="BATCH", integration="PREFECT", jobType=kind)}
+    facets = {
+        "jobType": facet(
+            "2-0-4/JobTypeJobFacet",
+            processingType="BATCH",
+            integration="PREFECT",
+            jobType=kind,
+            emissionPattern=_EMISSION,
+        )
+    }
     put(facets, "sourceCodeLocation", _location(run))
     put(facets, "sql", _sql(lineage.queries))
     put(facets, "lineage", explicit_lineage(lineage))
     if kind == "FLOW" and run.deployment_description:
-        facets["documentation"] = facet("1-1-0/DocumentationJobFacet", description=run.deployment_description)
+        facets["documentation"] = facet(
+            "1-1-0/DocumentationJobFacet", description=run.deployment_description, contentType="text/markdown"
+        )
     if run.owners:
         facets["ownership"] = facet("1-0-1/OwnershipJobFacet", owners=[{"name": owner} for owner in run.owners])
     if run.tags and run.deployment_id:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -43,6 +44,7 @@ def run_facets(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> di
     }
     if of.expected_start:
         facets["nominalTime"] = facet("1-0-1/NominalTimeRunFacet", nominalStartTime=iso(of.expected_start))
+    put(facets, "executionParameters", _execution_parameters(of.parameters))
     if of.tags:
         facets["tags"] = facet("1-0-0/TagsRunFacet", tags=tag_list(of.tags))
     return {**{key: with_schema(content) for key, content in run.facets.items()}, **facets}
@@ -129,6 +131,15 @@ def _deployment(run: FlowRun) -> dict[str, Any] | None:
 def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The run's parameters; values of kinds that may hold secrets are shown as `?`."""
     return {name: value if _harmless(value) else "?" for name, value in sorted(parameters.items())}
+
+
+def _execution_parameters(parameters: Mapping[str, Any]) -> Facet | None:
+    """The same parameters in the specification's own facet, where values are texts."""
+    texts = {
+        name: value if isinstance(value, str) else json.dumps(value) for name, value in _parameters(parameters).items()
+    }
+    found = [{"key": name, "name": name, "value": text} for name, text in texts.items()]
+    return facet("1-0-0/ExecutionParametersRunFacet", parameters=found) if found else None
 
 
 def _harmless(value: Any) -> bool:
