@@ -11,9 +11,9 @@ from typing import Any
 from uuid import uuid4
 
 from prefect_lineage_events import encoding, filters
-from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission.connection_state import ConnectionState, kind_of
+from prefect_lineage_events.emission.file_columns import columns_of_files, described_files, lacks_columns, observe
 from prefect_lineage_events.emission.limits import split_inputs, sql_for_event, without_credentials
 from prefect_lineage_events.emission.listed_files import directories, distinct
 from prefect_lineage_events.emission.many_files import as_part_of_many
@@ -49,17 +49,22 @@ def analyse(
     A text on which the analyser fails still gives a pending event, `partial`, with the reason: without one, it would
     look as if nothing was read or written. `in_transaction`: its statements are in a transaction though none was begun.
     """
+    observe(note)
+    files: Mapping[TableRef, tuple[Column, ...]] = {}
     statements: Sequence[Statement] = [Statement("misc", confidence="partial", reason="the analyser failed")]
     with guarded("the analyser"):
-        statements, state.session = state.session.analyze(
+        before = state.session
+        statements, state.session = before.analyze(
             note.sql, columns=note.run is not None, in_transaction=in_transaction
         )
+        files = columns_of_files(statements, note)
+        if files and any(map(lacks_columns, statements)):
+            known = {table.name: {column.name: column.type or "" for column in files[table]} for table in files}
+            statements, state.session = before.analyze(note.sql, schemas=known, in_transaction=in_transaction)
         state.defined(statements)
     note.countable = _countable(statements, note.sql)
     for statement in statements:
-        pending_events = (
-            () if note.run is None or statement.control else _pending_events(statement, note, note.run, state, values)
-        )
+        pending_events = () if statement.control else _pending_events(statement, note, state, values, files)
         yield AnalysedStatement(statement, tuple(pending_events))
 
 
@@ -79,10 +84,17 @@ def rows_of(note: StatementNote, *, written: bool) -> int | None:
 
 
 def _pending_events(
-    statement: Statement, note: StatementNote, run: Run, state: ConnectionState, values: LineageSettings
+    statement: Statement,
+    note: StatementNote,
+    state: ConnectionState,
+    values: LineageSettings,
+    files: Mapping[TableRef, tuple[Column, ...]],
 ) -> Iterator[PendingEvent]:
+    run = note.run
+    if run is None:
+        return
     names = _Names(state, directories(statement.inputs))
-    inputs = names.datasets(statement.inputs)
+    inputs = described_files(names.datasets(statement.inputs), files)
     outputs = names.datasets(statement.outputs)
     if not inputs and not outputs and (statement.confidence != "partial" or names.dropped):
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
@@ -38,7 +38,12 @@ class SqlSession(Protocol):
     def autocommit(self) -> bool: ...  # pragma: no cover
 
     def analyze(
-        self, sql: str, *, columns: bool = True, in_transaction: bool = False
+        self,
+        sql: str,
+        *,
+        columns: bool = True,
+        schemas: Mapping[str, Mapping[str, str]] | None = None,
+        in_transaction: bool = False,
     ) -> tuple[Sequence[Statement], SqlSession]: ...  # pragma: no cover
 
     def step(self, control: Control) -> SqlSession: ...  # pragma: no cover

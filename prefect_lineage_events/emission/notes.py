@@ -80,6 +80,22 @@ class SchemaNameLookup(Protocol):
     ) -> Collection[str] | None: ...  # pragma: no cover
 
 
+@runtime_checkable
+class InstanceSchemaLookup(Protocol):
+    """A look-up in a database that may end with the user's connection, before its columns are asked for.
+
+    `observe` gets each statement soon after it ran. `file_columns` are those of a file that a query has read, by
+    its path and by the `reader` in its text (`read_csv('x.csv', header = false)`); None where they are not known,
+    or may have changed after `read_before`.
+    """
+
+    def observe(self, sql: str) -> None: ...  # pragma: no cover
+
+    def file_columns(
+        self, path: str, reader: str, read_before: dt.datetime
+    ) -> DescribedColumns | None: ...  # pragma: no cover
+
+
 @dataclass(eq=False)
 class Connection:
     """A DB-API connection as lineage needs it. One object per connection: compared by identity.

@@ -36,7 +36,9 @@ class TableRef:
     where those have a schema of their own (`pg_temp.t`), its name is `t`. `spelling` are the parts as the statement
     spells them, where the store keeps that (`Dialect.keeps_spelling`) and it differs; two spellings are one table.
     `namespace` is that of another store than the connection's, where the text names one (`postgres://h:5432`).
-    `doubt`: the reason why it may be another table of that name; "" where it is certain.
+    `doubt`: the reason why it may be another table of that name; "" where it is certain. `reader` is the call of a
+    function that reads it, without parts that only the statement knows. It has the user's values: never shown, never
+    sent.
     """
 
     parts: tuple[str, ...] = ()
@@ -46,6 +48,7 @@ class TableRef:
     spelling: tuple[str, ...] = field(default=(), compare=False, repr=False)
     namespace: str = ""
     doubt: str = field(default="", compare=False, repr=False)
+    reader: str = field(default="", compare=False, repr=False)
 
     @property
     def name(self) -> str:

@@ -7,11 +7,12 @@ be known only here. The text in the event is analysed. A statement without a tex
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from prefect_lineage_events.events import STAR, Column, EventColumnEdge, EventDataset
-from prefect_lineage_events.naming import split_name
+from prefect_lineage_events.naming import is_embedded, split_name
 from prefect_lineage_events.sql import Statement, TableRef, analyze
 from prefect_lineage_events.stitching.columns import Schemas
 from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
@@ -20,6 +21,7 @@ from prefect_lineage_events.stitching.steps import Step
 
 # The beginning of the reason of a statement of which the tables are known, and only columns are not.
 _COLUMNS_ONLY = "columns:"
+_DOTTED = re.compile(r'(?<![\w."])(?:"?\w{1,99}"?\.){1,2}"?\w{1,99}"?(?![\w."])')
 # Ranks of confidence. The lower, the more of a statement was understood.
 CONFIDENCE = {"exact": 0, "recovered": 1, "partial": 2}
 
@@ -68,6 +70,8 @@ def _understood(resolved: ResolvedStep, schemas: Schemas) -> ResolvedStep:
         return resolved
     tables = {d.uri: d for d in step.datasets}
     edges = column_edges(statement, step.output, tables.values())
+    if not {edge.source for edge in step.columns} <= {edge.source for edge in edges}:
+        return resolved  # the text names a table as only its connection knew it
     if step.output and resolved.target and step.operation == "create":
         schemas.learn(resolved.target, _declared(statement, step.output))
     info = step.info.model_copy(update={"confidence": statement.confidence, "reason": statement.reason})
@@ -88,14 +92,29 @@ def _known(resolved: ResolvedStep, schemas: Schemas) -> Mapping[str, Mapping[str
     """Columns by each unambiguous name that the text may have for a table: `db.schema.t`, `schema.t`, `t`."""
     found: dict[str, list[Lifetime]] = {}
     for lifetime in (*resolved.sources, *([resolved.target] if resolved.target else [])):
-        parts = split_name(lifetime.name.name)
-        for start in range(len(parts)):
-            found.setdefault(".".join(parts[start:]), []).append(lifetime)
+        for name in _names_in_text(lifetime, resolved.step.info.sql or ""):
+            found.setdefault(name, []).append(lifetime)
     return {
         name: {c.name: c.type or "" for c in schemas.columns(lifetimes[0])}
         for name, lifetimes in found.items()
         if len(set(lifetimes)) == 1 and schemas.columns(lifetimes[0])
     }
+
+
+def _names_in_text(lifetime: Lifetime, text: str) -> Iterator[str]:
+    """The names that a text may have for a table or file."""
+    if lifetime.kind != "file":
+        parts = split_name(lifetime.name.name)
+        yield from (".".join(parts[start:]) for start in range(len(parts)))
+        if is_embedded(lifetime.name.namespace.partition("://")[0]):  # in a database that is attached by another name
+            dotted = (name.replace('"', "").lower() for name in _DOTTED.findall(text))
+            yield from {name for name in dotted if name.rpartition(".")[2] == parts[-1].lower()}
+        return
+    whole = [part for part in f"{lifetime.name.namespace.partition('://')[2]}/{lifetime.name.name}".split("/") if part]
+    for start in range(len(whole)):
+        path = "/".join(whole[start:])
+        yield from (path, f"./{path}", f"/{path}")
+    yield from (lifetime.name.uri, f"file://{lifetime.name.name}", f"file:{lifetime.name.name}")
 
 
 def _statement(step: Step, known: Mapping[str, Mapping[str, str]]) -> Statement | None:
@@ -144,7 +163,10 @@ def dataset_named(table: TableRef, among: Sequence[EventDataset]) -> EventDatase
         fitting = [d for d in among if _leads_to(table.path, d)]
     else:
         wanted = [part.casefold() for part in table.parts]
-        fitting = [d for d in among if _same_end(wanted, [part.casefold() for part in split_name(d.name)])]
+        named = [(d, [part.casefold() for part in split_name(d.name)]) for d in among]
+        fitting = [d for d, parts in named if _same_end(wanted, parts)] or [
+            d for d, parts in named if parts[-1:] == wanted[-1:] and is_embedded(d.namespace.partition("://")[0])
+        ]
     return fitting[0] if len({d.uri for d in fitting}) == 1 else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import takewhile
 
 from sqlglot import exp
@@ -39,6 +40,8 @@ from prefect_lineage_events.sql.tables.table_functions import (
     passed_through,
     tables_of_call,
 )
+
+_KNOWN_AT_RUN_TIME = (exp.Placeholder, exp.Parameter, exp.Query)
 
 
 class NodeReader:
@@ -216,6 +219,9 @@ class NodeReader:
         if len(given) == len(texts) == 1:
             texts = [location_in(function_name(function), [x.name for x in takewhile(is_text, arguments)])]
         files = [location_of(text, self.context) for text in texts]
+        if dialect_of(self.context.dialect).embedded and not function.find(*_KNOWN_AT_RUN_TIME):
+            reader = function.sql(self.context.dialect)
+            files = [file and replace(file, reader=reader) for file in files]
         return self.union_of(function, files) if len(given) > 1 else next(iter(files), None)
 
     def union_of(self, function: exp.Func, tables: Sequence[TableRef | None]) -> TableRef | None:

@@ -9,6 +9,7 @@ import re
 import weakref
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from types import FrameType
 from typing import Any
 from uuid import uuid4
@@ -37,6 +38,7 @@ _TABLE = "SELECT 1 FROM information_schema.tables WHERE lower(table_name) = lowe
 # Texts that are valid as a subquery, and those that are so only in parentheses. A relation of any other is a result.
 _QUERY = re.compile(r"(?=([\s(]*))\1(?:WITH|SELECT|FROM|VALUES)\b", re.IGNORECASE)
 _GIVES_ROWS = re.compile(r"(?=(\s*))\1(?:TABLE|PIVOT|UNPIVOT|SUMMARIZE|DESCRIBE|SHOW)\b", re.IGNORECASE)
+_QUOTED_OR_END = re.compile(r"""'[^']*'|"[^"]*"|--[^\n]*|;""")
 # The result of a statement that changes data or settings is one row: the number of changed rows, or success.
 _STATUS_COLUMNS = frozenset({"Count", "Success"})
 
@@ -126,7 +128,7 @@ def _trace_sql(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any)
     operation, names = _resolved(connection, args, kwargs)
     execution = Execution(connection, operation)
     relation = in_callers_frame(method)(*args, **kwargs)
-    *before, last = [part for part in operation.split(";") if part.strip()] or [""]
+    *before, last = _parts(operation) or [""]
     ran = relation is None or bool(before) or answer_or_default(relations.has_run, relation, default=False)
     if ran:
         execution.succeeded(columns=relations.columns_of(relation) if relation is not None else ())
@@ -136,6 +138,16 @@ def _trace_sql(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any)
             query = f"SELECT * FROM ({last})" if _GIVES_ROWS.match(last) else f"SELECT * FROM {SCAN}"
         relations.track(connection, relation, query, query=query, names=names, held=ran)
     return relation
+
+
+def _parts(script: str) -> list[str]:
+    """The statements of a script; a semicolon in quotes or a comment ends none."""
+    text = script.strip().rstrip(";")
+    if ";" not in text:
+        return [text] if text else []
+    ends = [found.start() for found in _QUOTED_OR_END.finditer(text) if found[0] == ";"]
+    parts = [text[start:end] for start, end in pairwise([0, *(end + 1 for end in ends), len(text) + 1])]
+    return [part.rstrip(";") for part in parts if part.strip(" \t\r\n;")]
 
 
 def _track_relation(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:

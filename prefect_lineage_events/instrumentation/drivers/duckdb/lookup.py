@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from time import perf_counter
 from typing import Any
 
 from prefect_lineage_events.emission.notes import DescribedColumns
+from prefect_lineage_events.instrumentation.drivers.duckdb.file_headers import file_columns
 from prefect_lineage_events.instrumentation.execution import answer_or_default
 from prefect_lineage_events.settings import settings
 
@@ -32,7 +36,12 @@ _SCHEMAS_WITH = f"""
 _DEFAULT_SCHEMA = "main"
 # The seconds that a close waits for a look-up in progress; more is needed only in a fork during a look-up.
 _CLOSE_WAITS = 1.0
+# Statements after which columns may be others.
+_DEFINES = re.compile(r"\b(?:CREATE|ALTER|ATTACH|DETACH|DROP|IMPORT|COPY\s{1,99}FROM|USE)\b", re.IGNORECASE)
+_REDEFINES = re.compile(r"\b(?:ALTER|DROP|REPLACE|DETACH|IMPORT)\b", re.IGNORECASE)
+_SHARE = 20  # a look of one millisecond is followed by none for 20
 Row = tuple[str, str, str, str, str, str]
+_Name = tuple[str, str, str]
 
 
 class InstanceLookup:
@@ -48,21 +57,43 @@ class InstanceLookup:
 
     def __init__(self, connection: Any) -> None:
         self._connection: Callable[[], Any] = weakref.ref(connection)
-        self._columns_at_close: list[Row] = []
+        self._seen: dict[_Name, DescribedColumns] = {}
+        self._observed_until = 0.0
         self._in_use = threading.RLock()
 
     def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], DescribedColumns]:
-        with self._in_use:
-            connection = self._connection()
-            rows = (
-                answer_or_default(_all_columns, connection, default=self._columns_at_close)
-                if connection
-                else self._columns_at_close
-            )
-            del connection
-        known = _by_name(rows)
+        self._look()
+        known = self._seen
         found = {table: next((known[name] for name in _full_names(table) if name in known), None) for table in tables}
         return {table: described for table, described in found.items() if described is not None}
+
+    def _look(self) -> bool:
+        """Read all columns, and keep them. False if the connection is closed or collected, or does not answer."""
+        with self._in_use:
+            connection = self._connection()
+            rows = answer_or_default(_all_columns, connection, default=None) if connection else None
+            del connection
+        self._seen.update(_by_name(rows or ()))
+        return rows is not None
+
+    def observe(self, sql: str) -> None:
+        """Read all columns after the first statement, and after those that define tables.
+
+        Programs drop their connection right after a statement. What it has changed is then not known.
+        """
+        defines = _DEFINES.search(sql)
+        now = perf_counter()
+        if self._observed_until and not defines:
+            return
+        if now >= self._observed_until and self._look():
+            done = perf_counter()
+            self._observed_until = done + _SHARE * (done - now)
+        elif defines and _REDEFINES.search(sql):
+            text = sql.lower()
+            self._seen = {name: columns for name, columns in self._seen.items() if name[-1] not in text}
+
+    def file_columns(self, path: str, reader: str, read_before: dt.datetime) -> DescribedColumns | None:
+        return file_columns(path, reader, read_before)
 
     def default_schema(self) -> None:
         """None: every connection begins in `main`, which the store has."""
@@ -105,7 +136,7 @@ class InstanceLookup:
         try:
             connection, self._connection = self._connection(), _closed
             if settings().schema_lookup and connection:
-                self._columns_at_close = _all_columns(connection)
+                self._seen.update(_by_name(_all_columns(connection)))
         finally:
             self._in_use.release()
 
@@ -126,9 +157,9 @@ def _all_columns(connection: Any) -> list[Row]:
     return rows
 
 
-def _by_name(rows: Iterable[Row]) -> dict[tuple[str, str, str], DescribedColumns]:
+def _by_name(rows: Iterable[Row]) -> dict[_Name, DescribedColumns]:
     """Descriptions by database (empty for the connection's own), schema and table."""
-    known: dict[tuple[str, str, str], DescribedColumns] = {}
+    known: dict[_Name, DescribedColumns] = {}
     for database, schema, table, column, type_, kind in rows:
         known.setdefault((database, schema, table), DescribedColumns(kind=kind))[column] = type_
     return known

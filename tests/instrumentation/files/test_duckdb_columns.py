@@ -1,0 +1,189 @@
+"""Columns of files and attached databases in DuckDB, which no statement lists: `SELECT *`, relations, COPY."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from prefect_lineage_events.instrumentation.drivers.duckdb.file_headers import file_columns
+from prefect_lineage_events.instrumentation.drivers.duckdb.lookup import InstanceLookup
+from prefect_lineage_events.testing import recorded_lineage
+
+LATER = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=1)
+
+
+def copied() -> None:
+    duckdb.execute("COPY (SELECT * FROM 'orders.csv') TO 'out.parquet'")
+
+
+def relation_of_sql() -> None:
+    duckdb.sql("select * from read_csv('orders.csv')").to_parquet("out.parquet")
+
+
+def relation_of_a_file() -> None:
+    duckdb.read_csv("orders.csv").write_csv("out.csv")
+
+
+def filtered_and_projected() -> None:
+    relation = duckdb.sql("FROM 'orders.csv'").filter("amount > 1").order("amount").limit(2)
+    relation.project("amount * 2 AS amount, id").to_parquet("out.parquet")
+
+
+def aggregated() -> None:
+    duckdb.read_csv("orders.csv").aggregate("id, sum(amount) AS amount", "id").to_csv("out.csv")
+
+
+def united() -> None:
+    one = duckdb.read_csv("orders.csv")
+    one.union(duckdb.sql("FROM 'orders.csv'")).to_parquet("out.parquet")
+
+
+def joined_without_qualifiers() -> None:
+    named = duckdb.sql("SELECT o.id, amount, name FROM 'orders.csv' o JOIN 'names.csv' n ON o.id = n.id")
+    named.to_parquet("out.parquet")
+
+
+def table_with() -> None:
+    with duckdb.connect("out.db") as connection:
+        connection.execute("CREATE TABLE out AS SELECT * FROM 'orders.csv' JOIN 'names.csv' USING (id)")
+
+
+def inserted() -> None:
+    with duckdb.connect("out.db") as connection:
+        connection.execute("CREATE TABLE out (id BIGINT, amount DOUBLE)")
+        connection.sql("FROM 'orders.csv'").insert_into("out")
+
+
+def through_a_view() -> None:
+    with duckdb.connect() as connection:
+        connection.read_csv("orders.csv").create_view("v")
+        connection.execute("COPY (SELECT * FROM v) TO 'out.parquet'")
+
+
+def by_a_pattern() -> None:
+    duckdb.sql("SELECT * FROM 'ord*.csv'").to_parquet("out.parquet")
+
+
+def with_columns_of_the_reader() -> None:
+    relation = duckdb.sql("SELECT * FROM read_csv('plain.txt', header=false, delim=';', names=['id', 'amount'])")
+    relation.to_parquet("out.parquet")
+    duckdb.read_csv("plain.txt", header=False, sep=";", names=["k", "v"]).to_parquet("other.parquet")
+
+
+def from_an_attached_database() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("ATTACH 'other.db' AS o")
+        connection.sql("FROM o.orders").to_parquet("out.parquet")
+
+
+def from_an_attached_table() -> None:
+    with duckdb.connect("out.db") as connection:
+        connection.execute("ATTACH 'other.db'; CREATE TABLE orders (x INT)")
+        connection.table("other.orders").filter("id > 0").to_table("out")
+
+
+def from_an_attached_database_in_use() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("ATTACH 'other.db' AS o; USE o")
+        connection.execute("COPY orders TO 'out.csv'")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("orders.csv").write_text("id,amount\n1,2.5\n2,3.5\n")
+    Path("names.csv").write_text("id,name\n1,ann\n")
+    Path("plain.txt").write_text("1;2\n3;4\n")
+    with closing(duckdb.connect("other.db")) as connection:
+        connection.execute("CREATE TABLE orders (id INT, amount DOUBLE)")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        copied, relation_of_sql, relation_of_a_file, filtered_and_projected, aggregated, united,
+        joined_without_qualifiers, table_with, inserted, through_a_view, by_a_pattern, with_columns_of_the_reader,
+        from_an_attached_database, from_an_attached_table, from_an_attached_database_in_use,
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("here")
+def test_columns_of_files_and_attached_tables_reach_what_is_written(program: Callable[[], None]) -> None:
+    with recorded_lineage("databases", "files") as lineage:
+        program()
+    edges = {
+        (edge.source.name, edge.source_column, edge.target.name, edge.target_column)
+        for run in lineage.runs
+        for edge in run.column_edges
+        if edge.target_column != "*"
+    }
+    outs = {(column, into) for _, column, target, into in edges if Path(target).stem == "out" or target == "main.out"}
+    names = {("name", "name")} if any("names.csv" in source for source, *_ in edges) else set()
+    keys = outs & {("id", "id"), ("amount", "amount")}
+    assert keys == {("id", "id"), ("amount", "amount")}
+    assert outs == keys | names
+
+
+def test_each_read_has_the_columns_of_its_own_reader(here: Path) -> None:
+    with recorded_lineage("databases", "files") as lineage:
+        with_columns_of_the_reader()
+    lineage.assert_column_edge("plain.txt.k", "other.parquet.k")
+    assert {edge.source_column for edge in lineage.column_edges if edge.target.name.endswith("out.parquet")} == {
+        "id",
+        "amount",
+    }
+
+
+@pytest.mark.usefixtures("here")
+def test_columns_seen_before_a_connection_was_dropped_stay_known() -> None:
+    connection = duckdb.connect("other.db")
+    lookup = InstanceLookup(connection)
+    lookup.observe("SELECT 1")
+    del connection
+    assert lookup([("main", "orders")]) == {("main", "orders"): {"id": "INTEGER", "amount": "DOUBLE"}}
+    lookup.observe("CREATE TABLE more AS SELECT * FROM orders")
+    assert ("main", "orders") in lookup([("main", "orders")])
+    lookup.observe("ALTER TABLE orders DROP COLUMN id")
+    assert lookup([("main", "orders")]) == {}
+    duckdb.connect("other.db", read_only=True).close()  # no lock was left
+
+
+def test_pipes_and_changed_files_are_not_opened(here: Path) -> None:
+    os.mkfifo("pipe.csv")
+    assert file_columns("pipe.csv", "", LATER) is None
+    assert file_columns("orders.csv", "", dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)) is None
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("path", "reader"),
+    [
+        ("s3://lake/x.parquet", ""),
+        ("https://example.invalid/x.csv", ""),
+        ("none.csv", ""),
+        ("orders.csv", "read_csv('orders.csv', sample_size = -1)"),
+        ("orders.csv", "read_parquet('orders.csv')"),
+    ],
+)
+def test_columns_that_cost_much_or_fail_stay_unknown(path: str, reader: str) -> None:
+    try:
+        found = file_columns(path, reader, LATER)
+    except OSError:
+        found = None
+    assert found is None
+
+
+@pytest.mark.usefixtures("here")
+def test_few_files_of_a_directory_are_looked_at() -> None:
+    found = []
+    for number in range(30):
+        Path(f"n{number}.csv").write_text(f"a{number}\n1\n")
+        found.append(file_columns(f"./n{number}.csv", "", LATER))
+    assert found[0] == {"a0": "BIGINT"}
+    assert found[-1] is None
