@@ -43,13 +43,22 @@ class guarded:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if kind is None or not issubclass(kind, Exception) or raised_by_signal_handler(trace):
-            return False
-        log_failure(self._what, error)
-        if self._lost is not None:
-            with guarded("counting a loss"):
-                self._lost(f"{self._what} failed")
-        return True
+        return isinstance(error, Exception) and is_suppressed(self._what, error, self._lost)
+
+
+def is_suppressed(what: str, error: Exception, lost: Callable[[str], object] | None = None) -> bool:
+    """Return whether an exception must not reach the user's code, after it was logged and counted as by `guarded`.
+
+    For `except` blocks in code that runs for each statement: a `try` costs nothing where nothing is raised, a `with`
+    block 0.2 microseconds.
+    """
+    if raised_by_signal_handler(error.__traceback__):
+        return False
+    log_failure(what, error)
+    if lost is not None:
+        with guarded("counting a loss"):
+            lost(f"{what} failed")
+    return True
 
 
 def count_losses_with(counter: Callable[[str], object]) -> None:

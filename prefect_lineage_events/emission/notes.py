@@ -121,7 +121,7 @@ class StatementNote:
     statements whose single row had a value that this one bound (`value_matching`).
 
     Only our thread uses `countable` (whether one number of rows can be that of the noted text) and `pending_events`
-    (those made of the note, completed when the rows are known).
+    (those made of the note, completed when the rows are known). `add_rows` and `take_rows` alone use the last two.
     """
 
     connection: Connection
@@ -140,6 +140,28 @@ class StatementNote:
     value_origins: Sequence[StatementNote] = ()
     countable: bool = True
     pending_events: list[Any] = field(default_factory=list)
+    fetched: tuple[int, bool] | None = None
+    waits: list[None] = field(default_factory=lambda: [None])
+
+    def add_rows(self, rows: int, whole: bool) -> bool:
+        """Add the fetched rows to a note that still waits for our thread, once. Return False where it is too late.
+
+        This replaces a `RowsNote`, which costs each thread as much as the statement's own note. The thread that removes
+        the element of `waits` has come first: the removal is atomic, so that no lock is needed.
+        """
+        self.fetched = (rows, whole)
+        return self._removed()
+
+    def take_rows(self) -> tuple[int, bool] | None:
+        """The rows that were added, in our thread; from then on `add_rows` is too late."""
+        return None if self._removed() else self.fetched
+
+    def _removed(self) -> bool:
+        try:
+            self.waits.pop()
+        except IndexError:
+            return False
+        return True
 
 
 @dataclass(slots=True)

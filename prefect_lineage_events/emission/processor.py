@@ -94,6 +94,8 @@ class NoteProcessor(LossProcessor):
     def _process(self, note: Note) -> None:
         if isinstance(note, StatementNote):
             self._statement(note)
+            if fetched := note.take_rows():
+                self._rows(note, fetched[0], whole=fetched[1])
         elif isinstance(note, FailureNote):
             self._transactions.failed(note, self._state(note.statement.connection))
         elif isinstance(note, TransactionNote):

@@ -21,6 +21,8 @@ from prefect_lineage_events.emission.notes import (
 )
 from prefect_lineage_events.guard import logger
 
+_DROPPED_WHEN_FULL = (StatementNote, RecordNote, LossNote)
+
 
 class NoteQueue:
     """Notes in the order they were put. A full queue drops statements, counts them per run, and logs that once.
@@ -42,7 +44,7 @@ class NoteQueue:
 
         Reentrant, and without a lock while there is room, so that it may be called anywhere.
         """
-        if isinstance(note, StatementNote | RecordNote | LossNote) and self._notes.qsize() >= self._limit:
+        if isinstance(note, _DROPPED_WHEN_FULL) and self._notes.qsize() >= self._limit:
             self._drop(note)
             return False
         self._notes.put(note)

@@ -55,11 +55,11 @@ _runs: OrderedDict[UUID, _RunRows] = OrderedDict()
 
 def store_row(note: StatementNote, row: Any) -> None:
     """Store digests of the first row of a statement's result, as the program has it."""
+    key = note.run.key if note.run is not None else None
+    run = _run_rows(key) if key is not None else None
+    if run is None or run.stored >= _MAX_ROWS:
+        return
     with guarded("storing a row's digests"):
-        key = note.run.key if note.run is not None else None
-        run = _run_rows(key) if key is not None else None
-        if run is None or run.stored >= _MAX_ROWS:
-            return
         run.stored += 1
         whole: list[int] = []
         for value in _values(row):

@@ -22,13 +22,16 @@ from prefect_lineage_events.emission.exporter import Exporter
 from prefect_lineage_events.emission.loss_processor import LossProcessor
 from prefect_lineage_events.emission.notes import FlushNote, Note, RecordNote, RunEndedNote, StatementNote, TallyNote
 from prefect_lineage_events.emission.queue import NoteQueue
-from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.guard import guarded, is_suppressed
 from prefect_lineage_events.settings import LineageSettings, settings
 
 _BEFORE_QUEUES = 1_000  # exit priority in `multiprocessing`
 _MAX_IMPORT = 5.0  # seconds
 # Seconds between two polls of the queue while notes come, and seconds of polling after the last note.
 _POLL, _POLL_FOR = 0.01, 0.05
+# Notes that are processed before something else may be due.
+_MOST_AT_ONCE = 100
+_WORK = (StatementNote, RecordNote, TallyNote)
 # Share of the time at the end of the process for the analysis; the rest is for sending.
 _FOR_ANALYSIS = 0.7
 
@@ -58,17 +61,10 @@ class Worker:
         self._lock = threading.RLock()  # a signal handler of the user may run a statement anywhere
         self._started = False
         self._marks = Marks() if process.is_child() else None
-
-    @property
-    def thread_id(self) -> int | None:
-        return self._thread.ident
+        self.thread_id: int | None = None
 
     def put(self, note: Note) -> bool:
-        if (
-            self._marks is not None
-            and isinstance(note, StatementNote | RecordNote | TallyNote)
-            and note.run is not None
-        ):
+        if self._marks is not None and isinstance(note, _WORK) and note.run is not None:
             self._marks.hold(note.run.key)
         taken = self.queue.put(note)
         if not self._started:
@@ -127,6 +123,7 @@ class Worker:
                     process.before_termination(self.stop)
 
     def _run(self) -> None:
+        self.thread_id = threading.get_ident()
         with guarded("starting lineage"):
             # imported here, in our thread: the import of the analyser takes long
             with _import_lock:
@@ -139,10 +136,12 @@ class Worker:
 
     def _work(self, processor: LossProcessor) -> None:
         while not (self._stopping.is_set() and self.queue.empty()):
-            note = self._next(processor)
+            note, taken = self._next(processor), 0
             with guarded("analysing lineage"):
-                if note is not None:
+                while note is not None:
                     processor.process(note)
+                    taken += 1
+                    note = self.queue.get(0) if taken < _MOST_AT_ONCE else None
             with guarded("sending lineage"):
                 processor.tick()
         with guarded("closing at exit"):
@@ -183,8 +182,11 @@ def _current() -> Worker:
 
 def put(note: Note) -> bool:
     """Hand a note to our thread. Never raises, never waits."""
-    with guarded("noting lineage"):
-        return _current().put(note)
+    try:
+        return (_worker or _current()).put(note)
+    except Exception as error:
+        if not is_suppressed("noting lineage", error):
+            raise
     return False
 
 
@@ -202,7 +204,7 @@ def replaced_by(own: Worker) -> Iterator[None]:
 
 def queue() -> NoteQueue:
     """The queue of this process."""
-    return _current().queue
+    return (_worker or _current()).queue
 
 
 def flush(timeout: float = 10.0) -> bool:

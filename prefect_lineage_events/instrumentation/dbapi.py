@@ -173,6 +173,8 @@ def trace_cursor_close(cursor: TracedCursor, method: Any, args: Any, kwargs: Any
     return method(*args, **kwargs)
 
 
+FETCH_WRAPPERS = frozenset({trace_fetchone, trace_fetchmany, trace_fetchall, trace_cursor_close})
+"""The wrappers that need no connection."""
 CURSOR_WRAPPERS: Mapping[str, MethodWrapper] = {
     "execute": trace_execute,
     "executemany": trace_execute,

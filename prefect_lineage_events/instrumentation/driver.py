@@ -120,15 +120,24 @@ class Driver:
     subclassed: bool = False
     cursor_classes: Sequence[str] = ()
 
-    @property
-    def reports_failure(self) -> bool:
-        """Does the driver implement `in_failed_transaction`? Without it the default answer, False, proves nothing."""
-        return self.in_failed_transaction is not _never
+    reports_failure: bool = field(init=False)
+    """Does the driver implement `in_failed_transaction`? Without it the default answer, False, proves nothing."""
+    # Questions with a default answer are not asked: they come with each statement.
+    has_query_ids: bool = field(init=False)
+    may_inline: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name, question, default in (
+            ("reports_failure", self.in_failed_transaction, _never),
+            ("has_query_ids", self.query_id, _nothing),
+            ("may_inline", self.inlines, _never),
+        ):
+            object.__setattr__(self, name, question is not default)
 
     def columns(self, cursor: Any) -> tuple[Column, ...]:
         """The columns of the cursor's result, from its description."""
         description: Sequence[Any] = getattr(cursor, "description", None) or ()
-        return _columns(self.type_name, tuple((entry[0], entry[1]) for entry in description))
+        return _columns(self.type_name, tuple([(entry[0], entry[1]) for entry in description]))
 
 
 # Cached: the same few results recur, and making the models costs more than the rest of a note.

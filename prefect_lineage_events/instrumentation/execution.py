@@ -151,15 +151,15 @@ async def _awaited(
 
 def operation_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The statement in the arguments of `execute`; drivers name the parameter differently."""
-    if args:
-        return args[0]
+    if args or not kwargs:
+        return args[0] if args else ""
     return next((kwargs[k] for k in _OPERATION_KEYWORDS if k in kwargs), "")
 
 
 def parameters_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The bind values in the arguments of `execute`; None without any."""
-    if len(args) > 1:
-        return args[1]
+    if len(args) > 1 or not kwargs:
+        return args[1] if len(args) > 1 else None
     return next((kwargs[k] for k in _PARAMETERS_KEYWORDS if k in kwargs), None)
 
 
@@ -218,7 +218,7 @@ class Execution:
         self._many, self._autocommit = many, autocommit
         if tracer.is_open and driver.reports_transaction and answer_or_default(driver.autocommits, own, default=False):
             tracer.commit_lost()  # the transaction has ended unseen
-        self.aborted = answer_or_default(driver.in_failed_transaction, own, default=False)
+        self.aborted = driver.reports_failure and answer_or_default(driver.in_failed_transaction, own, default=False)
         self._started, self._clock = dt.datetime.now(dt.timezone.utc), perf_counter()
 
     def resolve_text(self, cursor: Any) -> bool:
@@ -255,7 +255,8 @@ class Execution:
             rows = answer_or_default(driver.rows, own, default=None) if rows is None else rows
             has_result = answer_or_default(driver.has_result, own, default=False)
             columns = answer_or_default(driver.columns, own, default=()) if has_result else ()
-            query_id = answer_or_default(driver.query_id, own, default=None)
+            if driver.has_query_ids:
+                query_id = answer_or_default(driver.query_id, own, default=None)
         if rows is None and sets is not None:
             rows = answer_or_default(executemany_rowcount, text, sets, default=None)
         note = tracer.statement(
@@ -268,18 +269,18 @@ class Execution:
             result_columns=columns,
             aborted=self.aborted,
             counted=counted,
-            inlined=answer_or_default(driver.inlines, self.operation, default=False),
+            inlined=driver.may_inline and answer_or_default(driver.inlines, self.operation, default=False),
             parameters=parameters,
             sets=sets,
         )
         if cursor is None:
             return note
         cursor._self_noted = True
-        if note is not None and has_result:
+        if note is not None and has_result and (rows is None or rows == 1):
+            fetched = cursor._self_fetched
             if rows is None:
-                cursor._self_fetched.start(note, cursor, 1 if sets is None and returns_one_row(text) else None)
-            if rows is None or rows == 1:
-                cursor._self_fetched.may_be_single(note)
+                fetched.start(note, cursor, 1 if sets is None and returns_one_row(text) else None)
+            fetched.may_be_single(note)
         return note
 
     def failed(self, error: BaseException, cursor: TracedCursor | None = None) -> None:

@@ -24,6 +24,11 @@ _LAYOUT = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__
 # The type is the last field of an object's header. A type's header also has a size, and its name comes next.
 _POINTER = ctypes.sizeof(ctypes.c_void_p)
 _TYPE, _NAME = object.__basicsize__ - _POINTER, object.__basicsize__ + _POINTER
+# New objects at each look-up, so that no other user of them is affected.
+_incref, _decref = ctypes.pythonapi["Py_IncRef"], ctypes.pythonapi["Py_DecRef"]
+_incref.argtypes = _decref.argtypes = (ctypes.py_object,)
+_incref.restype = _decref.restype = None
+_pointer_at = ctypes.c_void_p.from_address
 _names: list[ctypes.Array[ctypes.c_char]] = []
 
 
@@ -40,7 +45,11 @@ def retype(value: Any, cls: type) -> bool:
     """Change the object's class to `cls`, a subclass of it without slots. Return False if that is not possible."""
     own: type = type(value)
     if is_immutable(own):
-        return _is_exchangeable(own, cls) and _exchange(value, own, cls)
+        key = (own, id(cls))  # not the class, whose hash may be written in Python
+        known = _exchangeable.get(key)
+        if known is None:
+            known = _exchangeable[key] = (cls, _is_exchangeable(own, cls))
+        return known[1] and _exchange(value, own, cls)
     try:
         vars(object)["__class__"].__set__(value, cls)
     except TypeError:
@@ -59,7 +68,10 @@ def _is_known_interpreter() -> bool:
     return sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
-@lru_cache(maxsize=256)
+# Each class is kept, so that its id stays its own. Traced subclasses live as long as the process anyhow.
+_exchangeable: dict[tuple[type, int], tuple[type, bool]] = {}
+
+
 def _is_exchangeable(own: type, cls: type) -> bool:
     if not _is_known_interpreter():
         return False
@@ -77,11 +89,11 @@ def _slot(cls: type, slot: int) -> int | None:
 
 
 def _exchange(value: Any, own: type, cls: type) -> bool:
-    reference = ctypes.c_void_p.from_address(id(value) + _TYPE)
+    reference = _pointer_at(id(value) + _TYPE)
     if reference.value != id(own):
         return False
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(cls))  # an instance holds a reference to a class that is not static
+    _incref(cls)  # an instance holds a reference to a class that is not static
     reference.value = id(cls)
     if own.__flags__ & _HEAP_TYPE:
-        ctypes.pythonapi.Py_DecRef(ctypes.py_object(own))
+        _decref(own)
     return True

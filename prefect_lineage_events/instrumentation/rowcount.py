@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Sized
 from typing import Any
 
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import AbandonedResultNote, StatementNote
 from prefect_lineage_events.emission.value_matching import store_row
-from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.guard import guarded, is_suppressed
 from prefect_lineage_events.instrumentation.tracer import ConnectionTracer
 
 _LONGEST = 5_000  # characters of a text that is matched: this runs in the user's thread
@@ -47,11 +48,12 @@ class FetchedRows:
     when the first fetch succeeds: only then does an asynchronous statement count as having succeeded.
     """
 
-    __slots__ = ("_note", "_single", "_tracer", "_watched", "max_rows", "on_first_fetch", "rows")
+    __slots__ = ("_note", "_reader", "_single", "_tracer", "_watched", "max_rows", "on_first_fetch", "rows")
 
     def __init__(self, tracer: ConnectionTracer) -> None:
         self._tracer = tracer
         self._note: StatementNote | None = None
+        self._reader: weakref.ref[Any] | None = None
         self._watched: AbandonedResultNote | None = None
         self._single: StatementNote | None = None
         self.on_first_fetch: Callable[[], None] | None = None
@@ -65,9 +67,10 @@ class FetchedRows:
 
     def start(self, note: StatementNote, reader: Any, max_rows: int | None = None) -> None:
         """Count the rows of a new result. The user fetches them from `reader`; row number `max_rows` is the last."""
-        self._unwatch()
+        if self._watched is not None:
+            self._unwatch()
         self._note, self.rows, self.max_rows = note, 0, max_rows
-        self._watched = self._tracer.watch(reader, note, self)
+        self._reader = weakref.ref(reader)
 
     def may_be_single(self, note: StatementNote) -> None:
         """Mark the result as one that may have a single row, whose values later statements may bind."""
@@ -92,6 +95,14 @@ class FetchedRows:
             self.call_on_first_fetch()
         if self.rows == self.max_rows:
             self.end(exhausted=True)
+        elif self._watched is None and self._note is not None and rows:
+            self._watch(self._note)
+
+    def _watch(self, note: StatementNote) -> None:
+        """Have the rows reported if the reader is collected before the end. A result without a fetched row is not."""
+        reader = self._reader() if self._reader is not None else None
+        if reader is not None:
+            self._watched = self._tracer.watch(reader, note, self)
 
     def after_fetchone(self, row: Any) -> Any:
         """Count the row that `fetchone` returned; None is the end of the result."""
@@ -100,7 +111,8 @@ class FetchedRows:
             return row
         if self._single is not None:
             self._remember_first(row)
-        if self.on_first_fetch is None and self.max_rows is None:
+        is_watched = self._watched is not None or self._note is None
+        if is_watched and self.on_first_fetch is None and self.max_rows is None:
             self.rows += 1
         else:
             self.add(1)
@@ -108,7 +120,8 @@ class FetchedRows:
 
     def after_fetchmany(self, rows: Any) -> Any:
         """Count the rows that `fetchmany` returned; an empty list is the end of the result."""
-        self._remember_only(rows)
+        if self._single is not None:
+            self._remember_only(rows)
         self.add(len(rows))
         if not rows:
             self.end(exhausted=True)
@@ -116,13 +129,14 @@ class FetchedRows:
 
     def after_fetchall(self, rows: Any) -> Any:
         """Count the rows that `fetchall` returned, and end the result."""
-        self._remember_only(rows)
-        self.add(len(rows))
+        if self._single is not None:
+            self._remember_only(rows)
+        self.rows += len(rows)
         self.end(exhausted=True)
         return rows
 
     def _remember_only(self, rows: Any) -> None:
-        if self._single is not None and type(rows) in (list, tuple):
+        if type(rows) in (list, tuple):
             if len(rows) == 1:
                 self._remember_first(rows[0])
             self._single = None
@@ -145,10 +159,14 @@ class FetchedRows:
         note, self._note = self._note, None
         if note is None:
             return
-        with guarded("counting rows"):
-            self._unwatch()
+        try:
+            if self._watched is not None:
+                self._unwatch()
             if exhausted or self.rows:
                 self._tracer.rows(note, self.rows, whole=exhausted)
+        except Exception as error:
+            if not is_suppressed("counting rows", error):
+                raise
 
     def rows_so_far(self) -> int:
         """The rows fetched until the reader was garbage-collected. Called in our thread, instead of `end`."""

@@ -19,8 +19,8 @@ from types import CoroutineType
 from typing import Any
 
 from prefect_lineage_events.emission.losses import count_loss
-from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.instrumentation.dbapi import CONNECTION_WRAPPERS, CURSOR_WRAPPERS
+from prefect_lineage_events.guard import is_suppressed
+from prefect_lineage_events.instrumentation.dbapi import CONNECTION_WRAPPERS, CURSOR_WRAPPERS, FETCH_WRAPPERS
 from prefect_lineage_events.instrumentation.driver import Driver, MethodWrapper
 from prefect_lineage_events.instrumentation.proxies import cursor_proxy
 from prefect_lineage_events.instrumentation.retype import retype
@@ -83,8 +83,9 @@ class ConnectionMixin:
 class _CursorState(weakref.ref):  # type: ignore[type-arg]
     """The data of a cursor, which is also the weak reference that reports when the cursor is collected."""
 
-    __slots__ = ("fetched", "inside", "key", "noted", "task")
+    __slots__ = ("connection_key", "fetched", "inside", "key", "noted", "task")
     key: int
+    connection_key: int
     fetched: FetchedRows
     inside: bool  # a method of the cursor is running, and may call other methods of it
     task: Any  # the asyncio task that awaits a method of the cursor, which may call others
@@ -105,7 +106,9 @@ def _holder(cls: Any) -> str:
 
 def _connection_of(cursor: Any) -> Any:
     """The cursor's connection; None where it is closed or gone. mysql-connector's cursors have only a weak proxy."""
-    connection = getattr(cursor, _holder(type(cursor)), None)  # type: ignore[arg-type]
+    cls = type(cursor)
+    # A traced subclass has a hash written in Python, which would cost more than the rest of the look-up.
+    connection = getattr(cursor, _holder(cls.__bases__[0] if issubclass(cls, CursorMixin) else cls), None)
     if connection is not None:
         return connection
     connection = getattr(cursor, "_connection", None)
@@ -179,22 +182,28 @@ def set_active(connection: Any, *, active: bool) -> None:
 
 def trace_cursor(cursor: Any) -> None:
     """Trace a cursor if its connection is traced, however the cursor was made."""
-    with guarded("tracing a cursor", count_loss):
+    try:
         own = type(cursor)
         connection = _connection_of(cursor)
-        if issubclass(own, CursorMixin) or not isinstance(connection, ConnectionMixin):
+        if issubclass(own, CursorMixin) or not issubclass(type(connection), ConnectionMixin):
             return
-        known = _connections.get(id(connection))
+        key, connection_key = id(cursor), id(connection)
+        known = _connections.get(connection_key)
         if known is None or not known.active:
             return
-        cls = known.cursor_class(own)
-        _drop_collected()
+        cls = known.cursor_classes[own] if own in known.cursor_classes else known.cursor_class(own)
+        if _collected:
+            _drop_collected()
         state = _CursorState(cursor, _collected.append)
-        state.key, state.fetched, state.inside, state.noted = id(cursor), FetchedRows(known.tracer), False, False
+        state.key, state.connection_key, state.fetched = key, connection_key, FetchedRows(known.tracer)
+        state.inside = state.noted = False
         state.task = None
-        _cursors[id(cursor)] = state
+        _cursors[key] = state
         if cls is None or not retype(cursor, cls):
-            del _cursors[id(cursor)]
+            del _cursors[key]
+    except Exception as error:
+        if not is_suppressed("tracing a cursor", error, count_loss):
+            raise
 
 
 def _drop_collected() -> None:
@@ -288,10 +297,16 @@ def _connection_method(name: str, _: MethodWrapper) -> TracedMethod:
 
 
 def _cursor_method(_: str, wrapper: MethodWrapper) -> TracedMethod:
+    fetches = wrapper in FETCH_WRAPPERS
+
     def call(method: Any, cursor: Any, args: Any, kwargs: Any) -> Any:
         state = _cursors.get(id(cursor))
-        known = _connections.get(id(_connection_of(cursor))) if state is not None else None
-        if state is None or state.inside or known is None or not known.active or _is_awaited(state):
+        if state is None or state.inside:
+            return method(*args, **kwargs)
+        # A cursor that fetches needs no connection, which some drivers find by a search.
+        key = state.connection_key if fetches else id(_connection_of(cursor))
+        known = _connections.get(key)
+        if known is None or not known.active or (state.task is not None and _is_awaited(state)):
             return method(*args, **kwargs)
         state.inside = True
         try:

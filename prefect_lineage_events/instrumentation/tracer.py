@@ -26,7 +26,7 @@ from prefect_lineage_events.emission.notes import (
     TransactionNote,
 )
 from prefect_lineage_events.events import Column
-from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.guard import guarded, is_suppressed
 from prefect_lineage_events.stores import Store
 
 if TYPE_CHECKING:
@@ -81,13 +81,15 @@ class ConnectionTracer:
         `counted` is the meaning of `rows`; `inlined`: the text contains the values of binds. `parameters` (or `sets`,
         those of an `executemany`) are only compared with rows that were read (`value_matching`).
         """
-        with guarded("noting a statement", self._lose):
+        try:
             if self.is_muted or not filters.current().enabled or worker.is_worker_thread():
                 return None
             run = self._reported_run()
             if run is None and not _SESSION.match(sql):
                 return None
-            self._announce_begin()
+            if self._begun:
+                self._announce_begin()
+            self._noted = True
             self.is_open = not autocommit
             columns = tuple(result_columns)
             thread = run.thread if run is not None else ""
@@ -110,11 +112,14 @@ class ConnectionTracer:
                 note.value_origins = value_matching.origins(run.key, parameters, sets)
             self.has_reported = self.has_reported or run is not None
             return note if worker.put(note) else None
+        except Exception as error:
+            if not is_suppressed("noting a statement", error, self._lose):
+                raise
         return None
 
     def rows(self, note: StatementNote | None, rows: int, *, whole: bool = True) -> None:
         """Note the number of rows read from the result of a statement, exhausted (`whole`) or closed before."""
-        if note is not None and note.run is not None:
+        if note is not None and note.run is not None and not note.add_rows(rows, whole):
             worker.put(RowsNote(note, rows, whole))
 
     def watch(self, reader: Any, note: StatementNote, counts: Counts) -> AbandonedResultNote | None:
@@ -153,6 +158,7 @@ class ConnectionTracer:
                 now, ended = dt.datetime.now(dt.timezone.utc), self.is_open and idle
                 if in_part:
                     self._announce_begin()
+                    self._noted = True
                     self.is_open = not idle
                 autocommit = idle if in_part else not self._begun
                 note = StatementNote(self._connection, sql, run, now, 0.0, autocommit=autocommit)
@@ -210,7 +216,6 @@ class ConnectionTracer:
         if self._begun:
             self._begun = False
             worker.put(TransactionNote(self._connection, "begin", run=self._run))
-        self._noted = True
 
     def _reported_run(self) -> Run | None:
         run = current_run(self._run)

@@ -175,6 +175,15 @@ def test_rows_of_a_read_that_arrive_later_are_reported(bench: Bench, db: Connect
     assert [e.statement.rows for e in bench.statements()] == [17]
 
 
+def test_rows_that_arrive_with_their_read_are_reported(bench: Bench, db: ConnectionDriver) -> None:
+    note = StatementNote(db.connection, "read from orders", db.run, STARTED, 0.25, False)
+    assert note.add_rows(3, whole=True)
+    bench.processor.process(note)
+    assert not note.add_rows(4, whole=True)
+    bench.advance()
+    assert [e.statement.rows for e in bench.statements()] == [3]
+
+
 def test_rows_of_equal_reads_add_up(bench: Bench, db: ConnectionDriver) -> None:
     for rows in (17, 4):
         db.rows(db.execute("read from orders"), rows)

@@ -72,9 +72,11 @@ class Program:
                 thread=chance.choice(["", "", "", "2"]),
                 aborted=chance.random() < 0.03,
             )
+            is_counted, rows = note.rows is None and chance.random() < 0.8, chance.randint(0, 5)
+            is_early = is_counted and chance.random() < 0.5 and note.add_rows(rows, whole=True)
             self.processor.process(note)
-            if note.rows is None and chance.random() < 0.8:
-                self.processor.process(RowsNote(note, chance.randint(0, 5)))
+            if is_counted and not is_early:
+                self.processor.process(RowsNote(note, rows))
             if chance.random() < 0.1:
                 self.clock.now += chance.choice([0.2, 1000.0])
                 self.processor.tick()

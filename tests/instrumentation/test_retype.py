@@ -52,7 +52,6 @@ def test_class_with_another_allocator_leaves_the_object_unchanged() -> None:
 
 def test_another_interpreter_leaves_the_object_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retyping, "_is_known_interpreter", lambda: False)
-    retyping._is_exchangeable.cache_clear()
+    monkeypatch.setattr(retyping, "_exchangeable", {})
     with closing(sqlite3.connect(":memory:")) as connection:
         assert not retype(connection, Connection)
-    retyping._is_exchangeable.cache_clear()

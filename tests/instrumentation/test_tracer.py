@@ -53,8 +53,20 @@ def test_a_statement_is_noted_with_its_run(noted: list[Note], run: Run, traced: 
 
 def test_rows_belong_to_their_statement(noted: list[Note], run: Run, traced: ConnectionTracer) -> None:
     note = execute(traced, "SELECT 1 FROM t")
+    assert note is not None
     traced.rows(note, 5)
-    assert noted[1:] == [RowsNote(note, 5)]  # type: ignore[arg-type]
+    assert noted == [note]
+    assert note.take_rows() == (5, True)
+
+
+def test_rows_of_a_note_that_was_taken_are_noted_after_it(
+    noted: list[Note], run: Run, traced: ConnectionTracer
+) -> None:
+    note = execute(traced, "SELECT 1 FROM t")
+    assert note is not None
+    assert note.take_rows() is None
+    traced.rows(note, 5, whole=False)
+    assert noted[1:] == [RowsNote(note, 5, False)]
 
 
 def test_rows_of_an_unreported_statement_are_not_noted(noted: list[Note], traced: ConnectionTracer) -> None:
