@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from prefect_lineage_events.assistants.fitting import Many, ToolAnswer, fitted
 from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.graph.changes import diff, schema_history
 from prefect_lineage_events.graph.evidence import all_statements, dataset_ref
-from prefect_lineage_events.graph.gaps import gaps, gaps_of, in_flight, run_summary
+from prefect_lineage_events.graph.gaps import gaps_of, in_flight, run_summary
 from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
 from prefect_lineage_events.graph.impact import impact
 from prefect_lineage_events.graph.names import find_column, find_column_of, find_dataset, find_flow, find_run, search
@@ -29,13 +29,24 @@ from prefect_lineage_events.graph.values import (
     Path,
     RunDetails,
     RunDiff,
+    RunRef,
     RunSummary,
     SchemaVersion,
     Walk,
 )
 from prefect_lineage_events.graph.walks import column_walk, downstream, path, upstream
 
-Source = Callable[[], Graph]
+
+class Loaded(Protocol):
+    """A graph with all of its gaps, as `graph.loading` loads it."""
+
+    graph: Graph
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]: ...
+
+
+Source = Callable[[], Loaded]
 
 DatasetName = Annotated[
     str,
@@ -55,7 +66,7 @@ Until = Annotated[
 
 
 class Tools:
-    """The questions about the graph that `source` returns. All methods are tools; their docstrings are shown."""
+    """The questions about the graph that `source` returns. All public methods are tools; their docstrings are shown."""
 
     def __init__(self, source: Source, now: Callable[[], dt.datetime]) -> None:
         self._source = source
@@ -86,35 +97,35 @@ class Tools:
         self, word: Annotated[str, Field(description="A part of a dataset's name or of a column's name, in any case.")]
     ) -> ToolAnswer[Many[DatasetRef]]:
         """Find datasets (tables, files, topics, APIs) by a part of their name, or of a column's name."""
-        graph = self._source()
+        graph = self._source().graph
         return fitted(Many[DatasetRef](items=tuple(dataset_ref(graph, found) for found in search(graph, word))))
 
     def describe_dataset(
         self, dataset: DatasetName, since: Since = None, until: Until = None
     ) -> ToolAnswer[DatasetSummary]:
         """Show who writes and reads a dataset, its columns with their sources, its last write, what is not known."""
-        graph = self._source()
+        graph = self._source().graph
         return fitted(dataset_summary(graph, find_dataset(graph, dataset), self._now(), _window(since, until)))
 
     def upstream_of(
         self, dataset: DatasetName, hops: Hops = 5, since: Since = None, until: Until = None
     ) -> ToolAnswer[Walk]:
         """List the datasets from which a dataset is made, nearest first, with the evidence for each edge."""
-        graph = self._source()
+        graph = self._source().graph
         return fitted(upstream(graph, find_dataset(graph, dataset), hops=hops, window=_window(since, until)))
 
     def downstream_of(
         self, dataset: DatasetName, hops: Hops = 5, since: Since = None, until: Until = None
     ) -> ToolAnswer[Walk]:
         """List the datasets that are made from a dataset, nearest first, with the evidence for each edge."""
-        graph = self._source()
+        graph = self._source().graph
         return fitted(downstream(graph, find_dataset(graph, dataset), hops=hops, window=_window(since, until)))
 
     def origin_of_column(
         self, column: ColumnName, hops: Hops = 10, since: Since = None, until: Until = None
     ) -> ToolAnswer[ColumnWalk]:
         """Follow a column to the columns from which its values come, or which decide over its rows."""
-        graph = self._source()
+        graph = self._source().graph
         dataset, name = find_column(graph, column)
         return fitted(column_walk(graph, dataset, name, "upstream", hops=hops, window=_window(since, until)))
 
@@ -131,7 +142,7 @@ class Tools:
 
         `values` take its values, `decisions` have other rows, `unknown` may be affected: their columns are not known.
         """
-        graph = self._source()
+        graph = self._source().graph
         found = find_dataset(graph, dataset)
         name = find_column_of(graph, found, column) if column else None
         return fitted(impact(graph, found, name, window=_window(since, until)))
@@ -140,19 +151,19 @@ class Tools:
         self, source: DatasetName, target: DatasetName, since: Since = None, until: Until = None
     ) -> ToolAnswer[Path]:
         """Find a shortest way of data from one dataset to another. No edges: there is none in this window."""
-        graph = self._source()
+        graph = self._source().graph
         return fitted(
             path(graph, find_dataset(graph, source), find_dataset(graph, target), window=_window(since, until))
         )
 
     def schema_history_of(self, dataset: DatasetName) -> ToolAnswer[Many[SchemaVersion]]:
         """List the versions of a dataset's columns, oldest first: columns added, dropped and retyped."""
-        graph = self._source()
+        graph = self._source().graph
         return fitted(Many[SchemaVersion](items=schema_history(graph, find_dataset(graph, dataset))))
 
     def freshness_of(self, dataset: DatasetName) -> ToolAnswer[Freshness]:
         """Show when a dataset was last written, by which run, and whether its next write is late."""
-        graph = self._source()
+        graph = self._source().graph
         return fitted(freshness(graph, find_dataset(graph, dataset), self._now()))
 
     def recent_runs(
@@ -163,7 +174,7 @@ class Tools:
         until: Until = None,
     ) -> ToolAnswer[Many[RunSummary]]:
         """List runs with what they read and wrote, newest first."""
-        graph = self._source()
+        graph = self._source().graph
         window = _window(since, until)
         name = find_flow(graph, flow) if flow else None
         touched = find_dataset(graph, dataset) if dataset else None
@@ -182,7 +193,7 @@ class Tools:
 
     def describe_run(self, run: RunName) -> ToolAnswer[RunDetails]:
         """Show one run: what it read and wrote, its statements, and what is missing of it."""
-        graph = self._source()
+        graph = self._source().graph
         snapshot = find_run(graph, run)
         return fitted(
             RunDetails(
@@ -194,24 +205,31 @@ class Tools:
 
     def compare_runs(self, before: RunName, after: RunName) -> ToolAnswer[RunDiff]:
         """List the differences between the lineage of two runs: datasets, edges, columns, numbers of rows."""
-        graph = self._source()
+        graph = self._source().graph
         return fitted(diff(find_run(graph, before), find_run(graph, after)))
 
     def runs_in_flight(self) -> ToolAnswer[Many[RunSummary]]:
         """List the runs that have not ended, with what they have read and written so far."""
-        return fitted(Many[RunSummary](items=in_flight(self._source())))
+        return fitted(Many[RunSummary](items=in_flight(self._source().graph)))
 
     def unused_datasets(self, since: Since = None, until: Until = None) -> ToolAnswer[Many[DatasetRef]]:
         """List the datasets that were written and that no captured run read. Readers outside Prefect are not seen."""
-        return fitted(Many[DatasetRef](items=unused(self._source(), _window(since, until))))
+        return fitted(Many[DatasetRef](items=unused(self._source().graph, _window(since, until))))
 
     def conflicting_writers(self, since: Since = None, until: Until = None) -> ToolAnswer[Many[Conflict]]:
         """List the datasets that more than one flow writes."""
-        return fitted(Many[Conflict](items=conflicts(self._source(), _window(since, until))))
+        return fitted(Many[Conflict](items=conflicts(self._source().graph, _window(since, until))))
 
     def known_gaps(self, since: Since = None, until: Until = None) -> ToolAnswer[Many[Gap]]:
         """List what the lineage lacks and why: incomplete runs, statements not understood, unknown sources."""
-        return fitted(Many[Gap](items=gaps(self._source(), _window(since, until))))
+        window = _window(since, until)
+        found = self._source().gaps
+        return fitted(Many[Gap](items=tuple(gap for gap in found if gap.run is None or _within(gap.run, window))))
+
+
+def _within(run: RunRef, window: Window) -> bool:
+    began = run.started or run.ended or EPOCH
+    return (window.start or EPOCH) <= began <= (window.end or began)
 
 
 def _window(since: dt.datetime | None, until: dt.datetime | None) -> Window:

@@ -10,8 +10,7 @@ from tests.graph.worlds import World
 if __name__ == "__main__":
     world = World()
     world.run("load", "raw.orders > mart.sales")
-    graph = world.graph
     if sys.argv[1] == "stdio":
-        serve_stdio(lambda: graph)
+        serve_stdio(lambda: world)
     else:
-        serve_http(lambda: graph, int(sys.argv[1]))
+        serve_http(lambda: world, int(sys.argv[1]))

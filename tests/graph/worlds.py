@@ -7,7 +7,9 @@ from dataclasses import replace
 from uuid import UUID, uuid5
 
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.graph.gaps import gaps
 from prefect_lineage_events.graph.graph import Graph
+from prefect_lineage_events.graph.values import Gap
 from prefect_lineage_events.history.model import Completeness, FlowRun, ParentRun
 from prefect_lineage_events.snapshots import Snapshot, decode, encode, snapshot_of
 from prefect_lineage_events.stitching.model import (
@@ -47,6 +49,10 @@ class World:
     @property
     def graph(self) -> Graph:
         return Graph(self.snapshots)
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        return gaps(self.graph)
 
     def run(
         self,
