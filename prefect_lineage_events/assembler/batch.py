@@ -90,7 +90,7 @@ def _without_snapshot(
         page = checked[start : start + snapshot_store.RUNS_A_REQUEST]
         stored = {run.id: snapshot for run in page if (snapshot := entries[run.id].snapshot)}
         if not snapshot_store.all_exist(client, stored.values()):
-            found = {id_ for id_, _ in snapshot_store.read(client, list(stored))}
+            found = {one.run_id for one in snapshot_store.read(client, list(stored))}
             missing |= {id_ for id_, snapshot in stored.items() if snapshot.artifact_id and id_ not in found}
     return missing
 

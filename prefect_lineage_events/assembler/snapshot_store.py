@@ -7,11 +7,12 @@ that works on the run writes it again.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -35,6 +36,8 @@ TYPE = "result"
 MARK = "lineage.snapshot"
 # Runs whose snapshots one request asks for.
 RUNS_A_REQUEST = api.PAGE
+_UPDATES_A_REQUEST = 50
+_ALL: Mapping[str, Any] = {"key": {"exists_": False}, "type": {"any_": [TYPE]}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,34 +140,63 @@ def all_exist(client: SyncPrefectClient, stored: Collection[StoredSnapshot]) -> 
     return True
 
 
-def read(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> Iterator[tuple[UUID, Snapshot | str]]:
-    """The snapshots of these runs, by their ids; the reason in words for one that cannot be read.
+@dataclass(frozen=True, slots=True)
+class FoundSnapshot:
+    """A run's snapshot in Prefect. `snapshot` is None if it cannot be read, for the reason in `fault`.
 
-    A run without a snapshot is left out. Of several snapshots of a run, the last that was written counts.
+    `updated`: the time of its last change. `data`: the JSON object that it was decoded from.
+    """
+
+    run_id: UUID
+    updated: dt.datetime
+    snapshot: Snapshot | None
+    fault: str = ""
+    data: Any = field(default=None, repr=False)
+
+
+def read(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> Iterator[FoundSnapshot]:
+    """The snapshots of these runs; runs without one are left out. One request per 200 runs.
+
+    Of several snapshots of a run, the last that was written counts.
     """
     for start in range(0, len(flow_run_ids), RUNS_A_REQUEST):
-        page = flow_run_ids[start : start + RUNS_A_REQUEST]
-        chosen = {
-            "flow_run_id": {"any_": [str(id_) for id_ in page]},
-            "key": {"exists_": False},
-            "type": {"any_": [TYPE]},
-        }
+        page = [str(id_) for id_ in flow_run_ids[start : start + RUNS_A_REQUEST]]
+        chosen = {**_ALL, "flow_run_id": {"any_": page}}
         rows = chain.from_iterable(api.pages(client, "/artifacts/filter", {"artifacts": chosen, "sort": "ID_DESC"}))
         newest: dict[str, Mapping[str, Any]] = {}
         for raw in filter(is_snapshot, rows):
             before = newest.get(raw["flow_run_id"])
-            if before is None or str(before.get("updated")) < str(raw.get("updated")):
+            if before is None or _updated(before) < _updated(raw):
                 newest[raw["flow_run_id"]] = raw
-        for run_id, artifact in newest.items():
-            yield UUID(run_id), decoded(artifact)
+        yield from map(_found, newest.values())
 
 
-def decoded(raw: Mapping[str, Any]) -> Snapshot | str:
-    """The snapshot in an artifact, or the reason in words why it cannot be read."""
+def updated_since(client: SyncPrefectClient, since: dt.datetime) -> Iterator[FoundSnapshot]:
+    """The snapshots that were written at that time or later, last written first. One request per 50."""
+    body = {"artifacts": _ALL, "sort": "UPDATED_DESC"}
+    for rows in api.pages(client, "/artifacts/filter", body, size=_UPDATES_A_REQUEST):
+        for raw in rows:
+            if _updated(raw) < since:
+                return
+            if is_snapshot(raw) and raw.get("flow_run_id"):
+                yield _found(raw)
+
+
+def _found(raw: Mapping[str, Any]) -> FoundSnapshot:
+    run_id, updated, data = UUID(raw["flow_run_id"]), _updated(raw), raw.get("data")
     try:
-        snapshot = snapshots.decode(raw.get("data"))
+        return FoundSnapshot(run_id, updated, decoded(data, run_id), data=data)
     except UnreadableSnapshotError as error:
-        return str(error)
-    if str(snapshot.run.id) != raw.get("flow_run_id"):
-        return "the snapshot is of another run"
+        return FoundSnapshot(run_id, updated, None, str(error), data)
+
+
+def _updated(raw: Mapping[str, Any]) -> dt.datetime:
+    return api.time_of(raw.get("updated")) or encoding.EPOCH
+
+
+def decoded(data: object, run_id: UUID) -> Snapshot:
+    """The snapshot of this run in a JSON object. Raises UnreadableSnapshotError."""
+    snapshot = snapshots.decode(data)
+    if snapshot.run.id != run_id:
+        raise UnreadableSnapshotError("the snapshot is of another run")
     return snapshot

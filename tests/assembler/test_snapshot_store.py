@@ -32,10 +32,10 @@ def artifact_of(client, run_id: UUID):
 
 
 def snapshot(client, run_id: UUID) -> Snapshot:
-    ((id_, found),) = snapshot_store.read(client, [run_id])
-    assert id_ == run_id
-    assert isinstance(found, Snapshot)
-    return found
+    (found,) = snapshot_store.read(client, [run_id])
+    assert found.run_id == run_id
+    assert found.snapshot
+    return found.snapshot
 
 
 def test_an_assembled_run_has_its_snapshot(target, client):
@@ -80,7 +80,9 @@ def test_an_edited_snapshot_is_written_again(target, client):
     run_id = daily_load()
     assemble(run_id)
     publishing.update_artifact(client, UUID(artifact_of(client, run_id)["id"]), data={"version": 1, "shape": "edited"})
-    assert isinstance(next(snapshot_store.read(client, [run_id]))[1], str)
+    (edited,) = snapshot_store.read(client, [run_id])
+    assert edited.snapshot is None
+    assert edited.fault
     assemble(run_id)
     assert snapshot(client, run_id).run.id == run_id
 
@@ -207,7 +209,8 @@ def test_a_snapshot_of_another_run_is_not_taken_for_this_one(target, client):
     assemble(other)
     data = artifact_of(client, other)["data"]
     publishing.update_artifact(client, UUID(artifact_of(client, run_id)["id"]), data=data)
-    assert dict(snapshot_store.read(client, [run_id])) == {run_id: "the snapshot is of another run"}
+    (found,) = snapshot_store.read(client, [run_id])
+    assert (found.snapshot, found.fault) == (None, "the snapshot is of another run")
 
 
 @pytest.mark.parametrize(
