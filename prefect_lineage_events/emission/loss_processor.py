@@ -18,6 +18,7 @@ from prefect_lineage_events.emission.notes import (
     Note,
     RecordNote,
     RunEndedNote,
+    SeveralNote,
     StatementNote,
     TallyNote,
 )
@@ -53,7 +54,7 @@ class LossProcessor:
             self._remark(note)
         elif isinstance(note, LossNote) and note.in_any_run:
             self._emitters.count_loss_everywhere(note.reason)
-        elif isinstance(note, StatementNote | RecordNote | TallyNote | LossNote) and note.run is not None:
+        elif isinstance(note, StatementNote | RecordNote | SeveralNote | TallyNote | LossNote) and note.run is not None:
             self._emitters.of(note.run).count_loss(note.reason if isinstance(note, LossNote) else _NO_ANALYSER)
 
     def seconds_until_due(self) -> float:

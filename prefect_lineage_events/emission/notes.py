@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import weakref
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -292,6 +292,14 @@ class TallyNote:
 
 
 @dataclass(slots=True)
+class SeveralNote:
+    """Records that our thread finds out, such as those of all tables of a copied database."""
+
+    run: Run
+    records: Callable[[], Iterable[RecordNote]]
+
+
+@dataclass(slots=True)
 class RunEndedNote:
     """A flow run ended in this process: its emitter is closed after the notes before this one.
 
@@ -348,6 +356,7 @@ Note = (
     | AbandonedResultNote
     | RecordNote
     | TallyNote
+    | SeveralNote
     | RunEndedNote
     | LossNote
     | NotCapturedNote

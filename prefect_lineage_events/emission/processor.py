@@ -24,6 +24,7 @@ from prefect_lineage_events.emission.notes import (
     RecordNote,
     RowsNote,
     RunEndedNote,
+    SeveralNote,
     StatementNote,
     TallyNote,
     TransactionNote,
@@ -110,6 +111,9 @@ class NoteProcessor(LossProcessor):
         elif isinstance(note, TallyNote):
             record = note.tally.take()
             self._report(from_record(record) if record is not None else [])
+        elif isinstance(note, SeveralNote):
+            for one in note.records():
+                self._report(from_record(one))
         elif isinstance(note, RunEndedNote):
             self._report(self._transactions.prepared.unfinished(note.run.key))
             self._run_end.close(note.run, even_none=note.elsewhere)

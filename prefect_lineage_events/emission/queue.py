@@ -15,13 +15,14 @@ from prefect_lineage_events.emission.notes import (
     LossNote,
     Note,
     RecordNote,
+    SeveralNote,
     StatementNote,
     TallyNote,
     subject,
 )
 from prefect_lineage_events.guard import logger
 
-_DROPPED_WHEN_FULL = (StatementNote, RecordNote, LossNote)
+_DROPPED_WHEN_FULL = (StatementNote, RecordNote, SeveralNote, LossNote)
 
 
 class NoteQueue:
@@ -86,10 +87,10 @@ class NoteQueue:
         """Count the waiting notes as dropped: there is no time left for them."""
         while not self._notes.empty():
             note = self.get(0)
-            if isinstance(note, StatementNote | RecordNote | TallyNote | FailureNote | LossNote):
+            if isinstance(note, StatementNote | RecordNote | SeveralNote | TallyNote | FailureNote | LossNote):
                 self._drop(note)
 
-    def _drop(self, note: StatementNote | RecordNote | TallyNote | FailureNote | LossNote) -> None:
+    def _drop(self, note: StatementNote | RecordNote | SeveralNote | TallyNote | FailureNote | LossNote) -> None:
         run, _ = subject(note)
         if run is None or run.key is None:
             return

@@ -20,7 +20,15 @@ from prefect_lineage_events.context.child_processes import Marks
 from prefect_lineage_events.context.run import Run, after_work_elsewhere, before_interruption
 from prefect_lineage_events.emission.exporter import Exporter
 from prefect_lineage_events.emission.loss_processor import LossProcessor
-from prefect_lineage_events.emission.notes import FlushNote, Note, RecordNote, RunEndedNote, StatementNote, TallyNote
+from prefect_lineage_events.emission.notes import (
+    FlushNote,
+    Note,
+    RecordNote,
+    RunEndedNote,
+    SeveralNote,
+    StatementNote,
+    TallyNote,
+)
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.guard import guarded, is_suppressed
 from prefect_lineage_events.settings import LineageSettings, settings
@@ -31,7 +39,7 @@ _MAX_IMPORT = 5.0  # seconds
 _POLL, _POLL_FOR = 0.01, 0.05
 # Notes that are processed before something else may be due.
 _MOST_AT_ONCE = 100
-_WORK = (StatementNote, RecordNote, TallyNote)
+_WORK = (StatementNote, RecordNote, SeveralNote, TallyNote)
 # Share of the time at the end of the process for the analysis; the rest is for sending.
 _FOR_ANALYSIS = 0.7
 

@@ -76,6 +76,7 @@ class Driver:
     - `text(operation, parameters, cursor)`, after each statement: its text.
     - `inlines(operation)`, after each statement: has a function of the driver written the values of binds into its
       text?
+    - `after_success(text, parameters, cursor)`, after each statement that succeeded: note what its text does not show.
     - `rows(cursor)`, after each statement: the number of rows that it read or wrote; None if not known.
     - `has_result(cursor)`, after each statement: are there rows to fetch, so that counting them makes sense?
     - `query_id(cursor)`, after each statement: the server's id of it.
@@ -107,6 +108,7 @@ class Driver:
     commits_on_exit: Callable[[Any], bool] = _never
     text: Callable[[Any, Any, Any], str] = statement_text
     inlines: Callable[[Any], bool] = _never
+    after_success: Callable[[str, Any, Any], None] | None = None
     rows: Callable[[Any], int | None] = rowcount
     has_result: Callable[[Any], bool] = has_result
     query_id: Callable[[Any], str | None] = _nothing

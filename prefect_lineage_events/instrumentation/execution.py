@@ -250,6 +250,8 @@ class Execution:
         text = self._text(own)
         if text is None:
             return None
+        if driver.after_success is not None:
+            answer_or_default(driver.after_success, text, parameters, own, default=None)
         has_result = False
         if cursor is not None:
             rows = answer_or_default(driver.rows, own, default=None) if rows is None else rows

@@ -49,6 +49,11 @@ class ConnectionTracer:
 
     __slots__ = ("__weakref__", "_begun", "_connection", "_noted", "_run", "has_reported", "is_muted", "is_open")
 
+    @property
+    def store(self) -> Store:
+        """The store of the connection."""
+        return self._connection.store
+
     def __init__(self, connection: Connection, run: Run | None = None) -> None:
         self._connection = connection
         self._run = run

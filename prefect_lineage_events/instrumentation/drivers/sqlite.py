@@ -16,10 +16,13 @@ from uuid import uuid4
 
 from prefect_lineage_events import stores
 from prefect_lineage_events.context.process import process_token
+from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import DescribedColumns
+from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import unwrapping, wrappers
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount
-from prefect_lineage_events.instrumentation.execution import TracedConnection, TracedCursor, operation_of
+from prefect_lineage_events.instrumentation.drivers.sqlite_copies import note_copy, vacuumed_into
+from prefect_lineage_events.instrumentation.execution import TracedConnection, TracedCursor, argument, operation_of
 from prefect_lineage_events.stores import Store
 
 if TYPE_CHECKING:
@@ -104,11 +107,32 @@ def _trace_cursor_script(cursor: TracedCursor, method: Any, args: Any, kwargs: A
     return wrappers.trace_execute_as(cursor, operation_of(args, kwargs), method, args, kwargs, autocommit=autocommit)
 
 
-def _backup(_: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
-    """Pass the driver's own connection to `backup(target)`. It copies pages, without a statement to report."""
-    return method(
+def _store_of(connection: Any) -> Store:
+    tracer = getattr(connection, "_self_tracer", None)
+    return store(connection) if tracer is None else tracer.store
+
+
+def _backup(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace `backup(target)`, which gets the driver's own connection. It copies pages, without a statement."""
+    result = method(
         *map(unwrapping.unwrapped, args), **{name: unwrapping.unwrapped(value) for name, value in kwargs.items()}
     )
+    with guarded("noting a backup", count_loss):
+        target = argument(args, kwargs, 0, "target")
+        if kwargs.get("name", "main") == "main":
+            tracer = getattr(target, "_self_tracer", None)
+            note_copy(
+                connection._self_tracer.store, store(target) if tracer is None else tracer.store, "sqlite3.backup"
+            )
+        else:
+            count_loss("a backup of an attached database")
+    return result
+
+
+def _after_success(text: str, parameters: Any, cursor: Any) -> None:
+    """Note a statement that copies the whole database, table by table."""
+    if path := vacuumed_into(text, parameters):
+        note_copy(_store_of(getattr(cursor, "connection", cursor)), file_store(url_path(path)), "VACUUM INTO")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +175,7 @@ DRIVER = Driver(
     rows=rows,
     autocommits=autocommits,
     commits_on_exit=commits_on_exit,
+    after_success=_after_success,
     lookup=lambda connection: file_lookup(_main_file(connection)),
     connection_wrappers={
         "execute": wrappers.trace_connection_execute,
