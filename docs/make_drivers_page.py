@@ -56,7 +56,7 @@ def _known_row(known: KnownDriver) -> tuple[str, ...]:
 def field_rows() -> Iterator[tuple[str, ...]]:
     yield "field", "used", "meaning", "default"
     yield ("---",) * 4
-    given = {field.name: field for field in fields(Driver)}
+    given = {field.name: field for field in fields(Driver) if field.init}
     for entry in _ENTRY.finditer(inspect.getdoc(Driver) or ""):
         meaning = " ".join(entry["meaning"].split()).removesuffix(".")
         yield _code(entry["call"]), entry["when"], meaning, _default(given.pop(entry["name"]))
