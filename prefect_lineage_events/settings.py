@@ -195,6 +195,13 @@ class LineageSettings(PrefectBaseSettings):
         default=False,
         description="Emit Prefect asset events for the datasets of assembled runs, for Prefect Cloud's asset graph.",
     )
+    dataset_pages: int = Field(
+        default=50,
+        ge=0,
+        le=500,
+        description="Maximum number of datasets of one run whose own pages (artifacts `dataset-...`) show the run: its "
+        "outputs first. The run's page states how many were left out. 0 for no pages of datasets.",
+    )
     completeness_timeout: float = Field(
         default=60.0,
         ge=0,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler import assets, lease, ledger, notify, parents, report, snapshot_store
+from prefect_lineage_events.assembler import assets, dataset_pages, lease, ledger, notify, parents, snapshot_store
 from prefect_lineage_events.assembler.latest_run import restore_latest_run
 from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
 from prefect_lineage_events.assembler.options import (
@@ -23,6 +23,7 @@ from prefect_lineage_events.assembler.options import (
     Outcome,
 )
 from prefect_lineage_events.assembler.outbox import Outbox, TargetsAwayError, send_all
+from prefect_lineage_events.assembler.pages import run_page
 from prefect_lineage_events.assembler.run_lineage import events_for, marked_if_cached, stitched
 from prefect_lineage_events.assembler.run_record import RunRecord
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
@@ -76,8 +77,11 @@ def assemble_run(
             # A backfill's correction stays, whichever assembler handles the run again.
             lineage = stitched(history, reanalyse=True)
             record = RunRecord(client, lineage, history.stored_events)
-        with notify.batched(options.announcements) as announcements:
-            result = _deliver(client, lineage, record, chosen, options, announcements)
+        with (
+            notify.batched(options.announcements) as announcements,
+            dataset_pages.batched(client, options.dataset_pages) as pages,
+        ):
+            result = _deliver(client, lineage, record, chosen, options, announcements, pages)
     return replace(result, waits_for=completeness.waits_for, awaits=completeness.awaited)
 
 
@@ -93,7 +97,7 @@ def _show_gaps(client: SyncPrefectClient, lineage: RunLineage) -> None:
     if entry is None:
         snapshot = snapshot_store.store(client, lineage, None, found) if snapshot_store.wanted(lineage) else None
         entry = Entry(None, ledger.end_of(run), complete=False, stored_events=0, empty=True, snapshot=snapshot)
-        ledger.write(client, run, entry, report.markdown(lineage))
+        ledger.write(client, run, entry, run_page.markdown(lineage))
 
 
 def _still_arriving(history: RunHistory, now: dt.datetime) -> bool:
@@ -115,6 +119,7 @@ def _deliver(  # noqa: PLR0917
     chosen: Sequence[Target],
     options: AssemblyOptions,
     announcements: notify.Announcements,
+    pages: dataset_pages.DatasetPages,
 ) -> AssemblyResult:
     run, lacks = lineage.run, lineage.completeness.lacks()
     if record.lost_events:
@@ -128,7 +133,12 @@ def _deliver(  # noqa: PLR0917
             record.update()
         return AssemblyResult(run.id, run.flow_name, "nothing new", lacks=lacks, reanalysis=lineage.reanalysis)
     names = {target.id: target.name for target in chosen}
-    record.open(names, [outbox.state for outbox in outboxes], unavailable=options.unavailable)
+    states = [outbox.state for outbox in outboxes]
+    record.open(names, states, unavailable=options.unavailable, records=pages.of(lineage))
+    pages.add(lineage)
+    if options.dataset_pages is None:
+        # Before the delivery: a run whose assembler is killed here is assembled again.
+        pages.flush()
     configured = [target.id for target in targets()]
     failures: list[tuple[Outbox, TransientDeliveryError]] = []
     for outbox, error in send_all(_with_known_parents(client, run, unfinished, options, failures), retry=options.retry):

@@ -17,12 +17,13 @@ from uuid import UUID
 import httpx
 from prefect.exceptions import PrefectHTTPStatusError
 
-from prefect_lineage_events.assembler import lease, ledger, notify, report, snapshot_store
+from prefect_lineage_events.assembler import dataset_pages, lease, ledger, notify, snapshot_store
 from prefect_lineage_events.assembler.assemble import assemble_run
 from prefect_lineage_events.assembler.latest_run import try_restore_after
 from prefect_lineage_events.assembler.ledger import Entry
 from prefect_lineage_events.assembler.options import AssemblyOptions, AssemblyResult, Outcome
 from prefect_lineage_events.assembler.outbox import TargetsAwayError
+from prefect_lineage_events.assembler.pages import run_page
 from prefect_lineage_events.assembler.run_lineage import marked_if_cached, stitched
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.escaping import line
@@ -68,8 +69,12 @@ def assemble_each(
     done -= _without_snapshot(client, ordered, entries, done, history_begins)
     remaining = ordered if options.force or options.reanalyse else [run for run in ordered if run.id not in done]
     summary.already_done = len(ordered) - len(remaining)
-    with notify.batched(options.announcements) as announcements:
-        _assemble_in_turn(client, remaining, replace(options, announcements=announcements), summary)
+    with (
+        notify.batched(options.announcements) as announcements,
+        dataset_pages.batched(client, options.dataset_pages) as pages,
+    ):
+        shared = replace(options, announcements=announcements, dataset_pages=pages)
+        _assemble_in_turn(client, remaining, shared, summary)
     return summary
 
 
@@ -253,7 +258,7 @@ def _show_broken(client: SyncPrefectClient, run: FlowRun, reason: str) -> None:
     try:
         if run.id not in ledger.read(client, [run.id]):
             entry = Entry(None, ledger.end_of(run), complete=False, stored_events=0)
-            ledger.write(client, run, entry, report.broken(run.flow_name, reason))
+            ledger.write(client, run, entry, run_page.broken(run.flow_name, reason))
     except Exception as error:  # noqa: BLE001  (a fault of this run's artifact does not stop the next run)
         logger.warning("Nothing could be written on the page of run %s: %s", run.id, error)
 

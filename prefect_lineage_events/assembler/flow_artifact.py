@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from prefect.exceptions import ObjectNotFound
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler import publishing
+from prefect_lineage_events.assembler.pages import links
 from prefect_lineage_events.escaping import word
 from prefect_lineage_events.history import api
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from prefect_lineage_events.history.model import FlowRun
 
-KEY_PREFIX = "lineage-"
 _SHOWS = "lineage.shows"
 
 
@@ -50,9 +49,8 @@ def exists(client: SyncPrefectClient, run: FlowRun) -> bool:
 
 
 def key(run: FlowRun) -> str:
-    """The key of the flow's artifact, of characters that Prefect accepts."""
-    slug = re.sub(r"[^a-z0-9]+", "-", run.flow_name.lower()).strip("-")[:80]
-    return f"{KEY_PREFIX}{slug or run.flow_id}"
+    """The key of the flow's artifact."""
+    return links.flow_key(run.flow_name, run.flow_id)
 
 
 def description(run: FlowRun) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
+from prefect_lineage_events.assembler.dataset_pages import DatasetPages
 from prefect_lineage_events.assembler.notify import Announcements
 from prefect_lineage_events.delivery.targets import Target, targets
 from prefect_lineage_events.escaping import line
@@ -45,7 +46,7 @@ class AssemblyOptions:
     to targets that show the last event received. `targets`: names or ids of the targets that are to receive it (None:
     all configured ones). `unavailable`: ids of targets that are not tried now and are to receive it later. `reanalyse`:
     let the current analyser read the run's statements. `update_flow_artifact`: show the run in its flow's artifact.
-    `announcements`: those shared by many runs (None: the run has its own).
+    `announcements` and `dataset_pages`: those shared by many runs (None: the run has its own).
     """
 
     retry: bool = False
@@ -59,6 +60,7 @@ class AssemblyOptions:
     reanalyse: bool = False
     update_flow_artifact: bool = True
     announcements: Announcements | None = None
+    dataset_pages: DatasetPages | None = None
 
     def chosen_targets(self) -> tuple[Target, ...]:
         """The targets that are to receive the run. Raises ValueError for a name of no target."""

@@ -13,11 +13,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler import lease, ledger, report
+from prefect_lineage_events.assembler import lease, ledger
 from prefect_lineage_events.assembler.latest_run import restore_latest_run
 from prefect_lineage_events.assembler.ledger import Entry
 from prefect_lineage_events.assembler.options import AssemblyOptions
 from prefect_lineage_events.assembler.outbox import Outbox
+from prefect_lineage_events.assembler.pages import run_page
 from prefect_lineage_events.assembler.run_lineage import events_for
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.stitching.model import Lineage, RunLineage
@@ -56,7 +57,7 @@ def send_start(client: SyncPrefectClient, run: FlowRun, target: Target, options:
             ledger.update(client, entry.with_delivery(state))
         else:
             entry = Entry(None, ledger.end_of(run), complete=False, stored_events=0)
-            ledger.write(client, run, entry.with_delivery(state), report.before_end(run.flow_name))
+            ledger.write(client, run, entry.with_delivery(state), run_page.before_end(run.flow_name))
     restore_latest_run(client, run, start, target, replace(options, reanalyse=False))
 
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from prefect_lineage_events.assembler import flow_artifact, ledger, report, snapshot_store
+from prefect_lineage_events.assembler import flow_artifact, ledger, snapshot_store
 from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
+from prefect_lineage_events.assembler.pages import run_page
+from prefect_lineage_events.assembler.pages.dataset_record import DatasetRecord
+from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.stitching.model import RunLineage
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+
+_NO_RECORDS: Mapping[Dataset, DatasetRecord] = MappingProxyType({})
 
 
 class RunRecord:
@@ -28,6 +34,7 @@ class RunRecord:
         self.before, self._snapshots = ledger.read_run(client, lineage.run.id)
         self._entry = _new_entry(self.before, lineage, stored_events)
         self._names: Mapping[str, str] = {}
+        self._records: Mapping[Dataset, DatasetRecord] = {}
         self._rendered: tuple[Mapping[str, DeliveryState], str] | None = None
 
     @property
@@ -77,11 +84,20 @@ class RunRecord:
             return False
         return self.before.end == self._entry.end or not ledger.is_end(self.before.end)
 
-    def open(self, names: Mapping[str, str], states: Iterable[DeliveryState], unavailable: Iterable[str] = ()) -> None:
+    def open(
+        self,
+        names: Mapping[str, str],
+        states: Iterable[DeliveryState],
+        unavailable: Iterable[str] = (),
+        records: Mapping[Dataset, DatasetRecord] = _NO_RECORDS,
+    ) -> None:
         """Write the record with the current state of each target; `names` are those of the targets, by id.
+
+        `records`: those of the run's datasets that have a page.
 
         `unavailable` targets that have nothing yet get a state as well: a target without one is not waited for.
         """
+        self._records = records
         self._names = {ledger.target_key(id_): name for id_, name in names.items()}
         owed = [DeliveryState(id_, "", 0, 1, final=False) for id_ in unavailable if not self._entry.delivery_to(id_)]
         for state in (*owed, *states):
@@ -109,7 +125,7 @@ class RunRecord:
         """The text for people, rendered again only when the state of a target has changed."""
         if self._rendered is None or self._rendered[0] != self._entry.targets:
             by_name = {self._names.get(key, state.target): state for key, state in self._entry.targets.items()}
-            self._rendered = self._entry.targets, report.markdown(self._lineage, by_name)
+            self._rendered = self._entry.targets, run_page.markdown(self._lineage, by_name, self._records)
         return self._rendered[1]
 
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.stitching.model import DatasetUse, Edge, Evidence, RunLineage
+from prefect_lineage_events.stitching.model import DatasetUse, Edge, Evidence, Lineage
 
 # Evidence that a statement, a call or an asset stated an edge. Other edges are inferred, and are shown as such.
 STATED: frozenset[Evidence] = frozenset({"sql", "recorded", "asset"})
@@ -30,8 +30,8 @@ def short_names(datasets: Iterable[Dataset]) -> dict[Dataset, str]:
     return {dataset: name if taken[name] == 1 else dataset.uri for dataset, name in names.items()}
 
 
-def uses(run: RunLineage) -> dict[Dataset, DatasetUse]:
-    return {use.dataset: use for use in (*run.lineage.inputs, *run.lineage.outputs)}
+def uses(lineage: Lineage) -> dict[Dataset, DatasetUse]:
+    return {use.dataset: use for use in (*lineage.inputs, *lineage.outputs)}
 
 
 def best_connected(uses: dict[Dataset, DatasetUse], edges: Iterable[Edge], max_nodes: int) -> list[Dataset]:

@@ -1,4 +1,4 @@
-"""The datasets of a run and the edges between them as an SVG image, for pages that show images and no diagrams. Pure.
+"""Datasets and the edges between them as an SVG image, for pages that show images and no diagrams. Pure.
 
 The colours are readable on a light page and on a dark one: an image does not have the colour of its page.
 """
@@ -16,7 +16,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import line, xml
 from prefect_lineage_events.rendering import layout
 from prefect_lineage_events.rendering.graph import STATED, best_connected, short_names, uses
-from prefect_lineage_events.stitching.model import DatasetUse, RunLineage
+from prefect_lineage_events.stitching.model import DatasetUse, Lineage
 
 MAX_NODES = 60
 MAX_EDGES = 300
@@ -40,8 +40,8 @@ _STYLE = (
     "text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#0f172a}"
     ".n{font-size:10px;fill:#475569}.w,.l{fill:#768090}"
     "rect{stroke-width:1.2;rx:5}.r{fill:#e2e8f0;stroke:#64748b}.o{fill:#d1fae5;stroke:#059669}"
-    ".u{fill:#fef3c7;stroke:#d97706;stroke-width:2}.d{stroke-dasharray:5 3}"
-    ".e{fill:none;stroke:#7d8799;stroke-width:1.4}.i{stroke-dasharray:2 4}"
+    ".u{fill:#fef3c7;stroke:#d97706;stroke-width:2}.f{stroke-width:3}.k{fill:none;stroke:#768090}"
+    ".d{stroke-dasharray:5 3}.e{fill:none;stroke:#7d8799;stroke-width:1.4}.i{stroke-dasharray:2 4}"
 )
 _ARROW = (
     '<marker id="a" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
@@ -77,25 +77,27 @@ def data_uri(image: str) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(image.encode()).decode()}"
 
 
-def svg(run: RunLineage, max_nodes: int = MAX_NODES) -> str:
+def svg(lineage: Lineage, max_nodes: int = MAX_NODES, focus: Dataset | None = None) -> str:
     """The edges between at most `max_nodes` datasets, the best connected ones, with a legend and a count of the rest.
 
-    From left to right where that fits on a page, else from top to bottom.
+    From left to right where that fits on a page, else from top to bottom. `focus` is drawn with a thick border.
     """
-    known = uses(run)
-    folded = _folded(run)
+    known = uses(lineage)
+    folded = _folded(lineage)
     hidden = {dataset for equal in folded.values() for dataset in equal}
-    shown = best_connected({d: use for d, use in known.items() if d not in hidden}, run.lineage.edges, max_nodes)
+    shown = best_connected({d: use for d, use in known.items() if d not in hidden}, lineage.edges, max_nodes)
     folded = {dataset: equal for dataset, equal in folded.items() if dataset in shown}
-    styles = _styles(run)
-    nodes = _nodes(run, shown, styles)
+    styles = _styles(lineage)
+    if focus in styles:
+        styles[focus] += " f"
+    nodes = _nodes(lineage, shown, styles)
     nodes += [_Node(f"and {len(equal):,} more", "", styles[dataset]) for dataset, equal in folded.items()]
     numbers = {dataset: [number] for number, dataset in enumerate(shown)}
     for number, dataset in enumerate(folded, len(shown)):
         numbers[dataset].append(number)
     inferred = {
         (source, target): edge.evidence not in STATED
-        for edge in run.lineage.edges
+        for edge in lineage.edges
         if edge.source != edge.target
         for source in numbers.get(edge.source, ())
         for target in numbers.get(edge.target, ())
@@ -108,11 +110,11 @@ def svg(run: RunLineage, max_nodes: int = MAX_NODES) -> str:
     return _document(drawing, parts, legend)
 
 
-def _folded(run: RunLineage) -> dict[Dataset, list[Dataset]]:
+def _folded(lineage: Lineage) -> dict[Dataset, list[Dataset]]:
     """Datasets that are not drawn, by the last drawn one of those with the same edges and the same style."""
-    styles = _styles(run)
+    styles = _styles(lineage)
     edges: dict[Dataset, set[tuple[str, Dataset, bool]]] = {dataset: set() for dataset in styles}
-    for edge in run.lineage.edges:
+    for edge in lineage.edges:
         for end, dataset, other in (("to", edge.source, edge.target), ("from", edge.target, edge.source)):
             edges.setdefault(dataset, set()).add((end, other, edge.evidence in STATED))
     groups: dict[tuple[str, frozenset[tuple[str, Dataset, bool]]], list[Dataset]] = defaultdict(list)
@@ -121,19 +123,19 @@ def _folded(run: RunLineage) -> dict[Dataset, list[Dataset]]:
     return {group[_KEPT - 1]: group[_KEPT:] for group in groups.values() if len(group) > MAX_EQUAL}
 
 
-def _styles(run: RunLineage) -> dict[Dataset, str]:
+def _styles(lineage: Lineage) -> dict[Dataset, str]:
     """The class of each dataset: read, output (written), or of an unknown source; and whether it was dropped."""
-    doubted = {unknown.target for unknown in run.lineage.unknown if unknown.rows in _SOURCES}
-    styles = dict.fromkeys((use.dataset for use in run.lineage.inputs), "r")
-    for use in run.lineage.outputs:
+    doubted = {unknown.target for unknown in lineage.unknown if unknown.rows in _SOURCES}
+    styles = dict.fromkeys((use.dataset for use in lineage.inputs), "r")
+    for use in lineage.outputs:
         style = "u" if use.dataset in doubted else "o"
         styles[use.dataset] = f"{style} d" if use.lifecycle == "DROP" else style
     return styles
 
 
-def _nodes(run: RunLineage, shown: Sequence[Dataset], styles: Mapping[Dataset, str]) -> list[_Node]:
-    names, known = short_names(shown), uses(run)
-    doubts = {unknown.target: _SOURCES[unknown.rows] for unknown in run.lineage.unknown if unknown.rows in _SOURCES}
+def _nodes(lineage: Lineage, shown: Sequence[Dataset], styles: Mapping[Dataset, str]) -> list[_Node]:
+    names, known = short_names(shown), uses(lineage)
+    doubts = {unknown.target: _SOURCES[unknown.rows] for unknown in lineage.unknown if unknown.rows in _SOURCES}
     return [
         _Node(_shown(names[dataset]), _notes(known[dataset], doubts.get(dataset)), styles[dataset]) for dataset in shown
     ]
@@ -240,6 +242,7 @@ def _legend(nodes: Sequence[_Node], dotted: set[bool]) -> Iterator[tuple[str, st
         ("r" in styles, box.format("r"), "read"),
         ("o" in styles, box.format("o"), "written"),
         ("u" in styles, box.format("u"), "written, not all sources known"),
+        ("f" in styles, box.format("k f"), "this dataset"),
         ("d" in styles, box.format("r d"), "dropped"),
         (False in dotted, arrow.format("e"), "from SQL, or recorded"),
         (True in dotted, arrow.format("e i"), "inferred, through Python"),

@@ -10,9 +10,10 @@ from prefect import flow, task
 from prefect.events import emit_event
 from prefect.runtime import flow_run, task_run
 
-from prefect_lineage_events.assembler import assemble, report, sweep_state
+from prefect_lineage_events.assembler import assemble, sweep_state
 from prefect_lineage_events.assembler.assemble import assemble_run
 from prefect_lineage_events.assembler.options import AssemblyOptions, AssemblyResult
+from prefect_lineage_events.assembler.pages import run_page
 from prefect_lineage_events.assembler.sweep import sweep_runs
 from prefect_lineage_events.history.model import Completeness, RunHistory
 from prefect_lineage_events.history.reader import Patience
@@ -98,13 +99,13 @@ def test_a_subflow_is_assembled_again_when_its_parents_events_are_complete(targe
 
 def test_the_runs_page_is_rendered_once_for_each_state(target, client, monkeypatch):
     rendered = []
-    markdown = report.markdown
+    markdown = run_page.markdown
 
     def counted(*args: object) -> str:
         rendered.append(markdown(*args))  # type: ignore[arg-type]
         return rendered[-1]
 
-    monkeypatch.setattr(report, "markdown", counted)
+    monkeypatch.setattr(run_page, "markdown", counted)
     assert assemble_run(client, daily_load(), OPTIONS).outcome == "sent"
     assert rendered
     assert len(rendered) == len(set(rendered))

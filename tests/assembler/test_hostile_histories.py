@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_lineage_events import encoding
-from prefect_lineage_events.assembler import report
+from prefect_lineage_events.assembler.pages import run_page
 from prefect_lineage_events.delivery.profiles.registry import PROFILES
 from prefect_lineage_events.history import event_log
 from prefect_lineage_events.history.completeness import judge
@@ -108,7 +108,7 @@ def test_hostile_events_do_not_stop_the_assembler(raw_events: list[dict[str, Any
     assert len(numbered) + len(log.counts) + len(log.rejected) == len(raw_events)
     history = RunHistory(RUN, tuple(log.lineage), tuple(log.schemas), completeness=completeness)
     lineage = stitch(history, infer_columns=True)
-    encoding.text(report.markdown(lineage)).encode()
+    encoding.text(run_page.markdown(lineage)).encode()
     for granularity in ("flow", "task"):
         made = run_events(lineage, namespace="prefect://acme", granularity=granularity)  # type: ignore[arg-type]
         for shaped in (profile.shape(made) for profile in PROFILES.values()):

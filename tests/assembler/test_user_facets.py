@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from prefect_lineage_events import RunLineage
-from prefect_lineage_events.assembler import report, user_facets
+from prefect_lineage_events.assembler import user_facets
+from prefect_lineage_events.assembler.pages import run_page
 from prefect_lineage_events.assembler.run_lineage import stitched
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.settings import settings
@@ -82,7 +83,7 @@ def test_a_mistake_is_shown_on_the_page(use: Callable[..., None], found: Any, fa
     assert events(lineage)
     with pytest.raises(AssertionError, match=fault):
         raise AssertionError(lineage.facet_faults[0])
-    assert "Facets of your own were left out" in report.markdown(lineage)
+    assert "Facets of your own were left out" in run_page.markdown(lineage)
 
 
 def test_an_error_stops_nothing_and_its_text_is_not_shown(use: Callable[..., None]) -> None:

@@ -6,21 +6,18 @@ import base64
 import re
 from dataclasses import replace
 from itertools import pairwise
-from uuid import uuid4
 from xml.etree import ElementTree
 
 import pytest
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.rendering.svg import MAX_EDGES, MAX_LABEL, MAX_NODES, data_uri, svg
-from prefect_lineage_events.stitching.model import DatasetUse, Edge, Lineage, RunLineage, UnknownSource
+from prefect_lineage_events.stitching.model import DatasetUse, Edge, Lineage, UnknownSource
 from tests.stitching.histories import Story
 from tests.stitching.lineages import run
 from tests.test_escaping import HOSTILE
 
 SVG = "{http://www.w3.org/2000/svg}"
-RUN = FlowRun(uuid4(), "busy-bee", uuid4(), "nightly", "COMPLETED")
 
 
 def table(name: str) -> Dataset:
@@ -28,7 +25,7 @@ def table(name: str) -> Dataset:
 
 
 def drawn(lineage: Lineage, **options: int) -> ElementTree.Element:
-    return ElementTree.fromstring(svg(RunLineage(RUN, lineage), **options))
+    return ElementTree.fromstring(svg(lineage, **options))
 
 
 def texts(image: ElementTree.Element) -> list[str]:
@@ -61,7 +58,7 @@ def test_inferred_edges_are_dotted():
     story = (
         Story().task("A").task("B", "A").read("db.s.a", task="A").write("db.s.b", task="B").write("db.s.c", "db.s.b")
     )
-    image = ElementTree.fromstring(svg(run(story)))
+    image = ElementTree.fromstring(svg(run(story).lineage))
     assert (arrows(image, "e"), arrows(image, "e i")) == (1, 1)
     assert texts(image) == ["a", "b", "c", "read", "written", "from SQL, or recorded", "inferred, through Python"]
 
@@ -125,7 +122,7 @@ def test_edges_beyond_the_bound_are_counted():
 
 @pytest.mark.parametrize("lineage", [fan(500), chain(500)], ids=["fan", "chain"])
 def test_the_image_is_bounded(lineage):
-    assert len(data_uri(svg(RunLineage(RUN, lineage)))) < 60_000
+    assert len(data_uri(svg(lineage))) < 60_000
 
 
 def test_an_edge_to_itself_is_not_drawn():

@@ -1,0 +1,25 @@
+"""The changes of a dataset by a run, in words. Pure."""
+
+from __future__ import annotations
+
+from prefect_lineage_events.escaping import code, word
+from prefect_lineage_events.stitching.model import DatasetUse
+
+_WORDS = {
+    "ALTER": "altered",
+    "CREATE": "created",
+    "DROP": "dropped",
+    "OVERWRITE": "overwritten",
+    "RENAME": "renamed",
+    "TRUNCATE": "emptied",
+}
+
+
+def change(lifecycle: str | None) -> str:
+    return _WORDS.get(lifecycle, word(lifecycle.lower())) if lifecycle else ""
+
+
+def change_of(use: DatasetUse) -> str:
+    """`overwritten`; `renamed from` its earlier name."""
+    origin = f" from {code(use.renamed_from.name)}" if use.renamed_from else ""
+    return f"{change(use.lifecycle)}{origin}".strip()

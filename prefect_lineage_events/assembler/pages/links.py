@@ -1,0 +1,74 @@
+"""Addresses of other pages: of flows and datasets (artifacts by key), of runs, of event feeds. Pure.
+
+All are relative to the page of an artifact, so that they lead to the interface that shows the page, at any address:
+both of Prefect's interfaces have the same paths below their roots. A link's text has no code span: one interface shows
+the text of a link as it is written.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+from uuid import UUID
+
+from prefect_lineage_events.assembler.pages.markup import shortened
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.escaping import prose
+
+if TYPE_CHECKING:
+    from prefect_lineage_events.history.model import RunKind
+
+FLOW_PREFIX = "lineage-"
+DATASET_PREFIX = "dataset-"
+_MAX_EVENTS_LINK = 500
+_MAX_SLUG = 80
+_DIGEST = 12
+_ROOT = "../.."
+
+
+def flow_key(flow_name: str, flow_id: UUID) -> str:
+    """The key of a flow's artifact, of characters that Prefect accepts."""
+    return f"{FLOW_PREFIX}{_slug(flow_name)[:_MAX_SLUG] or flow_id}"
+
+
+def dataset_key(dataset: Dataset) -> str:
+    """The key of a dataset's artifact. It ends in a digest of the URI: names that differ in case only, or in signs that
+    no key can have, are of different datasets.
+    """
+    digest = sha256(dataset.uri.encode()).hexdigest()[:_DIGEST]
+    # The end of a long name says more than its beginning.
+    slug = _slug(dataset.name)[-_MAX_SLUG:].strip("-")
+    return f"{DATASET_PREFIX}{slug}-{digest}" if slug else f"{DATASET_PREFIX}{digest}"
+
+
+def flow_page(flow_name: str, flow_id: UUID) -> str:
+    """The flow's name, as a link to the lineage of its newest run."""
+    return f"[{prose(shortened(flow_name))}]({_ROOT}/artifacts/key/{flow_key(flow_name, flow_id)})"
+
+
+def dataset_page(dataset: Dataset) -> str:
+    """The dataset's name, as a link to its own page."""
+    return f"[{prose(shortened(dataset.name))}]({_ROOT}/artifacts/key/{dataset_key(dataset)})"
+
+
+def run(text: str, run_id: UUID, kind: RunKind) -> str:
+    """A name or a time as a link to Prefect's page of a run."""
+    return f"[{prose(shortened(text))}]({_ROOT}/runs/{kind}/{run_id})"
+
+
+def events(dataset: Dataset) -> str:
+    """A link to the event feed of the dataset: its events over all runs. Empty for a URI that is too long for it.
+
+    It has the resource twice: one of Prefect's interfaces takes a single value as it is, the other only as JSON, and
+    both take a repeated one as a list.
+    """
+    resource = quote(dataset.uri, safe="")
+    if len(resource) > _MAX_EVENTS_LINK:
+        return ""
+    return f"[events]({_ROOT}/events?resource={resource}&resource={resource})"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

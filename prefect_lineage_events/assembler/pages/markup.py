@@ -1,0 +1,71 @@
+"""Parts that all pages share: tables, lists that end with a count of the rest, and numbers in words. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from prefect_lineage_events.escaping import cell
+
+MAX_NAME = 80
+_MINUTE, _HOUR = 60, 3600
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of markdown. A column that is empty in all rows is left out."""
+    filled = [list(row) for row in rows]
+    shown = [number for number in range(len(head)) if any(row[number] for row in filled)]
+    lines = [head, ["---"] * len(head), *([cell(text) for text in row] for row in filled)]
+    return "\n".join("| " + " | ".join(line[number] for number in shown) + " |" for line in lines)
+
+
+def more(there: int, shown: int, noun: str) -> list[str]:
+    """A line with the number of those that are not shown; empty if there are none."""
+    return ["", f"... and {there - shown:,} more {noun}."] if there > shown else []
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 input`, `12 inputs`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(texts: Sequence[str], limit: int) -> str:
+    """The first of these, joined by commas, and the number of the others."""
+    rest = [f"{len(texts) - limit:,} more"] if len(texts) > limit else []
+    return ", ".join([*texts[:limit], *rest])
+
+
+def shortened(name: str) -> str:
+    """A name with its two ends: a column of a table is as wide as its longest name."""
+    half = (MAX_NAME - 1) // 2
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1 - half]}…{name[-half:]}"
+
+
+def bytes_(number: int) -> str:
+    """`3.4 MB`."""
+    if number < 1000:
+        return f"{number} B"
+    amount, unit = number / 1000, "kB"
+    for larger in ("MB", "GB", "TB"):
+        if amount >= 999.95:
+            amount, unit = amount / 1000, larger
+    return f"{amount:,.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """`12 ms`, `3.4 s`, `2 min 5 s`, `1 h 2 min`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.0005 else "under 1 ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    return f"{whole // _HOUR:,} h {whole % _HOUR // _MINUTE} min"
+
+
+def moment(time: dt.datetime) -> str:
+    """`2026-11-30 03:12` of UTC, which the text beside it must say."""
+    return f"{time.astimezone(dt.timezone.utc):%Y-%m-%d %H:%M}"
