@@ -5,7 +5,8 @@ run's events. The first artifact with a key makes an event that holds its whole 
 and make none.
 
 Of several assemblers one at a time changes pages (`lease`). It reads them, adds its runs and writes them; of two runs
-of a flow, the one that began later stays. The runs of a sweep are added together: a page is written once for many.
+of a flow, the one that began later stays. The runs of a sweep are added together: a page is written once for many. The
+sweep also adds runs that a killed assembler left out.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from uuid import UUID
 
 from prefect.exceptions import ObjectNotFound
 
-from prefect_lineage_events.assembler import lease, publishing
-from prefect_lineage_events.assembler.pages import dataset_page, links
+from prefect_lineage_events.assembler import artifact_keys, lease, publishing, snapshot_store
+from prefect_lineage_events.assembler.pages import dataset_page
 from prefect_lineage_events.assembler.pages.dataset_record import (
     DatasetRecord,
     LaterVersionError,
@@ -32,6 +33,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.guard import described
 from prefect_lineage_events.history import api
 from prefect_lineage_events.settings import settings
+from prefect_lineage_events.snapshots import Snapshot, snapshot_of
 from prefect_lineage_events.stitching.model import RunLineage
 
 if TYPE_CHECKING:
@@ -42,8 +44,10 @@ logger = logging.getLogger(__name__)
 # One lease for the pages of all datasets: an assembler holds it for the time of some requests.
 LEASE = UUID("c0a8f6de-3b57-4d0e-8d3c-5b2b1f3f6a21")
 _LEASE_TIMEOUT = 30.0
-# Runs whose pages wait to be written together: an assembler that is killed leaves no more than these behind.
+# Runs whose pages wait to be written together: an assembler that is killed leaves no more than these to `mend`.
 MAX_WAITING = 20
+# Runs that one sweep checks.
+MAX_MENDED = 1_000
 # Records that are kept for the next runs.
 _MAX_KNOWN = 1_000
 # A page of 20 flows with 500 columns has some 100 kB.
@@ -72,7 +76,7 @@ class DatasetPages:
 
         One request for datasets that were not read before. Empty if there are no pages, or none can be read.
         """
-        own = _limited(run)
+        own = _limited(snapshot_of(run))
         if len(self._known) > _MAX_KNOWN:
             self._known = {}
         unknown = [dataset for dataset in own if dataset not in self._known]
@@ -89,7 +93,10 @@ class DatasetPages:
 
     def add(self, run: RunLineage) -> None:
         """Let the pages of the run's datasets show it, at the next `flush`."""
-        for dataset, record in _limited(run).items():
+        self.add_snapshot(snapshot_of(run))
+
+    def add_snapshot(self, snapshot: Snapshot) -> None:
+        for dataset, record in _limited(snapshot).items():
             self._waiting[dataset] = merged(self._waiting.get(dataset), record)
             if dataset in self._known:
                 self._known[dataset] = merged(self._known[dataset], record)
@@ -122,9 +129,31 @@ def batched(client: SyncPrefectClient, shared: DatasetPages | None = None) -> It
         pages.flush()
 
 
-def _limited(run: RunLineage) -> dict[Dataset, DatasetRecord]:
+def mend(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> None:
+    """Add runs that were assembled before to the pages that lack them, by their snapshots.
+
+    An assembler may have been killed before it wrote pages, or two may have written one at the same time. Requests: one
+    per 200 runs and one per 50 datasets; more only where a page lacks a run.
+    """
+    if not settings().dataset_pages:
+        return
+    try:
+        lacking: dict[Dataset, DatasetRecord] = {}
+        for _, snapshot in snapshot_store.read(client, flow_run_ids[:MAX_MENDED]):
+            if isinstance(snapshot, Snapshot):
+                for dataset, record in _limited(snapshot).items():
+                    lacking[dataset] = merged(lacking.get(dataset), record)
+        changed = _changed(_read(client, list(lacking)), lacking)
+        if changed:
+            with _held(client):
+                _update(client, {dataset: lacking[dataset] for dataset in changed})
+    except Exception as error:  # noqa: BLE001 - the next sweep tries again
+        logger.warning("The pages of datasets could not be checked: %s", described(error))
+
+
+def _limited(snapshot: Snapshot) -> dict[Dataset, DatasetRecord]:
     limit = settings().dataset_pages
-    return dict(list(records_of(run).items())[:limit]) if limit else {}
+    return dict(list(records_of(snapshot).items())[:limit]) if limit else {}
 
 
 @contextmanager
@@ -140,14 +169,20 @@ def _held(client: SyncPrefectClient) -> Iterator[None]:
 
 def _update(client: SyncPrefectClient, changes: Mapping[Dataset, DatasetRecord]) -> None:
     existing = _read(client, list(changes))
+    for dataset, text in _changed(existing, changes).items():
+        _write(client, dataset, existing.get(dataset), text)
+
+
+def _changed(existing: Mapping[Dataset, _Page], changes: Mapping[Dataset, DatasetRecord]) -> dict[Dataset, str]:
+    """The texts of pages that differ from the existing ones. Pages of a later version stay as they are."""
+    texts: dict[Dataset, str] = {}
     for dataset, change in changes.items():
         page = existing.get(dataset)
-        if page is not None and page.is_later:
-            continue
-        record = merged(page.record if page else None, change)
-        text = dataset_page.markdown(record)
-        if page is None or page.text != text:
-            _write(client, dataset, page, text)
+        if page is None or not page.is_later:
+            text = dataset_page.markdown(merged(page.record if page else None, change))
+            if page is None or page.text != text:
+                texts[dataset] = text
+    return texts
 
 
 def _write(client: SyncPrefectClient, dataset: Dataset, page: _Page | None, text: str) -> None:
@@ -156,13 +191,13 @@ def _write(client: SyncPrefectClient, dataset: Dataset, page: _Page | None, text
         with suppress(ObjectNotFound):  # deleted by hand just now
             publishing.update_artifact(client, page.artifact_id, **fields)
             return
-    publishing.create_artifact(client, key=links.dataset_key(dataset), type="markdown", **fields)
+    publishing.create_artifact(client, key=artifact_keys.dataset_key(dataset), type="markdown", **fields)
 
 
 def _read(client: SyncPrefectClient, datasets: Sequence[Dataset]) -> dict[Dataset, _Page]:
     """The pages of these datasets. One that was edited and cannot be read has no record, and is written again."""
     found: dict[Dataset, _Page] = {}
-    by_key = {links.dataset_key(dataset): dataset for dataset in datasets}
+    by_key = {artifact_keys.dataset_key(dataset): dataset for dataset in datasets}
     keys = list(by_key)
     for start in range(0, len(keys), _PAGE_SIZE):
         body = {"artifacts": {"key": {"any_": keys[start : start + _PAGE_SIZE]}}, "limit": _PAGE_SIZE}

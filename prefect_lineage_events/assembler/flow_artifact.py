@@ -16,8 +16,7 @@ from uuid import UUID
 from prefect.exceptions import ObjectNotFound
 
 from prefect_lineage_events import encoding
-from prefect_lineage_events.assembler import publishing
-from prefect_lineage_events.assembler.pages import links
+from prefect_lineage_events.assembler import artifact_keys, publishing
 from prefect_lineage_events.escaping import word
 from prefect_lineage_events.history import api
 
@@ -50,7 +49,7 @@ def exists(client: SyncPrefectClient, run: FlowRun) -> bool:
 
 def key(run: FlowRun) -> str:
     """The key of the flow's artifact."""
-    return links.flow_key(run.flow_name, run.flow_id)
+    return artifact_keys.flow_key(run.flow_name, run.flow_id)
 
 
 def description(run: FlowRun) -> str:

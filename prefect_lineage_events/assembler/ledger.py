@@ -21,8 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from pydantic import TypeAdapter
 
 from prefect_lineage_events import encoding
-from prefect_lineage_events.assembler import flow_artifact, publishing, snapshot_store
-from prefect_lineage_events.assembler.pages import links
+from prefect_lineage_events.assembler import artifact_keys, flow_artifact, publishing, snapshot_store
 from prefect_lineage_events.assembler.snapshot_store import StoredSnapshot
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import END_STATES, FlowRun
@@ -37,7 +36,7 @@ Event = dict[str, Any]
 _TYPE = "markdown"
 # Filters that find a run's artifact; earlier versions gave it the key of its flow.
 _OWN: Mapping[str, Any] = {"key": {"exists_": False}, "type": {"any_": [_TYPE]}}
-_WITH_KEY: Mapping[str, Any] = {"key": {"like_": links.FLOW_PREFIX}, "type": {"any_": [_TYPE]}}
+_WITH_KEY: Mapping[str, Any] = {"key": {"like_": artifact_keys.FLOW_PREFIX}, "type": {"any_": [_TYPE]}}
 _TARGET = "lineage.target."
 _REFUSED = "lineage.refused."
 _RUN = "lineage.run"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler import lease, notify, sweep_state
+from prefect_lineage_events.assembler import dataset_pages, lease, notify, sweep_state
 from prefect_lineage_events.assembler.batch import assemble_each
 from prefect_lineage_events.assembler.options import STORED_WITHIN, AssemblyOptions
 from prefect_lineage_events.assembler.stale_runs import stale_runs
@@ -98,6 +98,8 @@ def sweep_runs(client: SyncPrefectClient, options: AssemblyOptions) -> Summary:
         ended = [r for rows in ended_runs(client, step.since, step.until) for r in rows]
         runs += [r for r in ended if (r.id, r.ended) not in early]
         done = assemble_each(client, {r.id: r for r in runs}.values(), options)
+        assembled = {one.flow_run_id for one in done.assembled}
+        dataset_pages.mend(client, [r.id for r in reversed(ended) if r.id not in assembled])
         state = _next_state(done, state, carried, until=step.until, now=now, keep_since=lookback)
         sweep_state.write(client, state, summary.stale)
         summary.add(done)

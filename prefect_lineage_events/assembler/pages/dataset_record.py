@@ -19,8 +19,10 @@ from uuid import UUID
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.history.model import RunKind
-from prefect_lineage_events.stitching.model import Column, ColumnEdge, DatasetUse, RowsKnown, RunLineage
+from prefect_lineage_events.snapshots import Snapshot
+from prefect_lineage_events.stitching.model import Column, ColumnEdge, DatasetUse, RowsKnown
 
 VERSION = 1
 # What a record holds at most; the oldest flows, and columns beyond these, are left out.
@@ -106,9 +108,9 @@ class LaterVersionError(ValueError):
     """A later version of this package wrote the record."""
 
 
-def records_of(run: RunLineage) -> dict[Dataset, DatasetRecord]:
-    """A record of each dataset of the run, with the run alone. Outputs come first."""
-    lineage = run.lineage
+def records_of(snapshot: Snapshot) -> dict[Dataset, DatasetRecord]:
+    """A record of each dataset of a run, with the run alone. Outputs come first."""
+    lineage = snapshot.lineage
     sources: dict[Dataset, dict[Dataset, None]] = defaultdict(dict)
     targets: dict[Dataset, dict[Dataset, None]] = defaultdict(dict)
     for edge in lineage.edges:
@@ -125,12 +127,12 @@ def records_of(run: RunLineage) -> dict[Dataset, DatasetRecord]:
     unknown: dict[Dataset, RowsKnown] = {one.target: one.rows for one in lineage.unknown}
     records: dict[Dataset, DatasetRecord] = {}
     for use in lineage.outputs:
-        user = _user(run, use, sources[use.dataset], origins[use.dataset])
+        user = _user(snapshot, use, sources[use.dataset], origins[use.dataset])
         user = replace(user, sources=unknown.get(use.dataset, "known"))
         records[use.dataset] = DatasetRecord(use.dataset, use.kind, writers=(user,))
     for use in lineage.inputs:
         found = records.get(use.dataset, DatasetRecord(use.dataset, use.kind))
-        records[use.dataset] = replace(found, readers=(_user(run, use, targets[use.dataset], ()),))
+        records[use.dataset] = replace(found, readers=(_user(snapshot, use, targets[use.dataset], ()),))
     return records
 
 
@@ -173,18 +175,18 @@ def decode(text: str) -> DatasetRecord | None:
 
 
 def _user(
-    run: RunLineage, use: DatasetUse, others: Mapping[Dataset, None], origins: Iterable[ColumnEdge]
+    snapshot: Snapshot, use: DatasetUse, others: Mapping[Dataset, None], origins: Iterable[ColumnEdge]
 ) -> DatasetUser:
-    named, edges = [one for one in others if one != use.dataset], list(origins)
+    run, named, edges = snapshot.run, [one for one in others if one != use.dataset], list(origins)
     return DatasetUser(
-        flow_id=run.run.flow_id,
-        flow_name=run.run.flow_name,
-        run_id=run.run.id,
-        run_name=run.run.name,
-        began=run.run.began,
-        state=run.run.state,
-        kind=run.run.kind,
-        complete=run.completeness.complete,
+        flow_id=run.flow_id,
+        flow_name=run.flow_name,
+        run_id=run.id,
+        run_name=run.name,
+        began=run.started or run.ended or EPOCH,
+        state=run.state,
+        kind=run.kind,
+        complete=snapshot.complete,
         rows=use.rows,
         lifecycle=use.lifecycle,
         renamed_from=use.renamed_from,

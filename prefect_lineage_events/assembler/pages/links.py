@@ -7,12 +7,11 @@ the text of a link as it is written.
 
 from __future__ import annotations
 
-import re
-from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from uuid import UUID
 
+from prefect_lineage_events.assembler.artifact_keys import dataset_key, flow_key
 from prefect_lineage_events.assembler.pages.markup import shortened
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import prose
@@ -20,27 +19,8 @@ from prefect_lineage_events.escaping import prose
 if TYPE_CHECKING:
     from prefect_lineage_events.history.model import RunKind
 
-FLOW_PREFIX = "lineage-"
-DATASET_PREFIX = "dataset-"
 _MAX_EVENTS_LINK = 500
-_MAX_SLUG = 80
-_DIGEST = 12
 _ROOT = "../.."
-
-
-def flow_key(flow_name: str, flow_id: UUID) -> str:
-    """The key of a flow's artifact, of characters that Prefect accepts."""
-    return f"{FLOW_PREFIX}{_slug(flow_name)[:_MAX_SLUG] or flow_id}"
-
-
-def dataset_key(dataset: Dataset) -> str:
-    """The key of a dataset's artifact. It ends in a digest of the URI: names that differ in case only, or in signs that
-    no key can have, are of different datasets.
-    """
-    digest = sha256(dataset.uri.encode()).hexdigest()[:_DIGEST]
-    # The end of a long name says more than its beginning.
-    slug = _slug(dataset.name)[-_MAX_SLUG:].strip("-")
-    return f"{DATASET_PREFIX}{slug}-{digest}" if slug else f"{DATASET_PREFIX}{digest}"
 
 
 def flow_page(flow_name: str, flow_id: UUID) -> str:
@@ -68,7 +48,3 @@ def events(dataset: Dataset) -> str:
     if len(resource) > _MAX_EVENTS_LINK:
         return ""
     return f"[events]({_ROOT}/events?resource={resource}&resource={resource})"
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
