@@ -189,7 +189,7 @@ def test_invalid_event_is_listed_on_its_run(target, client):
     assert not sweep_state.read(client).waiting
     shown = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}, "type": {"not_any_": ["result"]}}}
     (page,) = api.post(client, "/artifacts/filter", shown)
-    assert "1 events cannot be read" in page["data"]
+    assert "1 event cannot be read" in page["data"]
 
 
 def test_assemble_without_an_id_takes_recent_runs(target, client):
