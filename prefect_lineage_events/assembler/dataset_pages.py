@@ -139,9 +139,9 @@ def mend(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> None:
         return
     try:
         lacking: dict[Dataset, DatasetRecord] = {}
-        for _, snapshot in snapshot_store.read(client, flow_run_ids[:MAX_MENDED]):
-            if isinstance(snapshot, Snapshot):
-                for dataset, record in _limited(snapshot).items():
+        for found in snapshot_store.read(client, flow_run_ids[:MAX_MENDED]):
+            if found.snapshot is not None:
+                for dataset, record in _limited(found.snapshot).items():
                     lacking[dataset] = merged(lacking.get(dataset), record)
         changed = _changed(_read(client, list(lacking)), lacking)
         if changed:
