@@ -13,7 +13,7 @@ from uuid import uuid4
 from prefect_lineage_events import encoding, filters
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission.connection_state import ConnectionState, kind_of
-from prefect_lineage_events.emission.file_columns import columns_of_files, described_files, lacks_columns, observe
+from prefect_lineage_events.emission.file_columns import columns_of_files, described_files, lacks_columns, observed_text
 from prefect_lineage_events.emission.limits import split_inputs, sql_for_event, without_credentials
 from prefect_lineage_events.emission.listed_files import directories, distinct
 from prefect_lineage_events.emission.many_files import as_part_of_many
@@ -49,18 +49,16 @@ def analyse(
     A text on which the analyser fails still gives a pending event, `partial`, with the reason: without one, it would
     look as if nothing was read or written. `in_transaction`: its statements are in a transaction though none was begun.
     """
-    observe(note)
+    text = observed_text(note)
     files: Mapping[TableRef, tuple[Column, ...]] = {}
     statements: Sequence[Statement] = [Statement("misc", confidence="partial", reason="the analyser failed")]
     with guarded("the analyser"):
         before = state.session
-        statements, state.session = before.analyze(
-            note.sql, columns=note.run is not None, in_transaction=in_transaction
-        )
+        statements, state.session = before.analyze(text, columns=note.run is not None, in_transaction=in_transaction)
         files = columns_of_files(statements, note)
         if files and any(map(lacks_columns, statements)):
             known = {table.name: {column.name: column.type or "" for column in files[table]} for table in files}
-            statements, state.session = before.analyze(note.sql, schemas=known, in_transaction=in_transaction)
+            statements, state.session = before.analyze(text, schemas=known, in_transaction=in_transaction)
         state.defined(statements)
     note.countable = _countable(statements, note.sql)
     for statement in statements:

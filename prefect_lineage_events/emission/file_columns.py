@@ -27,12 +27,16 @@ def _lookup(note: StatementNote) -> InstanceSchemaLookup | None:
     return lookup
 
 
-def observe(note: StatementNote) -> None:
-    """Have the look-up of the note's connection keep what the statement may have changed."""
+def observed_text(note: StatementNote) -> str:
+    """The text of a note, after the look-up of its connection has kept what the statement may have changed.
+
+    For a statement on tables that it does not name, the text is that of statements on each of them.
+    """
     lookup = _lookup(note)
     if lookup is not None:
         with guarded("looking up columns"):
-            lookup.observe(note.sql)
+            return lookup.observe(note.sql) or note.sql
+    return note.sql
 
 
 def columns_of_files(statements: Iterable[Statement], note: StatementNote) -> dict[TableRef, tuple[Column, ...]]:

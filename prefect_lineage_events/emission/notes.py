@@ -84,12 +84,13 @@ class SchemaNameLookup(Protocol):
 class InstanceSchemaLookup(Protocol):
     """A look-up in a database that may end with the user's connection, before its columns are asked for.
 
-    `observe` gets each statement soon after it ran. `file_columns` are those of a file that a query has read, by
+    `observe` gets each statement soon after it ran, and returns the statements that it stands for, if it works on
+    tables that it does not name (a copy of a database). `file_columns` are those of a file that a query has read, by
     its path and by the `reader` in its text (`read_csv('x.csv', header = false)`); None where they are not known,
     or may have changed after `read_before`.
     """
 
-    def observe(self, sql: str) -> None: ...  # pragma: no cover
+    def observe(self, sql: str) -> str | None: ...  # pragma: no cover
 
     def file_columns(
         self, path: str, reader: str, read_before: dt.datetime

@@ -25,7 +25,7 @@ from prefect_lineage_events.instrumentation.access import reporting_run
 from prefect_lineage_events.stores import Store
 
 _VACUUM = re.compile(r"\s{0,99}VACUUM(?:\s{1,99}\"?main\"?)?\s{1,99}INTO\s{1,99}(.{1,4000})", re.IGNORECASE | re.DOTALL)
-_TEXT = re.compile(r"'((?:[^']|'')*)'\s*;?\s*\Z")
+_TEXT = re.compile(r"'((?:[^']|''){0,4000})'[\s;]{0,99}\Z")
 _COLUMNS = """
     SELECT m.name, c.name, c.type FROM sqlite_master m JOIN pragma_table_info(m.name) c
     WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY m.name, c.cid LIMIT 2000

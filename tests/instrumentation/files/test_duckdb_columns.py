@@ -130,6 +130,47 @@ def test_columns_of_files_and_attached_tables_reach_what_is_written(program: Cal
     assert outs == keys | names
 
 
+def exported_and_imported() -> None:
+    with duckdb.connect("other.db") as connection:
+        connection.execute("EXPORT DATABASE 'all of it' (FORMAT parquet)")
+    with duckdb.connect("out.db") as connection:
+        connection.execute("IMPORT DATABASE 'all of it'")
+
+
+def copied_from_an_attached_database() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("ATTACH 'other.db' AS o; ATTACH 'out.db' AS n")
+        connection.execute("COPY FROM DATABASE o TO n")
+
+
+def copied_from_its_own_database() -> None:
+    with duckdb.connect("other.db") as connection:
+        connection.execute("ATTACH 'out.db' AS n")
+        connection.execute("copy from database other to n;")
+
+
+@pytest.mark.usefixtures("here")
+def test_export_and_import_name_each_table_and_file() -> None:
+    with recorded_lineage("databases", "files") as lineage:
+        exported_and_imported()
+    file = str(Path("all of it/orders.parquet").resolve())
+    edges = {(e.source.name, e.target.name) for e in lineage.edges}
+    assert edges == {("main.orders", file), (file, "main.orders")}
+    assert {e.source_column for e in lineage.column_edges if e.target.name == file} == {"id", "amount"}
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("program", [copied_from_an_attached_database, copied_from_its_own_database])
+def test_a_copied_database_has_the_origin_of_each_table(program: Callable[[], None]) -> None:
+    with recorded_lineage("databases", "files") as lineage:
+        program()
+    (edge,) = lineage.edges
+    assert (edge.source.namespace[-8:], edge.source.name) == ("other.db", "main.orders")
+    assert (edge.target.namespace[-6:], edge.target.name) == ("out.db", "main.orders")
+    columns = {(e.source_column, e.target_column) for e in lineage.column_edges}
+    assert columns == {("id", "id"), ("amount", "amount")}
+
+
 def test_each_read_has_the_columns_of_its_own_reader(here: Path) -> None:
     with recorded_lineage("databases", "files") as lineage:
         with_columns_of_the_reader()

@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from prefect_lineage_events.emission.notes import DescribedColumns
+from prefect_lineage_events.instrumentation.drivers.duckdb.copies import copied_tables
 from prefect_lineage_events.instrumentation.drivers.duckdb.file_headers import file_columns
 from prefect_lineage_events.instrumentation.execution import answer_or_default
 from prefect_lineage_events.settings import settings
@@ -37,7 +38,7 @@ _DEFAULT_SCHEMA = "main"
 # The seconds that a close waits for a look-up in progress; more is needed only in a fork during a look-up.
 _CLOSE_WAITS = 1.0
 # Statements after which columns may be others.
-_DEFINES = re.compile(r"\b(?:CREATE|ALTER|ATTACH|DETACH|DROP|IMPORT|COPY\s{1,99}FROM|USE)\b", re.IGNORECASE)
+_DEFINES = re.compile(r"\b(?:CREATE|ALTER|ATTACH|DETACH|DROP|IMPORT|EXPORT|COPY\s{1,99}FROM|USE)\b", re.IGNORECASE)
 _REDEFINES = re.compile(r"\b(?:ALTER|DROP|REPLACE|DETACH|IMPORT)\b", re.IGNORECASE)
 _SHARE = 20  # a look of one millisecond is followed by none for 20
 Row = tuple[str, str, str, str, str, str]
@@ -76,21 +77,22 @@ class InstanceLookup:
         self._seen.update(_by_name(rows or ()))
         return rows is not None
 
-    def observe(self, sql: str) -> None:
+    def observe(self, sql: str) -> str | None:
         """Read all columns after the first statement, and after those that define tables.
 
         Programs drop their connection right after a statement. What it has changed is then not known.
         """
         defines = _DEFINES.search(sql)
-        now = perf_counter()
         if self._observed_until and not defines:
-            return
+            return None
+        now = perf_counter()
         if now >= self._observed_until and self._look():
             done = perf_counter()
             self._observed_until = done + _SHARE * (done - now)
         elif defines and _REDEFINES.search(sql):
             text = sql.lower()
             self._seen = {name: columns for name, columns in self._seen.items() if name[-1] not in text}
+        return copied_tables(sql, self._seen)
 
     def file_columns(self, path: str, reader: str, read_before: dt.datetime) -> DescribedColumns | None:
         return file_columns(path, reader, read_before)
