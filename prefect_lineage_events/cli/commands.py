@@ -7,7 +7,8 @@ from dataclasses import dataclass
 OPERATE = "Operate the assembler"
 ASSEMBLE = "Assemble lineage"
 STATEMENTS = "Analyse statements"
-GROUPS = (ASSEMBLE, OPERATE, STATEMENTS)
+ASSISTANTS = "Serve assistants"
+GROUPS = (ASSEMBLE, OPERATE, STATEMENTS, ASSISTANTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,5 +115,14 @@ COMMANDS = (
         "Show the tables and columns that a SQL statement reads and writes.",
         "Needs no Prefect API: the statement is analysed here, and not executed.",
         ('explain "INSERT INTO a SELECT * FROM b" --dialect snowflake', "explain --file load.sql --json"),
+    ),
+    Command(
+        "mcp",
+        "assisting:mcp",
+        ASSISTANTS,
+        "Offer the lineage graph to assistants, as read-only tools of an MCP server.",
+        "An assistant starts this command itself, and talks to it over standard input and output. With --http it "
+        "serves assistants on this machine at http://127.0.0.1:PORT/mcp. Needs the extra `mcp`.",
+        ("mcp", "mcp --http --port 8300 --days 7"),
     ),
 )
