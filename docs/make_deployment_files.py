@@ -1,4 +1,4 @@
-"""Write `automations/assemble.yaml` and `deployments/prefect.yaml` from `prefect_lineage_events/deploy.py`.
+"""Write the files of `automations/`, and `deployments/prefect.yaml`, from the code.
 
 python docs/make_deployment_files.py
 """
@@ -13,20 +13,14 @@ import yaml
 from prefect.deployments.runner import RunnerDeployment
 
 from prefect_lineage_events import deploy
+from prefect_lineage_events.automations.definition import Definition, Ids
+from prefect_lineage_events.automations.listed import AUTOMATIONS
+from prefect_lineage_events.automations.plan import as_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-# A placeholder: Prefect refuses a name here.
-NO_DEPLOYMENT = "00000000-0000-0000-0000-000000000000"
-_WRITTEN = "# Written by docs/make_deployment_files.py from prefect_lineage_events/deploy.py: change that, then run it again.\n"
+_BY = "# Written by docs/make_deployment_files.py from prefect_lineage_events/{}: change that, then run it again.\n"
+_WRITTEN = _BY.format("deploy.py")
 
-AUTOMATION_HEAD = f"""\
-{_WRITTEN}#
-# This automation runs the assembler when flow runs with lineage have ended, on Prefect Server and Prefect Cloud.
-# `prefect-lineage deploy` creates and updates it. To import it by hand, fill in the id of the assembler's deployment:
-#
-#   prefect-lineage deploy --print-automation > assemble.yaml     # prints it with the id
-#   prefect automation create --from-file assemble.yaml           # run this once: each call makes another automation
-"""
 DEPLOYMENTS_HEAD = f"""\
 {_WRITTEN}#
 # The assembler's deployments for a work pool: `prefect --no-prompt deploy --all --prefect-file deployments/prefect.yaml`
@@ -40,10 +34,52 @@ DEPLOYMENTS_HEAD = f"""\
 
 def files() -> dict[Path, str]:
     """The text of each file that is written from the code."""
-    return {
-        ROOT / "automations" / "assemble.yaml": AUTOMATION_HEAD + deploy.automation_yaml(NO_DEPLOYMENT),
-        ROOT / "deployments" / "prefect.yaml": DEPLOYMENTS_HEAD + _deployments_yaml(),
-    }
+    automations = {ROOT / "automations" / f"{one.name}.yaml": _automation_file(one) for one in AUTOMATIONS}
+    return {**automations, ROOT / "deployments" / "prefect.yaml": DEPLOYMENTS_HEAD + _deployments_yaml()}
+
+
+def _automation_file(definition: Definition) -> str:
+    module = f"automations/{definition.name.replace('-', '_')}.py"
+    content = as_yaml(definition.build(definition.example, Ids()))
+    fill = f"""\
+#
+# {definition.description}
+# Cost: {definition.cost}
+#
+# This command makes and updates it:
+#
+#   {_command(definition)}
+#
+# To import it by hand instead:
+"""
+    return _BY.format(module) + fill + _BY_HAND[definition.group] + content
+
+
+def _command(definition: Definition) -> str:
+    example = {"table": definition.example.table, "run": definition.example.runs and definition.example.runs.name}
+    options = "".join(f" --{option} {example[option]}" for option in definition.required)
+    return f"prefect-lineage deploy --with {definition.name}{options}"
+
+
+_IMPORT = "prefect automation create --from-file"
+_BY_HAND = {
+    "assembler": f"""\
+#
+#   prefect-lineage deploy --with NAME --print-automation > automation.yaml   # with the id of the deployment
+#   {_IMPORT} automation.yaml                 # run this once: each call makes another one
+""",
+    "tables": f"""\
+#
+#   fill in the table, and the flow and the id of your deployment (`prefect deployment inspect FLOW/DEPLOYMENT`)
+#   {_IMPORT} automation.yaml                 # run this once: each call makes another one
+""",
+    "people": f"""\
+#
+#   {_IMPORT} automation.yaml                 # run this once: each call makes another one
+#
+# It makes an event when it fires. To be notified, add an action in the UI, or deploy it with --notify TYPE/NAME.
+""",
+}
 
 
 def _deployments_yaml() -> str:

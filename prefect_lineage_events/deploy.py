@@ -1,7 +1,7 @@
-"""Deployments and automation of the assembler. Deploying again updates them.
+"""Deployments and automations of the assembler. Deploying again updates them.
 
-The automation is a shortcut that fires at most once (Prefect loses what was pending when its server stops); the sweep's
-schedule is the guarantee.
+The automation that runs the assembler is a shortcut that fires at most once (Prefect loses what was pending when its
+server stops); the sweep's schedule is the guarantee.
 """
 
 from __future__ import annotations
@@ -17,31 +17,33 @@ from prefect import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
-from prefect.events.schemas.automations import AutomationCore
+from prefect.events.schemas.automations import Automation
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_logger
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
+from prefect_lineage_events.automations import choice, plan
+from prefect_lineage_events.automations.assemble import ASSEMBLE
+from prefect_lineage_events.automations.definition import NO_ID, Definition, Ids, Options
+from prefect_lineage_events.automations.listed import ASSEMBLERS
+from prefect_lineage_events.automations.plan import Change
 from prefect_lineage_events.blocks import BLOCK_TYPES
 from prefect_lineage_events.delivery import configuration
 from prefect_lineage_events.delivery.targets import targets
-from prefect_lineage_events.events import EMITTER_PREFIX, END_EVENTS, OWN_FLOW_PREFIX
+from prefect_lineage_events.escaping import line
+from prefect_lineage_events.events import OWN_FLOW_PREFIX
 from prefect_lineage_events.serving import run_until_stopped
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 DEPLOYMENT = "lineage"
-AUTOMATION = "prefect-lineage-assemble"
+AUTOMATION = ASSEMBLE.base_name
 ASSEMBLER = f"{OWN_FLOW_PREFIX}assemble/{DEPLOYMENT}"
 SWEEPER = f"{OWN_FLOW_PREFIX}sweep/{DEPLOYMENT}"
 TAGS = ["lineage"]
 SWEEP_MINUTES = 5.0
-# Seconds from the end of the first run to the run of the assembler: by then its events are mostly stored. The assembler
-# lasts for twice that time, and assembles the runs that end meanwhile: each of its runs costs ten events.
-SETTLE_SECONDS = 20.0
-_GATHERED = 2
 # The variable in which the client looks for its transport first; our own settings are stored with it.
 TARGET_VARIABLE = "OPENLINEAGE__TRANSPORT"
 _OWN_PREFIX = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
@@ -50,26 +52,91 @@ _OWN_PREFIX = "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_"
 Progress = Callable[[str], None]
 
 
+# A choice of automations, with their options.
+Chosen = Sequence[tuple[Definition, Options]]
+# Asked before automations that a person edited are replaced: the changes, and whether to make them.
+Confirm = Callable[[Sequence[Change]], bool]
+
+
 class NotDeployedError(RuntimeError):
     """The assembler has no deployment yet."""
 
 
+def _keep_edited(changes: Sequence[Change]) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedAutomation:
+    """An automation after a deploy, with the change that was made; `left`: a person had edited it, and it stayed."""
+
+    change: Change
+    id: UUID | None
+    left: bool = False
+
+    @property
+    def done(self) -> str:
+        if self.left:
+            return "left as a person edited it"
+        return {"create": "created", "update": "updated", "delete": "deleted", "keep": "unchanged"}[self.change.kind]
+
+    def as_json(self) -> dict[str, Any]:
+        id_ = {"id": str(self.id)} if self.id else {}
+        return {**self.change.as_json(), **id_, "done": self.done, "enabled": self.change.enabled}
+
+    def __str__(self) -> str:
+        off = "" if self.change.enabled else f"; disabled: switch it on in the UI, or by {_RESUME}"
+        why = f", {self.change.why}" if self.change.why else ""
+        return f"automation  {line(self.change.name)}  {self.id or '-'}  ({self.done}{why}{off})"
+
+
+_RESUME = "`prefect automation resume`"
+
+
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The blocks, deployments and automation on the Prefect API after a deploy."""
+    """The blocks, deployments and automations on the Prefect API after a deploy."""
 
     deployments: Mapping[str, UUID]
-    automation: UUID
-    enabled: bool
+    automations: tuple[DeployedAutomation, ...]
     blocks: tuple[str, ...]
     work_pool: str | None = None
     targets: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def automation(self) -> UUID:
+        """The id of the automation that runs the assembler."""
+        return next(one.id for one in self._assembling if one.id)
+
+    @property
+    def enabled(self) -> bool:
+        """Return whether the automation that runs the assembler is enabled."""
+        return any(one.change.enabled for one in self._assembling if one.id)
+
+    @property
+    def left(self) -> tuple[Change, ...]:
+        """Changes that were not made, since a person had edited the automation."""
+        return tuple(one.change for one in self.automations if one.left)
+
+    @property
+    def _assembling(self) -> Sequence[DeployedAutomation]:
+        names = {definition.base_name for definition in ASSEMBLERS}
+        return [one for one in self.automations if one.change.name in names]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "deployments": {name: str(id_) for name, id_ in self.deployments.items()},
+            "automations": [one.as_json() for one in self.automations],
+            "blocks": list(self.blocks),
+            "work_pool": self.work_pool,
+            "targets": list(self.targets),
+            "warnings": list(self.warnings),
+        }
+
     def __str__(self) -> str:
         lines = [f"deployment  {name}  {id_}" for name, id_ in self.deployments.items()]
-        state = "" if self.enabled else "  (disabled: switch it on in the UI, or by `prefect automation resume`)"
-        lines.append(f"automation  {AUTOMATION}  {self.automation}{state}")
+        lines += map(str, self.automations)
         lines += [f"block       {name}" for name in self.blocks]
         lines += [f"target      {target}" for target in self.targets]
         lines += [f"WARNING     {warning}" for warning in self.warnings]
@@ -83,14 +150,17 @@ def deploy(
     image: str | None = None,
     sweep_minutes: float | None = None,
     settle: float | None = None,
+    automations: Chosen = (),
+    confirm: Confirm = _keep_edited,
     progress: Progress = lambda step: None,
 ) -> Deployed:
-    """Create or update the blocks, the three deployments and the automation.
+    """Create or update the blocks, the three deployments and the automations.
 
     Without a work pool the deployments wait for `serve`. With one, the target of this process is stored with them, so
     that it is the same on every worker. `image` is the image with this package, for a pool that runs images. `settle`:
-    seconds after which runs that ended are assembled. What is None stays as it is deployed. Each step is reported
-    to `progress` as it begins.
+    seconds after which runs that ended are assembled. What is None stays as it is deployed. `automations` are made
+    beside those that are deployed; `confirm` decides over those that a person edited. Each step is reported to
+    `progress` as it begins.
     """
     check_image(image, work_pool)
     if work_pool:
@@ -99,32 +169,59 @@ def deploy(
     def apply(deployment: RunnerDeployment) -> UUID:
         return cast(UUID, deployment.apply(work_pool_name=work_pool, image=image))
 
-    return _deploy(apply, work_pool, sweep_minutes, settle, progress)
+    return _deploy(apply, work_pool, sweep_minutes, settle, progress, automations, confirm)
 
 
-def _deploy(
+def _deploy(  # noqa: PLR0917
     apply: Callable[[RunnerDeployment], UUID],
     work_pool: str | None,
     sweep_minutes: float | None,
     settle: float | None,
     progress: Progress,
+    automations: Chosen = (),
+    confirm: Confirm = _keep_edited,
 ) -> Deployed:
     # A configuration that cannot be read is found before anything is changed.
     to, warnings = tuple(map(str, targets())), tuple(_warnings(work_pool))
+    with get_client(sync_client=True) as client:
+        edited = [change for change in planned(client, automations, settle) if change.edited]
+        replaced = bool(edited) and confirm(edited)
+        kept = _deployed_schedules(client) if sweep_minutes is None else None
     progress("registering the lineage blocks")
     blocks = register_blocks()
     ids = {}
-    with get_client(sync_client=True) as client:
-        kept = _deployed_schedules(client) if sweep_minutes is None else None
     environment = _stored_target() if work_pool else {}
     for deployment in deployments(sweep_minutes, schedules=kept):
         progress(f"deploying {deployment.full_name}")
         deployment.job_variables = {"env": environment} if work_pool and environment else {}
         ids[deployment.full_name] = apply(deployment)
-    progress(f"setting the automation {AUTOMATION}")
+    done = []
     with get_client(sync_client=True) as client:
-        automation_id, enabled = apply_automation(client, ids[ASSEMBLER], settle)
-    return Deployed(ids, automation_id, enabled, blocks, work_pool, to, warnings)
+        for change in _plan(client, automations, settle, Ids(ids[ASSEMBLER], ids[SWEEPER])):
+            progress(f"setting the automation {line(change.name)}")
+            left = change.edited and not replaced
+            id_ = change.found.id if left and change.found else plan.apply(client, change)
+            done.append(DeployedAutomation(change, id_, left))
+    return Deployed(ids, tuple(done), blocks, work_pool, to, warnings)
+
+
+def planned(client: SyncPrefectClient, chosen: Chosen = (), settle: float | None = None) -> list[Change]:
+    """The changes of the automations that a deploy would make now."""
+
+    def id_of(name: str) -> UUID:
+        try:
+            return client.read_deployment_by_name(name).id
+        except ObjectNotFound:
+            return NO_ID
+
+    return _plan(client, chosen, settle, Ids(id_of(ASSEMBLER), id_of(SWEEPER)))
+
+
+def _plan(client: SyncPrefectClient, chosen: Chosen, settle: float | None, ids: Ids) -> list[Change]:
+    def kept(definition: Definition, found: Automation) -> Options | None:
+        return choice.options_of(client, definition, found)
+
+    return plan.plan(plan.deployed(client), chosen, ids, settle, kept)
 
 
 def _stored_target() -> dict[str, str]:
@@ -216,90 +313,18 @@ def deployments(
     return ready
 
 
-def automation(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> dict[str, Any]:
-    """The automation that runs the assembler when runs with lineage have ended.
+def undeploy(progress: Progress = lambda step: None) -> list[str]:
+    """Delete the automations and the three deployments. Returns a description of each that was deleted.
 
-    An emitter's closing event stands for an ordinary end, so that flows without lineage cost no assembler run. A run
-    that was cancelled or crashed may not have closed its emitter: for it, Prefect's own event counts. Our own flows are
-    left out by one negated pattern, since Prefect reads a list of negations as "or".
-
-    The automation fires on the first of such events, and then not again for three times `settle` seconds. The run of
-    the assembler begins after the first third, and lasts until the end: it assembles the runs that end meanwhile too.
-    """
-    gather = _GATHERED * settle
-    return {
-        "name": AUTOMATION,
-        "description": "Assemble the lineage of flow runs when they have ended (prefect-lineage-events).",
-        "enabled": True,
-        "trigger": {
-            "type": "event",
-            "posture": "Reactive",
-            "expect": list(END_EVENTS),
-            "match": {"prefect.resource.id": [f"{EMITTER_PREFIX}*", "prefect.flow-run.*"]},
-            "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": f"!{OWN_FLOW_PREFIX}*"},
-            "for_each": [],
-            "threshold": 1,
-            "within": settle + gather,
-        },
-        "actions": [
-            {
-                "type": "run-deployment",
-                "source": "selected",
-                "deployment_id": str(deployment_id),
-                "schedule_after": settle,
-                "parameters": {"gather_seconds": gather},
-            }
-        ],
-    }
-
-
-def automation_yaml(deployment_id: UUID | str, settle: float = SETTLE_SECONDS) -> str:
-    """The automation as a file for `prefect automation create --from-file`."""
-    import yaml  # type: ignore[import-untyped]
-
-    text: str = yaml.safe_dump(automation(deployment_id, settle), sort_keys=False, width=110)
-    return text
-
-
-def apply_automation(client: SyncPrefectClient, deployment_id: UUID, settle: float | None) -> tuple[UUID, bool]:
-    """Create or update the automation; returns its id and whether it is enabled. Without `settle`, its time stays.
-
-    A disabled automation stays disabled. A second one of the name (Prefect's own command makes one each time) would run
-    the assembler twice, and is deleted.
-    """
-    existing = sorted(client.read_automations_by_name(AUTOMATION), key=lambda a: str(a.id))
-    wanted = AutomationCore.model_validate(automation(deployment_id, settle or _settle_of(existing)))
-    if not existing:
-        return client.create_automation(wanted), True
-    kept, *others = existing
-    for other in others:
-        client.delete_automation(other.id)
-    wanted.enabled = any(a.enabled for a in existing)
-    # Each update makes an event.
-    if _content(kept) != _content(wanted):
-        client.update_automation(kept.id, wanted)
-    return kept.id, wanted.enabled
-
-
-def _content(automation: AutomationCore) -> dict[str, Any]:
-    """The content of an automation, without the ids that a server gives."""
-    # Not as JSON: the expected events are a set there, and its order differs between two equal sets.
-    content = automation.model_dump(include=set(AutomationCore.model_fields))
-    content["trigger"].pop("id", None)
-    return content
-
-
-def undeploy() -> list[str]:
-    """Delete the automation and the three deployments. Returns a description of each that was deleted.
-
-    Assembled lineage, the blocks and their documents stay. So does the sweep's state: after another deploy, the sweep
-    continues from it.
+    Assembled lineage, the blocks and their documents stay, and so do automations that a person made or renamed. So does
+    the sweep's state: after another deploy, the sweep continues from it.
     """
     deleted = []
     with get_client(sync_client=True) as client:
-        for found in client.read_automations_by_name(AUTOMATION):
+        for _, found in plan.deployed(client):
+            progress(f"deleting the automation {line(found.name)}")
             client.delete_automation(found.id)
-            deleted.append(f"automation {AUTOMATION}")
+            deleted.append(f"automation {line(found.name)}")
         for flow in ("assemble", "sweep", "backfill"):
             name = f"{OWN_FLOW_PREFIX}{flow}/{DEPLOYMENT}"
             try:
@@ -310,23 +335,27 @@ def undeploy() -> list[str]:
     return deleted
 
 
-def _settle_of(automations: Sequence[AutomationCore]) -> float:
-    for found in automations:
-        delay = getattr(found.actions[0], "schedule_after", None) if found.actions else None
-        within = getattr(found.trigger, "within", None)
-        # Earlier versions gathered for the delay alone.
-        if isinstance(delay, dt.timedelta) and delay and within in (delay, (1 + _GATHERED) * delay):
-            return delay.total_seconds()
-    return SETTLE_SECONDS
-
-
 def registered_assembler() -> UUID:
     """The id of the assembler's deployment. Raises NotDeployedError, saying what to do."""
+    return registered().assembler
+
+
+def automations_yaml(chosen: Chosen = (), settle: float | None = None) -> str:
+    """The chosen automations, or the default, as a file for `prefect automation create --from-file`."""
+    ids = registered()
+    found = [(definition, options.over(Options(settle=settle))) for definition, options in chosen]
+    contents = [definition.build(options, ids) for definition, options in found or [(ASSEMBLE, Options(settle=settle))]]
+    return plan.as_yaml(contents[0] if len(contents) == 1 else {"automations": contents})
+
+
+def registered() -> Ids:
+    """The ids of the assembler's deployments. Raises NotDeployedError, saying what to do."""
     with get_client(sync_client=True) as client:
         try:
-            return client.read_deployment_by_name(ASSEMBLER).id
+            return Ids(client.read_deployment_by_name(ASSEMBLER).id, client.read_deployment_by_name(SWEEPER).id)
         except ObjectNotFound:
-            raise NotDeployedError(f"{ASSEMBLER} is not on this Prefect API: run `prefect-lineage deploy`") from None
+            message = f"{ASSEMBLER} is not on this Prefect API: run `prefect-lineage deploy`"
+            raise NotDeployedError(message) from None
 
 
 def check_image(image: str | None, work_pool: str | None) -> None:

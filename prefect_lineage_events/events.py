@@ -27,6 +27,7 @@ ASSEMBLED_EVENT = "lineage.assembled"
 INCOMPLETE_EVENT = "lineage.incomplete"
 REJECTED_EVENT = "lineage.rejected"
 SCHEMA_CHANGED_EVENT = "lineage.schema-changed"
+TABLE_WRITTEN_EVENT = "lineage.table-written"
 # A run is assembled after one of these: a cancelled or crashed one may not have closed its emitter.
 END_EVENTS = (CLOSED_EVENT, "prefect.flow-run.Cancelled", "prefect.flow-run.Crashed")
 
@@ -36,6 +37,10 @@ OWN_TOOL = "prefect-lineage-events"
 OWN_FLOW_PREFIX = "prefect-lineage-"
 
 INPUT_ROLE = "lineage-input"
+# Labels of the assembler's events, by which automations choose them. A related resource would not do for the flow: the
+# assembler's own run is one too.
+FLOW_LABEL = "lineage.flow"
+TARGET_LABEL = "lineage.target"
 EMITTER_PREFIX = "prefect-lineage.emitter."
 # Prefect refuses more than 100 related resources and truncates what it attaches itself beyond that; 85 leaves it room
 # for the run, the task, the flow, the deployment, the work pool and ten tags.

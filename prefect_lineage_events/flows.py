@@ -10,6 +10,7 @@ import datetime as dt
 import logging
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Annotated, Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from prefect_lineage_events.assembler.latest_run import restore_latest_runs
 from prefect_lineage_events.assembler.options import AssemblyOptions, AssemblyResult
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep import assemble_recent, sweep_runs
+from prefect_lineage_events.graph.affected import affected
 from prefect_lineage_events.guard import described
 from prefect_lineage_events.history.reader import Patience, parse_run_id
 
@@ -37,7 +39,8 @@ _LONGEST_GATHER = 600.0
 _STORED = 8.0
 # The next sweep finds what has not arrived by then.
 _SHORT = Patience(completeness=20.0)
-_SOON = AssemblyOptions(retry=True, patience=_SHORT, lease_timeout=0)
+_AT_LEISURE = AssemblyOptions(retry=True, affected=affected)
+_SOON = AssemblyOptions(retry=True, patience=_SHORT, lease_timeout=0, affected=affected)
 
 # A flow's parameters are its form in the UI, with the texts of `Args:` in its docstring. For a union of types, the form
 # would offer a choice; these schemas give one field.
@@ -66,7 +69,9 @@ def assemble(flow_run_id: _OptionalId = None, gather_seconds: float = 0.0) -> As
     with get_client(sync_client=True) as client:
         _log_targets()
         if run_id:
-            done: AssemblyResult | Summary = assemble_run(client, run_id, AssemblyOptions(retry=True))
+            done: AssemblyResult | Summary = assemble_run(
+                client, run_id, AssemblyOptions(retry=True, affected=affected)
+            )
         else:
             done = assemble_recent(client, _SOON, _gather_until(gather_seconds))
     _log().info("%s", done)
@@ -91,7 +96,7 @@ def sweep() -> Summary:
     """
     with get_client(sync_client=True) as client:
         _log_targets()
-        summary = sweep_runs(client, AssemblyOptions(retry=True, patience=_SHORT, skip_recent=True, lease_timeout=0))
+        summary = sweep_runs(client, replace(_SOON, skip_recent=True))
     _log().info("%s", summary)
     summary.raise_for_failures()
     return summary
@@ -126,7 +131,8 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
         force: Send again what was sent.
     """
     window = parse_window(start, end)
-    options = AssemblyOptions(retry=True, targets=targets, reanalyse=reanalyse, force=force)
+    # A backfill is about the past: it starts no deployments.
+    options = AssemblyOptions(retry=True, targets=targets, reanalyse=reanalyse, force=force, start_automations=False)
     options.chosen_targets()
     with get_client(sync_client=True) as client:
         _log_targets(targets)

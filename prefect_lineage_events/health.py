@@ -15,6 +15,8 @@ from prefect_lineage_events.assembler import sweep_state
 from prefect_lineage_events.assembler.notify import runs_of
 from prefect_lineage_events.assembler.stale_runs import HOW_TO_END, stale_runs
 from prefect_lineage_events.assembler.sweep import BUSY
+from prefect_lineage_events.automations import plan
+from prefect_lineage_events.automations.listed import ASSEMBLERS
 from prefect_lineage_events.blocks import BLOCK_TYPES
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import ASSEMBLED_EVENT, INCOMPLETE_EVENT, REJECTED_EVENT
@@ -130,22 +132,29 @@ def _schedule_advice(client: SyncPrefectClient) -> str:
 
 
 def automation(client: SyncPrefectClient) -> Finding:
-    """Check that there is exactly one automation, that it is enabled, and that it runs the deployed assembler."""
-    found = client.read_automations_by_name(deploy.AUTOMATION)
+    """Check that exactly one automation runs the assembler, that all of ours are enabled, and that theirs exist."""
+    ours = plan.deployed(client)
+    found = [one for definition, one in ours if definition in ASSEMBLERS]
     if not found:
         advice = "run `prefect-lineage deploy`; until then only the sweep assembles runs"
         return Finding(False, "automation", "missing", advice)
     if len(found) > 1:
-        observed = f"there are {len(found)} of this name, and each fires"
+        observed = f"there are {len(found)} that run the assembler, and each fires"
         return Finding(False, "automation", observed, "run `prefect-lineage deploy`")
-    if not found[0].enabled:
-        return Finding(False, "automation", "disabled", f"run `prefect automation resume {deploy.AUTOMATION}`")
-    runs = {str(getattr(action, "deployment_id", None)) for action in found[0].actions}
-    if runs != {str(_assembler_id(client))}:
+    if disabled := [one.name for _, one in ours if not one.enabled]:
+        return Finding(
+            False, "automation", f"disabled: {', '.join(disabled)}", f"run `prefect automation resume '{disabled[0]}'`"
+        )
+    runs = {getattr(action, "deployment_id", None) for action in found[0].actions}
+    if not runs <= {_id_of(client, deploy.ASSEMBLER), _id_of(client, deploy.SWEEPER)} - {None}:
         return Finding(
             False, "automation", "runs another deployment than the assembler", "run `prefect-lineage deploy`"
         )
-    return Finding(True, "automation", "enabled")
+    if gone := [change for change in deploy.planned(client) if change.why and change.kind == "keep"]:
+        advice = "deploy it again, or delete the automation in the UI"
+        return Finding(False, "automation", f"{gone[0].name}: {gone[0].why}", advice)
+    others = "" if len(ours) == 1 else f", with {len(ours) - 1} more"
+    return Finding(True, "automation", f"enabled: {found[0].name}{others}")
 
 
 def sweep(client: SyncPrefectClient) -> Finding:
@@ -266,9 +275,9 @@ CHECKS: Mapping[str, Callable[[SyncPrefectClient], Finding]] = {
 }
 
 
-def _assembler_id(client: SyncPrefectClient) -> Any:
+def _id_of(client: SyncPrefectClient, name: str) -> Any:
     try:
-        return client.read_deployment_by_name(deploy.ASSEMBLER).id
+        return client.read_deployment_by_name(name).id
     except ObjectNotFound:
         return None
 

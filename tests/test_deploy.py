@@ -18,7 +18,11 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import PrefectHTTPStatusError
 
 from prefect_lineage_events import cli, deploy, serving
+from prefect_lineage_events.automations.assemble import ASSEMBLE
+from prefect_lineage_events.automations.definition import Ids, Options
+from prefect_lineage_events.automations.revision import content_of
 from prefect_lineage_events.delivery.targets import targets
+from prefect_lineage_events.events import END_EVENTS
 from prefect_lineage_events.history import event_log
 from prefect_lineage_events.settings import settings
 
@@ -34,6 +38,14 @@ def client(prefect_server):
 
 def automations(client):
     return client.read_automations_by_name(deploy.AUTOMATION)
+
+
+def definition_of(assembler, settle=None):
+    return ASSEMBLE.build(Options(settle=settle), Ids(assembler, assembler))
+
+
+def automation(assembler):
+    return AutomationCore.model_validate(definition_of(assembler))
 
 
 def our_deployments(client):
@@ -68,7 +80,7 @@ def test_sweep_has_one_schedule_and_one_run_at_a_time(client):
 
 def test_duplicate_automation_is_deleted(client):
     deployed = deploy.deploy()
-    client.create_automation(AutomationCore.model_validate(deploy.automation(uuid4())))
+    client.create_automation(automation(uuid4()))
     assert len(automations(client)) == 2
     deploy.deploy()
     (kept,) = automations(client)
@@ -167,8 +179,10 @@ def test_deploy_from_another_shell_keeps_deployed_options(client):
 
 def test_delay_deployed_by_an_earlier_version_is_kept(client):
     deployed = deploy.deploy()
-    before = deploy.automation(deployed.deployments[deploy.ASSEMBLER], 33)
+    before = definition_of(deployed.deployments[deploy.ASSEMBLER], 33)
+    before["description"] = "Assemble the lineage of flow runs when they have ended (prefect-lineage-events)."
     before["trigger"]["within"] = 33
+    before["actions"][0]["parameters"] = {}
     client.update_automation(deployed.automation, AutomationCore.model_validate(before))
     deploy.deploy()
     (automation,) = automations(client)
@@ -194,7 +208,7 @@ def emitted_since(client, since):
     occurred = {"since": since.isoformat(), "until": (since + dt.timedelta(hours=1)).isoformat()}
     deadline = time.monotonic() + 300
     while True:
-        found = list(event_log._pages(client, {"filter": {"occurred": occurred}, "limit": 50}))
+        found = list(event_log.pages(client, {"filter": {"occurred": occurred}, "limit": 50}))
         if str(last.id) in {event["id"] for event in found}:
             return found
         assert time.monotonic() < deadline, "the last event was never stored"
@@ -223,7 +237,7 @@ def test_prefect_accepts_the_automation_file(client, prefect_server, tmp_path):
     deployed = deploy.deploy()
     client.delete_automation(deployed.automation)
     file = tmp_path / "assemble.yaml"
-    file.write_text(deploy.automation_yaml(deploy.registered_assembler()))
+    file.write_text(deploy.automations_yaml())
     command = [sys.executable, "-m", "prefect", "automation", "create", "--from-file", str(file)]
     done = subprocess.run(command, env=prefect_server.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -234,7 +248,7 @@ def test_automation_ignores_our_own_flows():
     """Prefect combines a list of negations by "or", so there must be one negated pattern: otherwise the assembler runs
     for itself.
     """
-    trigger = deploy.automation(NOWHERE)["trigger"]
+    trigger = definition_of(NOWHERE)["trigger"]
     assert trigger["match_related"]["prefect.resource.name"] == "!prefect-lineage-*"
 
 
@@ -294,7 +308,7 @@ def test_backfill_with_invalid_time_is_refused_before_it_runs(client):
     ("command", "step"),
     [
         ("register", "registering the lineage blocks ..."),
-        ("undeploy", "deleting the deployments and the automation ..."),
+        ("undeploy", "deleting the deployments and the automations ..."),
     ],
 )
 def test_long_command_reports_its_start_on_standard_error(prefect_server, capsys, command, step):
@@ -324,10 +338,10 @@ def test_deleted_deployment_is_not_paused(client):
 
 
 def test_order_of_the_expected_events_is_no_change() -> None:
-    ours = AutomationCore.model_validate(deploy.automation(uuid4()))
-    for names in permutations(deploy.END_EVENTS):
+    ours = automation(uuid4())
+    for names in permutations(END_EVENTS):
         stored = ours.model_copy(deep=True)
         stored.trigger.expect = set()
         for name in names:  # two equal sets differ in their order where the hashes of the names collide
             stored.trigger.expect.add(name)
-        assert deploy._content(stored) == deploy._content(ours)
+        assert content_of(stored) == content_of(ours)

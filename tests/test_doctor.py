@@ -12,12 +12,15 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
+from prefect.events.schemas.automations import AutomationCore
 from prefect.states import Scheduled
 
 from prefect_lineage_events import cli, deploy, doctor, health
 from prefect_lineage_events.assembler import sweep_state
 from prefect_lineage_events.assembler.sweep import BUSY
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
+from prefect_lineage_events.automations.assemble import ASSEMBLE
+from prefect_lineage_events.automations.definition import Ids, Options
 from prefect_lineage_events.events import INCOMPLETE_EVENT, REJECTED_EVENT
 from prefect_lineage_events.flows import sweep
 from prefect_lineage_events.history import event_log
@@ -176,7 +179,8 @@ def test_missing_disabled_or_misdirected_automation_is_a_finding(deployed):
     deployed.pause_automation(there.id)
     assert "disabled" in what_is_wrong(health.automation(deployed))
     deployed.resume_automation(there.id)
-    deploy.apply_automation(deployed, deployed.read_deployment_by_name(deploy.SWEEPER).id, settle=1)
+    elsewhere = AutomationCore.model_validate(ASSEMBLE.build(Options(settle=1), Ids(uuid4(), uuid4())))
+    deployed.update_automation(there.id, elsewhere)
     assert "another deployment" in what_is_wrong(health.automation(deployed))
     deployed.delete_automation(there.id)
     assert "missing" in what_is_wrong(health.automation(deployed))

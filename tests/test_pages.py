@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from prefect_lineage_events import deploy
+from prefect_lineage_events.automations.assemble import SETTLE_SECONDS
 from prefect_lineage_events.instrumentation.drivers.registry import KNOWN
 from prefect_lineage_events.instrumentation.libraries import LIBRARIES
 from prefect_lineage_events.instrumentation.library import Library
@@ -92,5 +93,5 @@ def test_served_assembler_has_the_defaults() -> None:
     (call,) = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
     assert given.pop("sweep_minutes") == deploy.SWEEP_MINUTES
-    assert given.pop("settle") == deploy.SETTLE_SECONDS
+    assert given.pop("settle") == SETTLE_SECONDS
     assert given == {name: deploy.serve.__kwdefaults__[name] for name in given}

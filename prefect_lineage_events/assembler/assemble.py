@@ -12,7 +12,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler import assets, dataset_pages, lease, ledger, notify, parents, snapshot_store
+from prefect_lineage_events.assembler import (
+    announced,
+    assets,
+    dataset_pages,
+    lease,
+    ledger,
+    notify,
+    parents,
+    schema_changes,
+    snapshot_store,
+    table_events,
+)
 from prefect_lineage_events.assembler.latest_run import restore_latest_run
 from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
 from prefect_lineage_events.assembler.options import (
@@ -77,6 +88,9 @@ def assemble_run(
             # A backfill's correction stays, whichever assembler handles the run again.
             lineage = stitched(history, reanalyse=True)
             record = RunRecord(client, lineage, history.stored_events)
+        if options.start_automations and not record.lost_events:
+            # Before the delivery: an assembler that is killed repeats them, and the server stores each once.
+            _announce_datasets(client, history, lineage, options, again=record.same_end)
         with (
             notify.batched(options.announcements) as announcements,
             dataset_pages.batched(client, options.dataset_pages) as pages,
@@ -98,6 +112,16 @@ def _show_gaps(client: SyncPrefectClient, lineage: RunLineage) -> None:
         snapshot = snapshot_store.store(client, lineage, None, found) if snapshot_store.wanted(lineage) else None
         entry = Entry(None, ledger.end_of(run), complete=False, stored_events=0, empty=True, snapshot=snapshot)
         ledger.write(client, run, entry, run_page.markdown(lineage))
+
+
+def _announce_datasets(
+    client: SyncPrefectClient, history: RunHistory, lineage: RunLineage, options: AssemblyOptions, *, again: bool
+) -> None:
+    """Emit the events of written tables and changed schemas, to which automations react."""
+    run = history.run
+    if announced.is_recent(client, run):
+        events = [*table_events.written(lineage), *schema_changes.changed(client, history, options.affected)]
+        announced.emit(client, run, events, again=again)
 
 
 def _still_arriving(history: RunHistory, now: dt.datetime) -> bool:

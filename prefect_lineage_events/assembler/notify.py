@@ -17,11 +17,14 @@ from prefect.runtime import flow_run
 
 from prefect_lineage_events.assembler import publishing
 from prefect_lineage_events.assembler.outbox import Outbox
+from prefect_lineage_events.escaping import line
+from prefect_lineage_events.event_fields import MAX_LABEL
 from prefect_lineage_events.events import (
     ASSEMBLED_EVENT,
+    FLOW_LABEL,
     INCOMPLETE_EVENT,
     REJECTED_EVENT,
-    SCHEMA_CHANGED_EVENT,
+    TARGET_LABEL,
 )
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.stitching.model import RunLineage
@@ -30,6 +33,7 @@ from prefect_lineage_events.stitching.model import RunLineage
 MAX_RUNS = 40
 _REASONS = 20
 _TARGETS = 20
+_FLOWS = 5
 _RUN_PREFIX = "prefect-lineage.run."
 _BATCHES = UUID("5f1c9a52-0f0e-4f0a-9a3b-3d2f4f6a7c10")
 
@@ -98,21 +102,21 @@ def announce_delivery(run: RunLineage, outbox: Outbox, configured: Sequence[str]
         }
         announcements.add(Delivery(run.run, to.id, digest, facts), configured)
     if reasons := outbox.refused:
-        _emit(REJECTED_EVENT, run.run, to.id, digest, {"reasons": reasons[:_REASONS], "refused": len(reasons)})
+        summary = f"{to.name} refused {_counted(len(reasons), 'event')}: {reasons[0]}"
+        payload = {"reasons": reasons[:_REASONS], "refused": len(reasons)}
+        _emit(REJECTED_EVENT, run.run, to.id, digest, summary, payload)
 
 
 def announce_findings(run: RunLineage, outboxes: Sequence[Outbox]) -> None:
-    """Emit events about incomplete lineage and changed schemas: once for all targets, with the first one's digest."""
+    """Emit an event about incomplete lineage: once for all targets, with the first one's digest."""
     first = outboxes[0]
     lacks = run.completeness
     if not lacks.complete:
+        summary = f"lineage lacks {'; '.join(lacks.lacks())}"
         missing = {str(emitter): list(numbers[:100]) for emitter, numbers in islice(lacks.missing.items(), 100)}
         unclosed = [str(emitter) for emitter in lacks.unclosed[:100]]
         payload = {"missing": missing, "unclosed": unclosed, "dropped": lacks.dropped, "rejected": len(lacks.rejected)}
-        _emit(INCOMPLETE_EVENT, run.run, first.target.id, first.state.digest, payload)
-    if run.schema_changes:
-        changes = {dataset.uri: change for dataset, change in run.schema_changes.items()}
-        _emit(SCHEMA_CHANGED_EVENT, run.run, first.target.id, first.state.digest, {"changes": changes})
+        _emit(INCOMPLETE_EVENT, run.run, first.target.id, first.state.digest, summary, payload)
 
 
 def runs_of(event: Mapping[str, Any]) -> list[str]:
@@ -125,7 +129,16 @@ def runs_of(event: Mapping[str, Any]) -> list[str]:
 
 def _emit_assembled(one: Delivery, targets: Sequence[str]) -> None:
     payload = {**one.facts, "targets": targets[:_TARGETS], "assembler_run": flow_run.id}
-    _emit(ASSEMBLED_EVENT, one.run, one.target, one.digest, payload)
+    _emit(ASSEMBLED_EVENT, one.run, one.target, one.digest, _taken(one), payload)
+
+
+def _taken(one: Delivery) -> str:
+    counts = [_counted(int(one.facts[f"{noun}s"]), noun) for noun in ("input", "output") if f"{noun}s" in one.facts]
+    return f"{' and '.join(counts) or 'lineage'} sent to {one.target}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _emit_batch(deliveries: Sequence[Delivery], targets: Sequence[str]) -> None:
@@ -133,12 +146,17 @@ def _emit_batch(deliveries: Sequence[Delivery], targets: Sequence[str]) -> None:
     related = {r["prefect.resource.id"]: r for run in runs.values() for r in run.info.related()}
     ids = sorted(str(_event_id(one.run.id, ASSEMBLED_EVENT, one.target, one.digest)) for one in deliveries)
     id_ = uuid5(_BATCHES, " ".join(ids))
+    flows = dict.fromkeys(run.flow_name for run in runs.values())
+    more = " and others" if len(flows) > _FLOWS else ""
+    to = dict.fromkeys(one.target for one in deliveries)
+    summary = line(f"{len(runs)} runs of {', '.join(islice(flows, _FLOWS))}{more} sent to {', '.join(to)}", MAX_LABEL)
     publishing.emit(
         ASSEMBLED_EVENT,
         id=id_,
-        resource={"prefect.resource.id": f"prefect-lineage.runs.{id_}", "prefect.resource.name": f"{len(runs)} runs"},
+        resource={"prefect.resource.id": f"prefect-lineage.runs.{id_}", "prefect.resource.name": summary},
         related=related.values(),
         payload={
+            "summary": summary,
             "runs": [
                 {
                     "flow_run_id": str(one.run.id),
@@ -156,14 +174,22 @@ def _emit_batch(deliveries: Sequence[Delivery], targets: Sequence[str]) -> None:
     )
 
 
-def _emit(name: str, run: FlowRun, target: str, digest: str, payload: dict[str, Any]) -> None:
+def _emit(name: str, run: FlowRun, target: str, digest: str, summary: str, payload: dict[str, Any]) -> None:  # noqa: PLR0917
+    """Emit an event about a run. `summary` is a sentence without its subject, the run."""
+    flow = line(run.flow_name, MAX_LABEL)
+    summary = line(f"{run.flow_name} ({run.name}): {summary}", MAX_LABEL)
     publishing.emit(
         name,
         # Deterministic: an assembler that is killed and repeats its work emits nothing twice.
         id=_event_id(run.id, name, target, digest),
-        resource={"prefect.resource.id": f"{_RUN_PREFIX}{run.id}", "prefect.resource.name": run.flow_name},
+        resource={
+            "prefect.resource.id": f"{_RUN_PREFIX}{run.id}",
+            "prefect.resource.name": summary,
+            FLOW_LABEL: flow,
+            TARGET_LABEL: target[:MAX_LABEL],
+        },
         related=run.info.related(),
-        payload={"target": target, "digest": digest, **payload},
+        payload={"summary": summary, "target": target, "digest": digest, **payload},
     )
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from prefect_lineage_events.assembler.dataset_pages import DatasetPages
 from prefect_lineage_events.assembler.notify import Announcements
+from prefect_lineage_events.assembler.schema_changes import Finder
 from prefect_lineage_events.delivery.targets import Target, targets
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.reader import Patience
@@ -46,7 +47,8 @@ class AssemblyOptions:
     to targets that show the last event received. `targets`: names or ids of the targets that are to receive it (None:
     all configured ones). `unavailable`: ids of targets that are not tried now and are to receive it later. `reanalyse`:
     let the current analyser read the run's statements. `update_flow_artifact`: show the run in its flow's artifact.
-    `announcements` and `dataset_pages`: those shared by many runs (None: the run has its own).
+    `announcements` and `dataset_pages`: those shared by many runs (None: the run has its own). `start_automations`:
+    emit the events of written tables and changed schemas; `affected` finds what reads the latter.
     """
 
     retry: bool = False
@@ -61,6 +63,8 @@ class AssemblyOptions:
     update_flow_artifact: bool = True
     announcements: Announcements | None = None
     dataset_pages: DatasetPages | None = None
+    start_automations: bool = True
+    affected: Finder | None = None
 
     def chosen_targets(self) -> tuple[Target, ...]:
         """The targets that are to receive the run. Raises ValueError for a name of no target."""

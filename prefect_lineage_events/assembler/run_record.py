@@ -44,6 +44,11 @@ class RunRecord:
         return before is None or (before.end, before.complete) != (now.end, now.complete)
 
     @property
+    def same_end(self) -> bool:
+        """Return whether the run was assembled before, as it ended."""
+        return self.before is not None and self.before.end == self._entry.end
+
+    @property
     def lost_events(self) -> bool:
         """Return whether a complete earlier record used events of this run or of related runs deleted since."""
         before, now = self.before, self._entry

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prefect_lineage_events.cli.deploy_plan import listed
+
 OPERATE = "Operate the assembler"
 ASSEMBLE = "Assemble lineage"
 STATEMENTS = "Analyse statements"
@@ -66,9 +68,17 @@ COMMANDS = (
         "deploy",
         "deploying:deploy",
         OPERATE,
-        "Create or update the deployments and the automation.",
-        "Safe to repeat. Without a work pool, `prefect-lineage serve` runs what is deployed.",
-        ("deploy", "deploy --work-pool containers --image registry.example/lineage:1.0", "deploy --print-automation"),
+        "Create or update the deployments and the automations.",
+        "Safe to repeat: each automation is made once. One that a person edited is shown, and replaced on demand "
+        "(exit code 1 where it was left). Without a work pool, `prefect-lineage serve` runs what is deployed."
+        f"\n\n{listed()}",
+        (
+            "deploy",
+            "deploy --work-pool containers --image registry.example/lineage:1.0",
+            "deploy --with schema-changed --with lineage-rejected --notify slack-webhook/ops",
+            "deploy --with table-written --table 'postgres://db:5432/shop/public/*' --run report/nightly",
+            "deploy --dry-run",
+        ),
     ),
     Command(
         "serve",
@@ -82,7 +92,7 @@ COMMANDS = (
         "undeploy",
         "deploying:undeploy",
         OPERATE,
-        "Delete the deployments and the automation, and keep the blocks and all lineage.",
+        "Delete the deployments and the automations, and keep the blocks and all lineage.",
         examples=("undeploy",),
     ),
     Command(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json as as_json
 import sys
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from prefect_lineage_events.cli import checks
-from prefect_lineage_events.cli.errors import OK
+from prefect_lineage_events.cli import checks, deploy_plan
+from prefect_lineage_events.cli.errors import OK, fail
 from prefect_lineage_events.cli.parameters import positive, whole_number
 
 # A validator within `| None` is not called by older versions of cyclopts: it stands on the whole type.
@@ -25,42 +26,82 @@ Settle = Annotated[
 
 def deploy(
     *,
+    with_: Annotated[
+        list[str] | None, Parameter(name="--with", help="Make this automation as well (repeatable, listed below).")
+    ] = None,
+    table: Annotated[
+        str | None, Parameter(help="For table-written and table-stale: the dataset's URI, or a pattern with `*`.")
+    ] = None,
+    run: Annotated[str | None, Parameter(help="For table-written: the deployment to run, FLOW/DEPLOYMENT.")] = None,
+    hours: Annotated[
+        float | None,
+        Parameter(
+            help="For table-stale: hours without a write (default: as deployed, at first 26).",
+            validator=deploy_plan.hours,
+        ),
+    ] = None,
+    notify: Annotated[
+        str | None,
+        Parameter(help="Notification block that informs people, TYPE/NAME, such as slack-webhook/ops."),
+    ] = None,
     work_pool: Annotated[
         str | None, Parameter(help="Work pool that runs the assembler (default: `prefect-lineage serve` runs it).")
     ] = None,
     image: Annotated[str | None, Parameter(help="Image with this package, for a container work pool.")] = None,
-    print_automation: Annotated[bool, Parameter(help="Print the automation, and change nothing.")] = False,
+    yes: Annotated[bool, Parameter(help="Replace automations that a person edited, without a question.")] = False,
+    dry_run: Annotated[bool, Parameter(help="Show the changes of the automations, and make none.")] = False,
+    print_automation: Annotated[
+        bool, Parameter(help="Print the automations of --with, or the default, as YAML, and change nothing.")
+    ] = False,
+    json: Annotated[bool, Parameter(help="Print JSON.")] = False,
     sweep_minutes: SweepMinutes = None,
     settle: Settle = None,
 ) -> int:
-    """Create or update the deployments and the automation."""
+    """Create or update the deployments and the automations."""
+    from prefect import get_client
+
     from prefect_lineage_events import deploy as deploying
+    from prefect_lineage_events.automations.choice import chosen_automations
 
     checks.require_api_address()
     deploying.check_image(image, work_pool)
     checks.require_reachable_api()
-    if print_automation:
-        print(deploying.automation_yaml(deploying.registered_assembler()), end="")
-        return OK
+    with get_client(sync_client=True) as client:
+        chosen = chosen_automations(client, with_ or (), table=table, run=run, hours=hours, notify=notify)
+        if print_automation:
+            print(deploying.automations_yaml(chosen, settle), end="")
+            return OK
+        if dry_run:
+            deploy_plan.show(deploying.planned(client, chosen, settle), as_json=json)
+            return OK
     deployed = deploying.deploy(
         work_pool=work_pool,
         image=image,
         sweep_minutes=sweep_minutes,
         settle=settle,
+        automations=chosen,
+        confirm=deploy_plan.confirmation(yes=yes, as_json=json),
         progress=_progress,
     )
-    print(deployed)
+    print(as_json.dumps(deployed.as_json(), indent=2) if json else deployed)
+    if deployed.left:
+        names = ", ".join(change.name for change in deployed.left)
+        return fail(f"left as a person edited it: {names} -> --dry-run shows the difference, --yes replaces it")
     return OK
 
 
-def undeploy() -> int:
-    """Delete the deployments and the automation, and keep the blocks and all lineage."""
+def undeploy(*, json: Annotated[bool, Parameter(help="Print JSON.")] = False) -> int:
+    """Delete the deployments and the automations, and keep the blocks and all lineage."""
     from prefect_lineage_events import deploy as deploying
 
     checks.require_api_address()
     checks.require_reachable_api()
-    _progress("deleting the deployments and the automation")
-    print("\n".join(f"deleted {one}" for one in deploying.undeploy()) or "nothing was deployed")
+    _progress("deleting the deployments and the automations")
+    deleted = deploying.undeploy()
+    if json:
+        print(as_json.dumps({"deleted": deleted}, indent=2))
+    else:
+        print("\n".join(f"deleted {one}" for one in deleted) or "nothing was deployed")
     return OK
 
 

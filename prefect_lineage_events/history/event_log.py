@@ -126,6 +126,16 @@ def is_stored(client: SyncPrefectClient, event_id: UUID, window: Window) -> bool
     return bool(api.post(client, "/events/filter", body)["events"])
 
 
+def stored_ids(client: SyncPrefectClient, event_ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Those of the ids of which the history has the event."""
+    found: set[UUID] = set()
+    for start in range(0, len(event_ids), EVENTS_PAGE):
+        ids = [str(id_) for id_ in event_ids[start : start + EVENTS_PAGE]]
+        answer = api.post(client, "/events/filter", {"filter": {"id": {"id": ids}}, "limit": EVENTS_PAGE})
+        found |= {UUID(raw["id"]) for raw in answer["events"]}
+    return frozenset(found)
+
+
 def any_event(client: SyncPrefectClient, flow_run_id: UUID, window: Window) -> bool:
     """Return whether the history has an event of any kind of the run, or related to it, in the window."""
     chosen = {
@@ -158,7 +168,7 @@ def closed_runs(client: SyncPrefectClient, window: Window) -> list[UUID]:
         "limit": EVENTS_PAGE,
     }
     found: dict[UUID, None] = {}
-    for raw in islice(_pages(client, body), MAX_CLOSED):
+    for raw in islice(pages(client, body), MAX_CLOSED):
         for resource in (raw["resource"], *(raw.get("related") or ())):
             kind, _, id_ = str(resource.get("prefect.resource.id")).rpartition(".")
             if kind == "prefect.flow-run" and (run_id := _uuid(id_)):
@@ -201,10 +211,10 @@ def _raw_events(
     client: SyncPrefectClient, run_ids: Sequence[UUID], window: Window, kind: RunKind
 ) -> Iterator[dict[str, Any]]:
     for part in window.parts():
-        yield from _pages(client, {"filter": _filter(run_ids, PREFIXES, part, kind), "limit": EVENTS_PAGE})
+        yield from pages(client, {"filter": _filter(run_ids, PREFIXES, part, kind), "limit": EVENTS_PAGE})
 
 
-def _pages(client: SyncPrefectClient, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def pages(client: SyncPrefectClient, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The events of all pages, up to somewhat more than MAX_EVENTS: a page may name itself as the next."""
     page = api.post(client, "/events/filter", body)
     yield from page["events"]

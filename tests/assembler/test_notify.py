@@ -31,6 +31,7 @@ def test_one_run_is_announced_by_itself(emitted: list[dict[str, Any]]) -> None:
     (event,) = emitted
     assert event["resource"]["prefect.resource.id"] == f"prefect-lineage.run.{one.run.id}"
     assert event["payload"] == {
+        "summary": "nightly (r): 1 input sent to marquez",
         "target": "marquez",
         "digest": "d1",
         "inputs": 1,
