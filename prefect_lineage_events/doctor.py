@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterable, Iterator
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING
@@ -105,7 +106,8 @@ def _libraries() -> Iterator[Finding]:
     installed = {distribution.name.lower().replace("_", "-") for distribution in distributions() if distribution.name}
 
     def there(packages: Iterable[str]) -> str:
-        return ", ".join(sorted({p for p in packages if p.lower().replace("_", "-") in installed or p in _STANDARD}))
+        known = installed | sys.stdlib_module_names
+        return ", ".join(sorted({p for p in packages if p.lower().replace("_", "-") in known}))
 
     if on := there(library.package for library in LIBRARIES if library.family in chosen):
         yield Finding(True, "captured libraries", on)
@@ -115,10 +117,6 @@ def _libraries() -> Iterator[Finding]:
     if uncovered := there(library.package for library in UNCOVERED):
         advice = "record their reads and writes (docs/capture.md); a run that uses them says so"
         yield Finding(True, "libraries of no family", uncovered, advice)
-
-
-# Libraries of Python itself, which no distribution installs.
-_STANDARD = frozenset({"sqlite3", "ftplib", "subprocess"})
 
 
 def _targets() -> list[Finding]:

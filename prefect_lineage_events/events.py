@@ -47,6 +47,8 @@ EMITTER_PREFIX = "prefect-lineage.emitter."
 MAX_RELATED_DATASETS = 85
 # Effects by which Python may hand rows to a dataset; a DELETE or a CREATE TABLE takes none.
 _CARRYING_EFFECTS = frozenset({None, "append", "overwrite", "update"})
+# Effects of a recorded write that moves or copies a dataset; the moved one may be new: made in the run by unseen code.
+MOVE, MOVE_OF_NEW, COPY = "move", "move new", "copy"
 # Tables in which dlt keeps its own state: no rows of the program go into them. dlthub.com/docs: Destination tables
 _STATE_TABLES = "_dlt_"
 # The number of tables in the name of a `lineage.schema` event.
@@ -120,9 +122,9 @@ class StatementInfo(_Value):
     `rows`: read, or written, by all executions together; `size` in bytes and `files` likewise; `executions`: how many
     times it ran (coalesced, executemany counts once; 0 adds rows to an earlier event of the same `id`), and `last` when
     the last of them started; `part` of `parts`: a statement with too many inputs for one event is split into several.
-    `renames` are (from, to) pairs of URIs for effects `rename`, `swap`, `clone`. `from_program`: it reads rows of the
-    program's own beside its inputs, such as a DataFrame that DuckDB takes for a table. `if_exists`: a DROP that may
-    have found nothing.
+    `renames` are (from, to) pairs of URIs for effects `rename`, `swap`, `clone`, and for moved files. `from_program`:
+    it reads rows of the program's own beside its inputs, such as a DataFrame that DuckDB takes for a table.
+    `if_exists`: a DROP that may have found nothing.
     """
 
     sql: Text | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from prefect_lineage_events.automations.definition import Ids, Options
 from prefect_lineage_events.events import INCOMPLETE_EVENT, REJECTED_EVENT
 from prefect_lineage_events.flows import sweep
 from prefect_lineage_events.history import event_log
+from prefect_lineage_events.instrumentation.libraries import LIBRARIES
 from prefect_lineage_events.settings import settings
 
 
@@ -82,6 +84,17 @@ def test_installed_libraries_are_listed_by_what_is_captured(monkeypatch):
     assert "prefect-sqlalchemy" not in found.get("libraries not captured here", "")
     assert "numpy" in found["libraries of no family"]
     assert "pymongo" not in found["libraries of no family"]
+
+
+def test_every_captured_library_is_listed(monkeypatch):
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_INSTRUMENT", "true")
+    settings.cache_clear()
+    found = {finding.subject: finding.observed for finding in doctor._libraries()}
+    assert {"os", "shutil", "pathlib", "tempfile", "urllib", "sqlite3", "subprocess"} <= set(
+        found["captured libraries"].split(", ")
+    )
+    listed = {library.package.lower().replace("_", "-") for library in LIBRARIES}
+    assert {name for name in listed if not re.fullmatch(r"[a-z0-9.-]+", name)} == set()
 
 
 def test_too_old_server_is_a_finding(client, monkeypatch):

@@ -31,7 +31,7 @@ _PROGRAM = """
 import gc, json, os, sqlite3, sys, threading
 from concurrent.futures.thread import _WorkItem
 from multiprocessing.process import BaseProcess
-import asyncpg, duckdb, fsspec.asyn, sqlalchemy, tempfile
+import asyncpg, duckdb, fsspec.asyn, pathlib, posix, shutil, sqlalchemy, tempfile
 import pandas, pandas.io.parsers.readers, pyarrow.csv, pyarrow.parquet
 import deltalake, deltalake.table, polars, polars.io.csv.functions, pyiceberg.table
 import mysql.connector, oracledb, pymysql, snowflake.connector, trino.dbapi
@@ -49,7 +49,8 @@ OBJECTS = [psycopg.Connection, psycopg.AsyncConnection, psycopg_pool.ConnectionP
            threading.Thread, threading, _WorkItem, BaseProcess, os, FlowRunContext, TaskRunContext, sqlite3,
            duckdb, duckdb.DuckDBPyRelation, asyncpg.Connection, type(asyncpg.Connection), asyncpg.pool.Pool,
            SqlAlchemyConnector, AsyncSqlAlchemyConnector, fsspec.AbstractFileSystem, fsspec.asyn, BaseClient, ResultStore,
-           tempfile, pandas, pandas.DataFrame, pandas.core.generic.NDFrame, pandas.io.parsers.readers,
+           tempfile, shutil, posix, pathlib.Path,
+           pandas, pandas.DataFrame, pandas.core.generic.NDFrame, pandas.io.parsers.readers,
            pandas.io.pickle, pyarrow.csv, pyarrow._csv, pyarrow.parquet.ParquetFile, pyarrow.parquet.ParquetWriter,
            pymysql.connections.Connection, mysql.connector.abstracts.MySQLConnectionAbstract,
            mysql.connector.connection.MySQLConnection, oracledb.Connection, oracledb.AsyncConnection,

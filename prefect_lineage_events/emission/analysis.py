@@ -354,10 +354,12 @@ def _columns_of_read(
 def _recorded_statement(note: RecordNote, output: EventDataset | None) -> StatementInfo:
     """The statement of a record. A temporary file that is written again has nothing of what it held before."""
     replaces = output is not None and output.temporary and not output.subset and note.operation == "write"
-    effect = "append" if note.appends else "overwrite" if replaces else None
+    effect = note.effect or ("append" if note.appends else "overwrite" if replaces else None)
+    moved = tuple(dataset.uri for dataset in note.moved)
     return StatementInfo(
         id=uuid4(),
         effect=effect,
+        renames=((moved[0], moved[1]),) if len(moved) == 2 and all(map(filters.current().reports, moved)) else (),
         rows=encoding.count(note.rows),
         size=encoding.count(note.size),
         files=encoding.count(note.files),

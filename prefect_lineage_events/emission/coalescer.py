@@ -3,8 +3,9 @@
 Order is kept where it carries meaning: a statement is never counted together with an earlier one if another statement
 created, altered, dropped, truncated or overwrote one of its datasets in between. That holds for the first
 `_MAX_LIFETIMES` lifetimes of a dataset in a run; later ones are counted together, as in a loop that creates and drops
-its table. A temporary file that is written again has a new lifetime if the program has read something else in between,
-since it may hold other rows. Only what the program reads for the first time counts after `_MAX_LIFETIMES`.
+its table. Each move or removal of a file ends a lifetime. A temporary file that is written again has a new one if the
+program has read something else in between, since it may hold other rows. Only what the program reads for the first
+time counts after `_MAX_LIFETIMES`.
 
 `Waits` says for how long a statement waits for equal ones.
 """
@@ -88,6 +89,10 @@ class Coalescer:
         shape = pending.key
         if pending.changes_lifecycle:
             self._begin_lifetimes(pending.event.datasets[:1], shape)
+        for dataset in pending.moved:
+            number, last = self._lifetimes.get((dataset.namespace, dataset.name), (0, ()))
+            self._lifetimes[dataset.namespace, dataset.name] = (number + 1, last)
+            self.lifetimes += 1
         key = self._key(pending)
         first = self._by_key.get(key)
         if _reads_lasting(pending):

@@ -13,6 +13,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission.connection_state import kind_of
 from prefect_lineage_events.emission.notes import RecordNote
 from prefect_lineage_events.emission.temporary_files import is_temporary
+from prefect_lineage_events.events import STAR
 from prefect_lineage_events.filters import current
 
 MANY = 100
@@ -27,7 +28,7 @@ def as_part_of_many(note: RecordNote) -> RecordNote:
     # A record without a call's name is the user's own, and stays as it was named.
     if file is None or note.operation not in ("read", "write") or not note.description:
         return note
-    if note.subset or note.edges or note.symlinks:
+    if note.subset or note.symlinks or any(edge.column != STAR for edge in note.edges):
         return note
     directory, _, name = file.name.rpartition("/")
     if not directory or not name or kind_of(file) != "file" or is_temporary(file):

@@ -246,7 +246,8 @@ class RecordNote:
     better than by equal names. `subset` are the parts of this dataset that were touched, `size` their bytes, `files`
     their number; `symlinks` are its other names; a write that `appends` keeps what was there. `input_columns` are those
     of each input; with them, `edges` are all edges. `later` computes these three in our thread. `description` names the
-    call, or the operation of a `record_misc`.
+    call, or the operation of a `record_misc`. A write that moves or copies its input has this as its `effect`, and the
+    paths from and to which a file was `moved`.
     """
 
     operation: Literal["read", "write", "misc", "drop"]
@@ -266,6 +267,29 @@ class RecordNote:
     appends: bool = False
     input_columns: tuple[tuple[Column, ...], ...] | None = None
     later: Callable[[], RecordColumns] | None = None
+    effect: str | None = None
+    moved: tuple[Dataset, ...] = ()
+
+
+@dataclass(slots=True)
+class FileNote:
+    """A call by which the program moved, copied or removed a file or directory of this machine.
+
+    The paths are absolute; links in them are not resolved. `is_new`: it was made during the run. `by_user`: the user's
+    own code made the call, no library. Whether it is data of the run is decided in our thread (`moved_files`).
+    """
+
+    operation: Literal["move", "copy", "remove"]
+    source: str
+    target: str
+    run: Run
+    started: dt.datetime
+    description: str = ""
+    thread: str = ""
+    size: int | None = None
+    is_directory: bool = False
+    is_new: bool = False
+    by_user: bool = False
 
 
 class Tally(Protocol):
@@ -356,6 +380,7 @@ Note = (
     | RowsNote
     | AbandonedResultNote
     | RecordNote
+    | FileNote
     | TallyNote
     | SeveralNote
     | RunEndedNote

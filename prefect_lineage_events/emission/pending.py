@@ -10,12 +10,13 @@ from uuid import UUID
 from prefect_lineage_events import encoding
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission.notes import SchemaLookup
-from prefect_lineage_events.events import EmitterInfo, EventDataset, LineageEvent, UnnumberedEvent
+from prefect_lineage_events.events import MOVE, MOVE_OF_NEW, EmitterInfo, EventDataset, LineageEvent, UnnumberedEvent
 
 Key = tuple[object, ...]
 # Statements that change a dataset's lifetime: statements before and after one of them are not counted together.
 _LIFECYCLE_OPERATIONS = frozenset({"create", "alter", "drop"})
 _LIFECYCLE_EFFECTS = frozenset({"truncate", "overwrite"})
+_MOVES = frozenset({MOVE, MOVE_OF_NEW})
 _MAX_TASK_RUNS = 2_000
 _MAX_THREADS = 20
 _MAX_ORIGINS = 50
@@ -75,6 +76,14 @@ class PendingEvent:
         event = self.event
         changes = event.operation in _LIFECYCLE_OPERATIONS or event.statement.effect in _LIFECYCLE_EFFECTS
         return changes and self.executions > 0
+
+    @property
+    def moved(self) -> tuple[EventDataset, ...]:
+        """The files that are not at their old place any more: what is written there later is another file."""
+        event = self.event
+        if self.executions == 0 or event.output is None or event.output.subset or event.statement.dialect:
+            return ()
+        return event.inputs if event.statement.effect in _MOVES else (event.output,) * (event.operation == "drop")
 
     @property
     def is_full(self) -> bool:

@@ -14,10 +14,12 @@ from prefect_lineage_events.emission.analysis import from_record
 from prefect_lineage_events.emission.connection_state import ConnectionState
 from prefect_lineage_events.emission.emitter import Send
 from prefect_lineage_events.emission.loss_processor import LossProcessor
+from prefect_lineage_events.emission.moved_files import record_of, remember
 from prefect_lineage_events.emission.notes import (
     AbandonedResultNote,
     Connection,
     FailureNote,
+    FileNote,
     FlushNote,
     LossNote,
     Note,
@@ -108,8 +110,8 @@ class NoteProcessor(LossProcessor):
                 self._rows(note.statement, rows, whole=False)
         elif isinstance(note, RecordNote):
             self._report(from_record(note))
-        elif isinstance(note, TallyNote):
-            record = note.tally.take()
+        elif isinstance(note, FileNote | TallyNote):
+            record = record_of(note) if isinstance(note, FileNote) else note.tally.take()
             self._report(from_record(record) if record is not None else [])
         elif isinstance(note, SeveralNote):
             for one in note.records():
@@ -176,6 +178,7 @@ class NoteProcessor(LossProcessor):
         for pending in pending_events:
             with guarded("reporting a statement", partial(self._drop, pending)):
                 self._emitters.of(pending.run).add(pending, now)
+                remember(pending)
 
     def _state(self, connection: Connection) -> ConnectionState:
         state = self._connections.get(connection)

@@ -12,6 +12,7 @@ from prefect_lineage_events.emission.notes import (
     AbandonedResultNote,
     Counts,
     FailureNote,
+    FileNote,
     LossNote,
     Note,
     RecordNote,
@@ -22,7 +23,7 @@ from prefect_lineage_events.emission.notes import (
 )
 from prefect_lineage_events.guard import logger
 
-_DROPPED_WHEN_FULL = (StatementNote, RecordNote, SeveralNote, LossNote)
+_DROPPED_WHEN_FULL = (StatementNote, RecordNote, FileNote, SeveralNote, LossNote)
 
 
 class NoteQueue:
@@ -87,10 +88,14 @@ class NoteQueue:
         """Count the waiting notes as dropped: there is no time left for them."""
         while not self._notes.empty():
             note = self.get(0)
-            if isinstance(note, StatementNote | RecordNote | SeveralNote | TallyNote | FailureNote | LossNote):
+            if isinstance(
+                note, StatementNote | RecordNote | FileNote | SeveralNote | TallyNote | FailureNote | LossNote
+            ):
                 self._drop(note)
 
-    def _drop(self, note: StatementNote | RecordNote | SeveralNote | TallyNote | FailureNote | LossNote) -> None:
+    def _drop(
+        self, note: StatementNote | RecordNote | FileNote | SeveralNote | TallyNote | FailureNote | LossNote
+    ) -> None:
         run, _ = subject(note)
         if run is None or run.key is None:
             return

@@ -23,7 +23,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.losses import count_loss, count_without_run
 from prefect_lineage_events.emission.notes import RecordColumns, RecordNote
-from prefect_lineage_events.events import Column, EventColumnEdge
+from prefect_lineage_events.events import STAR, Column, EventColumnEdge
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, code_in, in_file_of
 
@@ -41,8 +41,9 @@ class Access:
     number of files; `subset` are the parts of the dataset that were touched, relative to it. `inputs` of a write are
     sources that the call itself names, those of a read further datasets of the same rows. `symlinks` are other names of
     the dataset, which the library knows (the location of a catalog's table). `appends`: a write keeps what was there.
-    `input_columns` are those of each dataset that is read, in order; with them, `edges` are all that there are. `later`
-    computes columns and edges in our thread, where that takes a while. None and () mean "not known".
+    `effect` is "move" for a write after which its input is gone. `input_columns` are those of each dataset that is
+    read, in order; with them, `edges` are all that there are. `later` computes columns and edges in our thread, where
+    that takes a while. None and () mean "not known".
     """
 
     operation: Literal["read", "write", "drop"]
@@ -59,6 +60,7 @@ class Access:
     appends: bool = False
     input_columns: tuple[tuple[Column, ...], ...] | None = None
     later: Callable[[], RecordColumns] | None = None
+    effect: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def _note(access: Access, run: Run) -> RecordNote:
         access.call,
         run.thread,
         access.columns[:MAX_COLUMNS],
-        access.edges,
+        access.edges or _edges_of_copy(access),
         access.subset,
         access.size,
         access.files,
@@ -129,6 +131,18 @@ def _note(access: Access, run: Run) -> RecordNote:
         access.appends,
         access.input_columns,
         access.later,
+        access.effect,
+    )
+
+
+def _edges_of_copy(access: Access) -> tuple[EventColumnEdge, ...]:
+    """The edges of a file that is written from others as they are: a call that sees no columns uploads or copies."""
+    if access.operation != "write" or access.columns or access.later is not None or access.input_columns is not None:
+        return ()
+    return tuple(
+        EventColumnEdge(column=STAR, source=source.uri, source_column=STAR)
+        for source in access.inputs
+        if source != access.dataset
     )
 
 

@@ -14,8 +14,9 @@ class Library:
     """A library that `instrument()` and the plugin patch when a program imports it.
 
     `module` is the module after whose import `patch(module)` is called. `package` is the name under which the library
-    is installed. `captured` and `not_captured` say in a few words which calls are seen and which are not; `tests` are
-    the test files that show it, and `against` is the real thing or the stand-in that they use.
+    is installed; for a part of Python, its module. `captured` and `not_captured` say in a few words which calls are
+    seen and which are not; `tests` are the test files that show it, and `against` is the real thing or the stand-in
+    that they use.
     """
 
     family: Family

@@ -21,7 +21,7 @@ def without_bare_uses(steps: Sequence[Step]) -> list[Step]:
     for number, step in enumerate(steps):
         if step.output is not None:
             key = (step.scopes, step.output.uri)
-            if _is_bare(step) and writes.get(key):
+            if step.operation == "write" and _is_bare(step) and writes.get(key):
                 dropped.add(number)
             elif step.operation == "write":
                 writes[key] = step.evidence == "recorded" and not _is_bare(step)

@@ -23,10 +23,11 @@ from prefect_lineage_events.stitching.dataflow import Dataflow
 from prefect_lineage_events.stitching.lifetimes import Lifetime, resolve
 from prefect_lineage_events.stitching.many_files import with_many_files
 from prefect_lineage_events.stitching.model import Column
+from prefect_lineage_events.stitching.moved_files import with_moved_files
 from prefect_lineage_events.stitching.provenance import OF_ROWS
 from prefect_lineage_events.stitching.rows_in_memory import Rows
 from prefect_lineage_events.stitching.steps import Scope, Step, steps
-from prefect_lineage_events.stitching.temporary_files import with_temporary_files
+from prefect_lineage_events.stitching.temporary_files import with_parts_of_temporary, with_temporary_files
 
 _FIRST = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 
@@ -40,7 +41,8 @@ def with_related_rows(own: Iterable[Step], history: RunHistory) -> list[Step]:
         while received and received[0].started <= step.started:
             whole.append(received.pop(0))
         whole.append(step)
-    return with_many_files(with_temporary_files(without_bare_uses(with_accounts(whole + received))))
+    moved = with_moved_files(with_temporary_files(without_bare_uses(with_accounts(whole + received))))
+    return with_many_files(with_parts_of_temporary(moved))
 
 
 def inherited_columns(history: RunHistory) -> dict[Dataset, tuple[Column, ...]]:

@@ -22,13 +22,20 @@ _Change = Callable[[EventDataset], EventDataset]
 
 
 def with_temporary_files(steps: list[Step]) -> list[Step]:
-    """The steps with each temporary file marked in all of them, and with files as parts of their directories."""
-    temporary = {d.dataset for step in steps for d in step.datasets if d.temporary and _is_in_a_file(d)}
-    if not temporary:
-        return steps
-    marked = [changed(step, dict.fromkeys(temporary, _mark)) for step in steps]
-    parts = {part: partial(_part_of, whole) for part, whole in _wholes(marked, temporary)}
-    return [changed(step, parts) for step in marked] if parts else marked
+    """The steps with each temporary file marked in all of them."""
+    temporary = _temporary(steps)
+    return [changed(step, dict.fromkeys(temporary, mark_temporary)) for step in steps] if temporary else steps
+
+
+def with_parts_of_temporary(steps: list[Step]) -> list[Step]:
+    """The steps with temporary files as parts of their directories."""
+    temporary = _temporary(steps)
+    parts = {part: partial(_part_of, whole) for part, whole in _wholes(steps, temporary)} if temporary else {}
+    return [changed(step, parts) for step in steps] if parts else steps
+
+
+def _temporary(steps: list[Step]) -> set[Dataset]:
+    return {d.dataset for step in steps for d in step.datasets if d.temporary and _is_in_a_file(d)}
 
 
 def _is_in_a_file(dataset: EventDataset) -> bool:
@@ -36,7 +43,7 @@ def _is_in_a_file(dataset: EventDataset) -> bool:
     return dataset.kind == "file" or is_embedded(dataset.namespace.partition("://")[0])
 
 
-def _mark(dataset: EventDataset) -> EventDataset:
+def mark_temporary(dataset: EventDataset) -> EventDataset:
     return dataset.model_copy(update={"temporary": True})
 
 

@@ -8,6 +8,7 @@ from prefect_lineage_events.instrumentation.files import (
     deltalake,
     filesystems,
     google,
+    moves,
     pandas,
     pyarrow,
     pyiceberg,
@@ -19,6 +20,7 @@ from prefect_lineage_events.instrumentation.library import Library
 
 LIBRARIES: tuple[Library, ...] = (
     *temporary.LIBRARIES,
+    *moves.LIBRARIES,
     *pandas.LIBRARIES,
     *polars.LIBRARIES,
     *pyarrow.LIBRARIES,

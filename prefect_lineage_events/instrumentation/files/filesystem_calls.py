@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from prefect_lineage_events.datasets import MAX_SINGLE_FILES
 from prefect_lineage_events.emission.losses import count_loss
+from prefect_lineage_events.events import MOVE
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.access import Access, Call, call_and_report
 from prefect_lineage_events.instrumentation.files.locations import Location, locate
@@ -24,12 +25,12 @@ _MAX_DROPPED = 50
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation on one file that has succeeded: a read or a write, or a copy of `source` to `path`.
+    """An operation on one file that has succeeded: a read or a write, or a copy of `source` to `path`, or a move.
 
     `filesystem` and `source_filesystem` are None for files of this machine.
     """
 
-    kind: Literal["read", "write", "copy", "drop"]
+    kind: Literal["read", "write", "copy", "move", "drop"]
     filesystem: Any
     path: Any
     source_filesystem: Any = None
@@ -84,8 +85,7 @@ def _move(call: Call) -> Iterator[Operation]:
     if isinstance(source, str) and isinstance(target, str):
         if call.instance is not None and _is_at_hand(call.instance) and target.endswith("/"):
             target = target + source.rstrip("/").rpartition("/")[2]
-        yield Operation("copy", call.instance, target, call.instance, source)
-        yield Operation("drop", call.instance, source)
+        yield Operation("move", call.instance, target, call.instance, source)
 
 
 def _remove(call: Call) -> Iterator[Operation]:
@@ -203,9 +203,9 @@ def accesses(operations: Sequence[Operation], call: str) -> Iterator[Access]:
         for one in operations:
             yield from _single(one, call)
         return
-    for kind in ("read", "write", "copy", "drop"):
+    for kind in ("read", "write", "copy", "move", "drop"):
         same = [one for one in operations if one.kind == kind]
-        if len(same) <= MAX_SINGLE_FILES and kind in ("copy", "drop"):
+        if len(same) <= MAX_SINGLE_FILES and kind in ("copy", "move", "drop"):
             for one in same:
                 yield from _single(one, call)
         elif same and kind != "drop":
@@ -215,7 +215,7 @@ def accesses(operations: Sequence[Operation], call: str) -> Iterator[Access]:
 def _grouped(kind: str, operations: Sequence[Operation], call: str) -> Iterator[Access]:
     first = operations[0]
     inputs: tuple[Location, ...] = ()
-    if kind == "copy":
+    if kind in ("copy", "move"):
         inputs = locate([one.source for one in operations], filesystem=first.source_filesystem)
     for found in locate([one.path for one in operations], filesystem=first.filesystem):
         yield Access(
@@ -229,9 +229,9 @@ def _grouped(kind: str, operations: Sequence[Operation], call: str) -> Iterator[
 
 
 def _single(operation: Operation, call: str) -> Iterator[Access]:
-    kind: Literal["read", "write", "drop"] = "write" if operation.kind == "copy" else operation.kind
+    kind: Literal["read", "write", "drop"] = operation.kind if operation.kind in ("read", "write", "drop") else "write"
     inputs: tuple[Location, ...] = ()
-    if operation.kind == "copy":
+    if operation.kind in ("copy", "move"):
         inputs = locate(operation.source, filesystem=operation.source_filesystem)
     for found in locate(operation.path, filesystem=operation.filesystem):
         if kind == "drop" and found.subset:
@@ -243,4 +243,6 @@ def _single(operation: Operation, call: str) -> Iterator[Access]:
             size=operation.size,
             subset=found.subset,
             inputs=tuple(location.dataset for location in inputs),
+            # a dataset of which a part was moved stays
+            effect=MOVE if operation.kind == "move" and not any(one.subset for one in inputs) else None,
         )

@@ -39,7 +39,7 @@ LIBRARIES = (
         "files",
         "tempfile",
         patch,
-        package="tempfile (Python)",
+        package="tempfile",
         captured="files that the run makes by it below `tempfile.gettempdir()`: data passes through them, and "
         "through tables of databases in them, as through a temporary table",
         not_captured="`mkdtemp` that was imported by its name before `instrument()`",

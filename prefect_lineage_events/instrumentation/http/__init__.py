@@ -67,7 +67,7 @@ LIBRARIES: tuple[Library, ...] = (
         "http",
         "urllib.request",
         clients.patch,
-        package="urllib (standard library)",
+        package="urllib",
         captured="`urlopen` and openers",
         not_captured="`http.client`; columns and rows of a response",
         tests=_TESTS,

@@ -141,11 +141,13 @@ def test_listing_and_metadata_are_no_reads(store: Store, touched: Touched) -> No
     assert touched.take() == []
 
 
-def test_moved_file_is_written_and_dropped(store: Store, touched: Touched) -> None:
+def test_moved_file_is_written_from_where_it_was(store: Store, touched: Touched) -> None:
     store.fs.pipe(store.path("a"), b"abc")
     touched.take()
     store.fs.mv(store.path("a"), store.path("b"))
-    assert touched.take() == [("write", store.uri("b"), store.uri("a")), ("drop", store.uri("a"))]
+    (note,) = touched.notes
+    assert note.effect == "move"
+    assert touched.take() == [("write", store.uri("b"), store.uri("a"))]
     store.fs.rm(store.path("b"))
     assert touched.take() == [("drop", store.uri("b"))]
 
