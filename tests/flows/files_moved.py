@@ -1,7 +1,7 @@
 """Files that are written under one name and moved to another, in a program without a word of ours."""
 
 # These functions are what programs call.
-# ruff: noqa: PTH100, PTH104, PTH105, PTH107, PTH108, PTH211
+# ruff: noqa: PTH104, PTH105
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Files that a run writes under one name and moves to another: whole programs without a server, by the testing kit."""
 
 # These functions are what programs call.
-# ruff: noqa: PTH100, PTH104, PTH105, PTH107, PTH108, PTH211
+# ruff: noqa: PTH100, PTH104, PTH105, PTH211
 
 from __future__ import annotations
 

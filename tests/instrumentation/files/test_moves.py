@@ -1,7 +1,7 @@
 """Python's functions that move, copy and remove files: what is noted of them, and that they behave as before."""
 
 # These functions are what programs call.
-# ruff: noqa: PTH100, PTH104, PTH105, PTH107, PTH108, PTH211
+# ruff: noqa: PTH104, PTH105, PTH107, PTH108, PTH211
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_many_calls_on_unknown_files_are_not_noted(in_run: list[Any], monkeypatc
     monkeypatch.setattr(moves, "_unknown", 0)
     for number in range(10):
         Path(f"{number}.lock").touch()
-        os.remove(f"{number}.lock")  # noqa: PTH107
+        os.remove(f"{number}.lock")
     assert len(in_run) == 3
     shutil.copy("a.csv", "b.csv")
     assert len(in_run) == 4
