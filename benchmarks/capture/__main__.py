@@ -26,23 +26,26 @@ def main() -> None:
             "PREFECT_LOGGING_LEVEL": "ERROR",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         }
+        api_port = free_port()
+        os.environ["PREFECT_INTEGRATIONS_LINEAGE_EVENTS_HTTP_ENDPOINTS"] = f"http://127.0.0.1:{api_port}"
         port = free_port()
         server = prefect_server(Path(folder), port, dict(os.environ))
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
         try:
-            measure(Path(folder), count)
+            measure(Path(folder), api_port, count)
         finally:
             server.stop()
 
 
-def measure(folder: Path, count: int) -> None:
-    from benchmarks.capture import against_opentelemetry, bursts, costs, ends, imports, memory, slowdown
+def measure(folder: Path, api_port: int, count: int) -> None:
+    from benchmarks.capture import against_opentelemetry, bursts, costs, ends, imports, memory, slowdown, ways_in
     from benchmarks.capture.stores import stores
 
     with stores(folder) as connected:
         costs.report(connected, count)
         against_opentelemetry.report(connected, rounds=max(3, count // 50))
         slowdown.report(connected)
+    ways_in.report(folder, api_port)
     memory.report()
     bursts.report()
     imports.report()

@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -93,14 +94,40 @@ _end_of_work_elsewhere: list[Callable[[Run], None]] = []
 _settings_by_api: dict[tuple[str | None, str | None], SettingsContext] = {}
 
 
+# The variables of Prefect's contexts: `get` of the classes does the same, and takes three times as long.
+_flow_context: Callable[[Any], Any] = FlowRunContext.__var__.get
+_task_context: Callable[[Any], Any] = TaskRunContext.__var__.get
+
+
+def _none() -> None:
+    return None
+
+
+def _reference(context: Any) -> Callable[[], Any]:
+    return weakref.ref(context) if context is not None else _none
+
+
+class _OfThread(threading.local):
+    """The contexts in which a thread has asked for its run the last time, and that run."""
+
+    last: tuple[Callable[[], Any], Callable[[], Any], Run | None] = (_none, _none, None)
+
+
+_of_thread = _OfThread()
+
+
 def current_run(known: Run | None = None) -> Run | None:
     """The run of the calling code, None outside any. `known`: the run in which the connection was last used.
 
-    Costs a few microseconds: runs are cached by their ids.
+    Costs less than a microsecond: each thread keeps its last run, and runs are cached by their ids.
     """
-    flow, task = FlowRunContext.get(), TaskRunContext.get()
+    flow, task = _flow_context(None), _task_context(None)
     if flow is not None or task is not None:
-        return _run_of(flow, task)
+        last_flow, last_task, last = _of_thread.last
+        if last is None or last_flow() is not flow or last_task() is not task:
+            last = _run_of(flow, task)
+            _of_thread.last = (_reference(flow), _reference(task), last)
+        return last
     inherited = _inherited_run()
     if inherited is not None:
         return inherited
@@ -338,6 +365,8 @@ def _ends_with_work_elsewhere(context: Any) -> bool:
 
 def forget() -> None:
     """Clear the caches, after the settings changed."""
+    global _of_thread
+    _of_thread = _OfThread()
     _runs.clear()
     _run_of_process.cache_clear()
 

@@ -73,6 +73,7 @@ class Coalescer:
         self._by_key: dict[Key, PendingEvent] = {}
         self._lifetimes: dict[_Name, tuple[int, Key]] = {}
         self._reads = _Reads()
+        self._last_read: tuple[PendingEvent | None, int] = (None, 0)
         self.lifetimes = 0
         """The number of changes of datasets' lifetimes so far."""
 
@@ -97,6 +98,7 @@ class Coalescer:
         first = self._by_key.get(key)
         if _reads_lasting(pending):
             self._reads.add(key, is_new=first is None)
+            self._last_read = (pending, self.lifetimes)
         if first is None or first.is_full:
             self._by_key[key if first is None else (key, pending.event.statement.id)] = pending
             return pending
@@ -109,8 +111,10 @@ class Coalescer:
 
     def count_again(self, pending: PendingEvent) -> None:
         """Note that a pending event, which is here already, is counted once more."""
-        if _reads_lasting(pending):
+        last, lifetimes = self._last_read
+        if (last is not pending or lifetimes != self.lifetimes) and _reads_lasting(pending):
             self._reads.add(self._key(pending), is_new=False)
+            self._last_read = (pending, self.lifetimes)
 
     def take(self) -> list[PendingEvent]:
         """Remove and return all pending events, in order. The lifetimes of datasets are kept."""

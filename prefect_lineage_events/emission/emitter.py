@@ -100,11 +100,9 @@ class Emitter:
         return self._pending.lifetimes
 
     def count_again(self, pending: PendingEvent, now: float) -> None:
-        """Note that a pending event is counted once more."""
+        """Note that a pending event is counted once more. It is due when it was: it has waited already."""
         self.last_active = now
         self._pending.count_again(pending)
-        wait = self._waits.of(pending.key)
-        self._due = now + wait if self._due is None else min(self._due, now + wait)
 
     def flush(self) -> list[PendingEvent]:
         """Number and send what is pending. Returns the events that were sent."""

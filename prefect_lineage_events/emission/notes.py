@@ -140,7 +140,7 @@ class StatementNote:
     inlined: bool = False
     value_origins: Sequence[StatementNote] = ()
     countable: bool = True
-    pending_events: list[Any] = field(default_factory=list)
+    pending_events: Sequence[Any] = ()
     fetched: tuple[int, bool] | None = None
     waits: list[None] = field(default_factory=lambda: [None])
 

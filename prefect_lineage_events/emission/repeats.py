@@ -61,7 +61,7 @@ class Repeats:
             return False
         state.transaction.failed(False)
         note.countable = known.countable
-        note.pending_events.append(pending)
+        note.pending_events = (pending,)
         emitter.count_again(pending, now)
         pending.repeat(
             rows_of(note, written=pending.event.output is not None), encoding.seconds(note.duration), note.started

@@ -52,6 +52,7 @@ class TransactionProcessor:
         is_held = not (note.autocommit and state.autocommit)
         # The statements of one text may be one transaction, which ends with the text.
         in_transaction = is_held or (state.rules.one_text and ";" in note.sql.rstrip().rstrip(";"))
+        note.pending_events = found = []
         for analysed in analyse(note, state, self._values, in_transaction=in_transaction):
             if in_transaction:
                 transaction.open()
@@ -59,7 +60,7 @@ class TransactionProcessor:
                 self._step(analysed.statement.control, state)
                 continue
             transaction.failed(False)
-            note.pending_events += self._outcome(analysed, state)
+            found += self._outcome(analysed, state)
         if not is_held and not transaction.begun:
             self._report(transaction.flush())
             state.session = state.session.ended()

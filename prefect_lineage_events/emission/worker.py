@@ -35,9 +35,11 @@ from prefect_lineage_events.settings import LineageSettings, settings
 
 _BEFORE_QUEUES = 1_000  # exit priority in `multiprocessing`
 _MAX_IMPORT = 5.0  # seconds
-# Seconds between two polls of the queue while notes come, and seconds of polling after the last note.
-_POLL, _POLL_FOR = 0.01, 0.05
-# Notes that are processed before something else may be due.
+# Seconds between two polls of the queue while notes come, the shorter ones while many come, and seconds of polling
+# after the last note. Each poll costs the CPU as much as ten notes; many notes at once would keep the user's thread
+# waiting for the interpreter's lock.
+_POLL, _POLL_OF_MANY, _POLL_FOR = 0.05, 0.01, 0.2
+# Notes that are processed before something else may be due; so many between two polls are many.
 _MOST_AT_ONCE = 100
 _WORK = (StatementNote, RecordNote, SeveralNote, TallyNote)
 # Share of the time at the end of the process for the analysis; the rest is for sending.
@@ -65,6 +67,7 @@ class Worker:
         self._stopping = threading.Event()
         self._hurry = threading.Event()
         self._last_note = 0.0
+        self._taken = 0  # since the last poll
         self._thread = threading.Thread(target=self._run, name="prefect-lineage", daemon=True)
         self._lock = threading.RLock()  # a signal handler of the user may run a statement anywhere
         self._started = False
@@ -150,6 +153,7 @@ class Worker:
                     processor.process(note)
                     taken += 1
                     note = self.queue.get(0) if taken < _MOST_AT_ONCE else None
+            self._taken += taken
             with guarded("sending lineage"):
                 processor.tick()
         with guarded("closing at exit"):
@@ -164,7 +168,9 @@ class Worker:
         note = self.queue.get(0)
         if note is None and not self._stopping.is_set():
             if time.monotonic() - self._last_note < _POLL_FOR:
-                self._hurry.wait(min(_POLL, processor.seconds_until_due()))
+                poll = _POLL_OF_MANY if self._taken >= _MOST_AT_ONCE else _POLL
+                self._taken = 0
+                self._hurry.wait(min(poll, processor.seconds_until_due()))
                 self._hurry.clear()
                 note = self.queue.get(0)
             else:

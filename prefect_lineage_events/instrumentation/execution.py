@@ -17,7 +17,7 @@ from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import Counted, SchemaLookup, StatementNote
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import described, guarded, log_failure, logger, raised_by_signal_handler
-from prefect_lineage_events.instrumentation.driver import Driver
+from prefect_lineage_events.instrumentation.driver import Driver, statement_text
 from prefect_lineage_events.instrumentation.rowcount import (
     FetchedRows,
     executemany_rowcount,
@@ -247,7 +247,8 @@ class Execution:
         driver, tracer = self._driver, self._tracer
         parameters, sets = (None, self._parameters) if self._many else (self._parameters, None)
         own = self._own if cursor is None else cursor._self_own
-        text = self._text(own)
+        is_plain = type(self.operation) is str and driver.text is statement_text
+        text = self.operation if is_plain else self._text(own)
         if text is None:
             return None
         if driver.after_success is not None:

@@ -27,7 +27,16 @@ def _columns_of_pandas(frame: Any, *, index: bool) -> tuple[Column, ...]:
     names = frame.columns.tolist()
     if len(names) > MAX_COLUMNS:
         return tuple(_column(_name(name), None) for name in names[:MAX_COLUMNS])
-    return (*levels, *map(_of, names, frame.dtypes.tolist()))
+    return (*levels, *map(_of, names, _dtypes(frame)))
+
+
+def _dtypes(frame: Any) -> Any:
+    """The types of a frame's columns. Those of pandas' own come from its blocks: `dtypes` makes a Series each time."""
+    try:
+        blocks = frame._mgr if type(frame).__module__.startswith("pandas.") else None
+    except AttributeError:  # another version of pandas
+        blocks = None
+    return frame.dtypes.tolist() if blocks is None else blocks.get_dtypes().tolist()
 
 
 def columns_of_arrow(schema: Any) -> tuple[Column, ...]:
