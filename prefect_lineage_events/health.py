@@ -12,7 +12,6 @@ from prefect.exceptions import ObjectNotFound
 
 from prefect_lineage_events import deploy, encoding
 from prefect_lineage_events.assembler import sweep_state
-from prefect_lineage_events.assembler.notify import runs_of
 from prefect_lineage_events.assembler.stale_runs import HOW_TO_END, stale_runs
 from prefect_lineage_events.assembler.sweep import BUSY
 from prefect_lineage_events.automations import plan
@@ -21,6 +20,7 @@ from prefect_lineage_events.blocks import BLOCK_TYPES
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import ASSEMBLED_EVENT, INCOMPLETE_EVENT, REJECTED_EVENT
 from prefect_lineage_events.history import api
+from prefect_lineage_events.history.announced import PAGE, recent_events, runs_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -31,8 +31,6 @@ TURNS_MISSED = 3
 SWEEP_OVERDUE = dt.timedelta(minutes=30)
 # The server's scheduler looks at new schedules every 5 s, and at all of them every 60 s (Prefect's defaults).
 SCHEDULED_WITHIN = dt.timedelta(minutes=3)
-# Older events are not reported.
-RECENT = dt.timedelta(hours=24)
 # A run whose lease was taken at this many sweeps is not being delivered.
 BUSY_TRIES = 12
 _MAX_LINE = 2_000
@@ -183,7 +181,7 @@ def sweep(client: SyncPrefectClient) -> Finding:
 
 def refused(client: SyncPrefectClient) -> Finding:
     """Check that no target refused events in the last day."""
-    events = _recent(client, REJECTED_EVENT)
+    events = recent_events(client, REJECTED_EVENT)
     if not events:
         return Finding(True, "refused events", "none in the last day")
     payload = events[0]["payload"]
@@ -191,13 +189,16 @@ def refused(client: SyncPrefectClient) -> Finding:
     reason = reasons[0] if isinstance(reasons, list) and reasons else "no reason given"
     observed = f"of {_runs(events)} in the last day, such as {payload.get('target')}: {reason}"
     return Finding(
-        False, "refused events", observed, "see the run's lineage artifact; then `prefect-lineage assemble RUN`"
+        False,
+        "refused events",
+        observed,
+        "mend the target or its profile, then `prefect-lineage rejected --retry`",
     )
 
 
 def incomplete(client: SyncPrefectClient) -> Finding:
     """Check that no events were lost and no statements dropped in the last day."""
-    events = _recent(client, INCOMPLETE_EVENT)
+    events = recent_events(client, INCOMPLETE_EVENT)
     dropped = [event for event in events if encoding.count(event["payload"].get("dropped"))]
     if dropped:
         count = sum(encoding.count(event["payload"]["dropped"]) or 0 for event in dropped)
@@ -218,7 +219,7 @@ def delivery_to(client: SyncPrefectClient) -> Finding:
 
     The runs of an assembler with another configuration, or with none, are missing at the targets of the others.
     """
-    events = _recent(client, ASSEMBLED_EVENT)[::-1]
+    events = recent_events(client, ASSEMBLED_EVENT)[::-1]
     had: dict[str, None] = {}
     lacking: list[tuple[dict[str, Any], list[str]]] = []
     for event in events:
@@ -318,16 +319,7 @@ def _last_failure(client: SyncPrefectClient) -> str | None:
     return None
 
 
-def _recent(client: SyncPrefectClient, name: str) -> list[dict[str, Any]]:
-    """The latest events of that name in the last day, up to one page."""
-    now = api.now(client)
-    occurred = {"since": (now - RECENT).isoformat(), "until": (now + dt.timedelta(hours=1)).isoformat()}
-    body = {"filter": {"event": {"name": [name]}, "occurred": occurred, "order": "DESC"}, "limit": 50}
-    found: list[dict[str, Any]] = api.post(client, "/events/filter", body)["events"]
-    return found
-
-
 def _runs(events: list[dict[str, Any]]) -> str:
     """The number of runs of these events, as text, with `+` if the page of events is full."""
     count = len({run for event in events for run in runs_of(event)})
-    return f"{count}{'+' if len(events) == 50 else ''} run{'s' if count > 1 else ''}"
+    return f"{count}{'+' if len(events) == PAGE else ''} run{'s' if count > 1 else ''}"

@@ -252,7 +252,7 @@ def assembled(*targets: str, run: str = "1", by: str | None = "a") -> dict:
 
 
 def delivery_to(monkeypatch, *newest_first: dict) -> health.Finding:
-    monkeypatch.setattr(health, "_recent", lambda *_: list(newest_first))
+    monkeypatch.setattr(health, "recent_events", lambda *_: list(newest_first))
     return health.delivery_to(None)
 
 

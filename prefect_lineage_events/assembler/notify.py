@@ -26,6 +26,7 @@ from prefect_lineage_events.events import (
     REJECTED_EVENT,
     TARGET_LABEL,
 )
+from prefect_lineage_events.history.announced import RUN_PREFIX
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.stitching.model import RunLineage
 
@@ -34,7 +35,6 @@ MAX_RUNS = 40
 _REASONS = 20
 _TARGETS = 20
 _FLOWS = 5
-_RUN_PREFIX = "prefect-lineage.run."
 _BATCHES = UUID("5f1c9a52-0f0e-4f0a-9a3b-3d2f4f6a7c10")
 
 
@@ -119,14 +119,6 @@ def announce_findings(run: RunLineage, outboxes: Sequence[Outbox]) -> None:
         _emit(INCOMPLETE_EVENT, run.run, first.target.id, first.state.digest, summary, payload)
 
 
-def runs_of(event: Mapping[str, Any]) -> list[str]:
-    """The ids of the flow runs named by an event of this module, such as `lineage.assembled`."""
-    runs = event["payload"].get("runs")
-    if isinstance(runs, list):
-        return [str(one.get("flow_run_id")) for one in runs if isinstance(one, Mapping)]
-    return [str(event["resource"].get("prefect.resource.id")).removeprefix(_RUN_PREFIX)]
-
-
 def _emit_assembled(one: Delivery, targets: Sequence[str]) -> None:
     payload = {**one.facts, "targets": targets[:_TARGETS], "assembler_run": flow_run.id}
     _emit(ASSEMBLED_EVENT, one.run, one.target, one.digest, _taken(one), payload)
@@ -183,7 +175,7 @@ def _emit(name: str, run: FlowRun, target: str, digest: str, summary: str, paylo
         # Deterministic: an assembler that is killed and repeats its work emits nothing twice.
         id=_event_id(run.id, name, target, digest),
         resource={
-            "prefect.resource.id": f"{_RUN_PREFIX}{run.id}",
+            "prefect.resource.id": f"{RUN_PREFIX}{run.id}",
             "prefect.resource.name": summary,
             FLOW_LABEL: flow,
             TARGET_LABEL: target[:MAX_LABEL],

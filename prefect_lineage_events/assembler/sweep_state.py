@@ -62,9 +62,14 @@ def read(client: SyncPrefectClient) -> SweepState:
     All users of the API can edit the artifact. Unreadable parts are left out with a warning: without a mark the sweep
     looks back as far as on its first run, and finds waiting runs in the history.
     """
+    return read_with_stale(client)[0]
+
+
+def read_with_stale(client: SyncPrefectClient) -> tuple[SweepState, tuple[Waiting, ...]]:
+    """The state, and the runs that were stale at the last sweep. One request."""
     raw = _raw(client)
     if raw is None:
-        return SweepState()
+        return SweepState(), ()
     metadata = raw.get("metadata_")
     metadata = metadata if isinstance(metadata, Mapping) else {}
     now = api.now(client)
@@ -79,7 +84,8 @@ def read(client: SyncPrefectClient) -> SweepState:
             KEY,
         )
         mark = None
-    return SweepState(mark, swept, tuple(one for one in readable if one.attempts))
+    stale = tuple(one for one in readable if not one.attempts)
+    return SweepState(mark, swept, tuple(one for one in readable if one.attempts)), stale
 
 
 def _rows(data: object) -> list[Any] | None:

@@ -11,7 +11,10 @@ from prefect_lineage_events.cli.commands import COMMANDS, GROUPS
 from prefect_lineage_events.cli.errors import EXIT_CODES
 
 PROGRAM = "prefect-lineage"
-_HELP = "Data lineage for Prefect: assemble OpenLineage events from the history of flow runs."
+_HELP = (
+    "Data lineage for Prefect: ask which runs wrote a table, from what, and what breaks if a column goes; assemble "
+    "OpenLineage events from the history of flow runs."
+)
 _CONFIGURATION = (
     "PREFECT_API_URL or the active profile selects the Prefect API. The configuration of the OpenLineage client "
     "(OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__*, openlineage.yml) selects the targets of events; without one, events "

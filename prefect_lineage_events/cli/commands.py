@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from prefect_lineage_events.cli.deploy_plan import listed
 
+ASK = "Ask the lineage graph"
+LISTS = "Look for trouble"
 OPERATE = "Operate the assembler"
 ASSEMBLE = "Assemble lineage"
 STATEMENTS = "Analyse statements"
 ASSISTANTS = "Serve assistants"
-GROUPS = (ASSEMBLE, OPERATE, STATEMENTS, ASSISTANTS)
+GROUPS = (ASK, LISTS, ASSEMBLE, OPERATE, STATEMENTS, ASSISTANTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,109 @@ class Command:
         return f"Examples:\n{lines}" if self.examples else ""
 
 
+_NAMES = "A name may be short where only one thing has it (`sales`, `mart.sales`, or a URI)."
+
 COMMANDS = (
+    Command(
+        "show",
+        "showing:show",
+        ASK,
+        "Show a dataset (who writes and reads it, its columns and their origins) or a run.",
+        f"{_NAMES} A run by its name, its id, or the address of its page; a flow's name is its newest run.",
+        ("show mart.sales", "show crafty-otter", "show mart.sales --as-of yesterday", "show mart.sales --json"),
+    ),
+    Command(
+        "upstream",
+        "walking:upstream",
+        ASK,
+        "Show from which datasets a dataset is made, or from which columns a column.",
+        f"Nearest first. {_NAMES}",
+        ("upstream mart.sales", "upstream mart.sales.total --hops 2"),
+    ),
+    Command(
+        "downstream",
+        "walking:downstream",
+        ASK,
+        "Show which datasets are made from a dataset, or which columns from a column.",
+        f"Nearest first. {_NAMES}",
+        ("downstream raw.orders", "downstream raw.orders.amount --since 30d"),
+    ),
+    Command(
+        "path",
+        "walking:path",
+        ASK,
+        "Show how data gets from one dataset to another, with the flows and columns on the way.",
+        "A shortest way. Without one, the answer says whether there is one back.",
+        ("path raw.orders report.monthly",),
+    ),
+    Command(
+        "impact",
+        "walking:impact",
+        ASK,
+        "Show what breaks or changes if a column is dropped or changed.",
+        "VALUES take its values. ROWS are datasets over whose rows it decides (JOIN, FILTER, GROUP BY). PERHAPS are "
+        "datasets made in a way that does not show which columns. Without a column: any column of the dataset.",
+        ("impact raw.orders.amount", "impact raw.orders"),
+    ),
+    Command(
+        "schema",
+        "showing:schema",
+        ASK,
+        "Show the columns of a dataset, and when each was added, dropped or retyped.",
+        "As far as runs showed them: a change made outside Prefect appears with the next run that meets it.",
+        ("schema mart.sales --since 30d",),
+    ),
+    Command(
+        "diff",
+        "showing:diff",
+        ASK,
+        "Show the differences between the lineage of two runs.",
+        "Datasets, edges, columns and numbers of rows that only one of them has (- the first, + the second).",
+        ("diff crafty-otter jolly-lynx",),
+    ),
+    Command(
+        "search",
+        "showing:search",
+        ASK,
+        "Find datasets, columns and flows by a part of their names.",
+        examples=("search amount",),
+    ),
+    Command(
+        "export",
+        "exporting:export",
+        ASK,
+        "Write the graph for other tools: CSV, Mermaid, DOT, one HTML page, or OpenLineage events.",
+        "The HTML page needs nothing else: no script, no request. OpenLineage is one event a line.",
+        (
+            "export --format html --output lineage.html",
+            "export mart.sales --hops 2 --format mermaid",
+            "export --format dot | dot -Tsvg > lineage.svg",
+            "export --format openlineage --since 30d --output lineage.jsonl",
+        ),
+    ),
+    Command(
+        "freshness",
+        "showing:freshness",
+        LISTS,
+        "Show when datasets were last written, and which are late.",
+        "Late: the next write is missing for twice the usual time between writes. Only completed runs count.",
+        ("freshness mart.sales", "freshness --late"),
+    ),
+    Command(
+        "unused",
+        "walking:unused",
+        LISTS,
+        "List the datasets that are written and that no captured run reads.",
+        "Readers outside Prefect are not seen: ask their owners before you drop one.",
+        ("unused --since 30d",),
+    ),
+    Command(
+        "conflicts",
+        "walking:conflicts",
+        LISTS,
+        "List the datasets that more than one flow writes.",
+        examples=("conflicts --since 30d",),
+    ),
     Command(
         "assemble",
         "assembling:assemble",
@@ -63,6 +167,31 @@ COMMANDS = (
             "backfill --start 2026-11-15T00:00:00Z --end 2026-11-22T00:00:00Z --dry-run",
             "backfill --start 2026-11-15T00:00:00Z --end 2026-11-22T00:00:00Z --flow nightly --target marquez",
         ),
+    ),
+    Command(
+        "status",
+        "observing:status",
+        OPERATE,
+        "Show the lag, the last sweep, waiting, incomplete, rejected and stale runs, and the newest reasons.",
+        "A fixed number of requests: it answers in a second or two on a busy server. `prefect-lineage doctor` has the "
+        "remedies.",
+        ("status", "status --json"),
+    ),
+    Command(
+        "watch",
+        "watching:watch",
+        OPERATE,
+        "Show lineage events as sentences, as they come, until Ctrl-C.",
+        "Begins with the last minute. A lost connection is made again, and what was missed meanwhile is read.",
+        ("watch", "watch --flow nightly", "watch --json"),
+    ),
+    Command(
+        "rejected",
+        "observing:rejected",
+        OPERATE,
+        "List the runs of which a target refused events, with its reasons; send them again with --retry.",
+        "A refused event is not sent again by itself: the target would refuse it again. Mend the target first.",
+        ("rejected", "rejected --retry", "rejected --target marquez --since 30d --json"),
     ),
     Command(
         "deploy",

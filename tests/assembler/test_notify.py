@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from prefect_lineage_events.assembler import notify, publishing
-from prefect_lineage_events.assembler.notify import MAX_RUNS, Announcements, Delivery, batched, runs_of
+from prefect_lineage_events.assembler.notify import MAX_RUNS, Announcements, Delivery, batched
+from prefect_lineage_events.history.announced import runs_of
 from prefect_lineage_events.history.model import FlowRun
 
 

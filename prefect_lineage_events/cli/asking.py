@@ -1,0 +1,39 @@
+"""Opening of the lineage graph for a question."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from typing import TYPE_CHECKING
+
+from prefect_lineage_events.cli import checks
+from prefect_lineage_events.cli.progress import working
+from prefect_lineage_events.cli.windows import Asked, bounds
+from prefect_lineage_events.encoding import EPOCH
+from prefect_lineage_events.escaping import line
+
+if TYPE_CHECKING:
+    from prefect_lineage_events.graph.graph import Graph
+
+
+def now() -> dt.datetime:
+    """The time by which ages are counted."""
+    return dt.datetime.now(dt.timezone.utc)
+
+
+def graph_of(asked: Asked | None) -> Graph:
+    """The graph of the runs in the window of the question. Notes on standard error name what it lacks as a whole."""
+    start, end = bounds(asked or Asked(), now())
+    from prefect import get_client
+
+    from prefect_lineage_events.graph.graph import Window
+    from prefect_lineage_events.graph.loading import load
+
+    checks.require_api_address()
+    checks.require_reachable_api()
+    with working("reading the lineage of runs") as report, get_client(sync_client=True) as client:
+        loaded = load(client, Window(start or EPOCH, end), progress=lambda at: report(at.phase, at.done, at.total))
+    for gap in loaded.gaps:
+        if gap.run is None:
+            print(f"note: {line(gap.text)}", file=sys.stderr)
+    return loaded.graph

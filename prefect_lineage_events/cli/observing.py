@@ -1,0 +1,217 @@
+"""Commands that observe the assembler: `status`, `rejected`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+from cyclopts import Parameter
+
+from prefect_lineage_events.cli import asking, checks
+from prefect_lineage_events.cli.errors import FAILED, OK, REFUSED
+from prefect_lineage_events.cli.output import heading, print_json, say, table
+from prefect_lineage_events.cli.progress import working
+from prefect_lineage_events.cli.windows import moment
+from prefect_lineage_events.cli.words import ago, span, time
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from prefect_lineage_events.assembler.ledger import DeliveryState
+    from prefect_lineage_events.status import Status
+
+# Seconds that one request of `status` may take.
+_PATIENCE = 5.0
+# Events of refusals that are read: 50 a page.
+_MAX_PAGES = 20
+_SILENT = "the API did not answer in time"
+
+
+def status(*, json: Annotated[bool, Parameter(help="Print JSON instead of text.")] = False) -> int:
+    """Show the lag, the last sweep, and the runs that are not delivered as they should be."""
+    from prefect import get_client
+    from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    from prefect_lineage_events.status import read_status
+
+    checks.require_api_address()
+    quickly = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: _PATIENCE}
+    with temporary_settings(quickly), get_client(sync_client=True) as client, working("asking the Prefect API"):
+        found = read_status(client)
+    print_json(found) if json else _print_status(found)
+    return OK
+
+
+def rejected(
+    *,
+    since: Annotated[str, Parameter(help="Only refusals since: 7d, 12h, yesterday, 2026-11-01.")] = "7d",
+    target: Annotated[str | None, Parameter(help="Only this target.")] = None,
+    retry: Annotated[bool, Parameter(help="Send these runs again, now that the target is mended.")] = False,
+    json: Annotated[bool, Parameter(help="Print JSON instead of text.")] = False,
+) -> int:
+    """List the runs of which a target refused events, with its reasons."""
+    from prefect import get_client
+
+    checks.require_api_address()
+    start = moment(since, asking.now())
+    checks.require_reachable_api()
+    if retry:
+        checks.require_targets([target] if target else None)
+    with get_client(sync_client=True) as client, working("reading refusals"):
+        rows = list(_refused(client, start, target))
+    if retry and rows:
+        return _send_again(rows, json)
+    if json:
+        print_json([_as_json(*row) for row in rows])
+        return OK
+    table(
+        "",
+        ("run", "flow", "target", "refused", "at", "reason"),
+        [
+            (run, flow, state.target, state.rejected, time(at), reason)
+            for run, flow, at, state in rows
+            for reason in (state.reasons or ("no reason is stored",))[:3]
+        ],
+        limit=1_000,
+    )
+    if not rows:
+        say("no target refuses events of a run" + (f" since {since}" if since else ""))
+    else:
+        say("mend the target or its profile, then: prefect-lineage rejected --retry")
+    return OK
+
+
+Row = tuple[str, str, dt.datetime, "DeliveryState"]
+
+
+def _refused(client: SyncPrefectClient, since: dt.datetime, target: str | None) -> Iterator[Row]:
+    """The runs of which a target refuses events now, newest first: the ledger shows what was taken since."""
+    from prefect_lineage_events.assembler import ledger
+    from prefect_lineage_events.history import api
+    from prefect_lineage_events.history.announced import runs_of
+
+    wanted = set(_target_ids(target)) if target else None
+    events = {run: event for event in _events(client, since) for run in runs_of(event)[:1]}
+    entries = ledger.read(client, [UUID(run) for run in events])
+    for run, event in events.items():
+        entry = entries.get(UUID(run))
+        for state in entry.targets.values() if entry else ():
+            if state.rejected and (wanted is None or state.target in wanted):
+                yield run, flow_of(event), api.time_of(event["occurred"]) or since, state
+
+
+def _events(client: SyncPrefectClient, since: dt.datetime) -> Iterator[dict[str, Any]]:
+    """The events of refusals, newest first."""
+    from prefect_lineage_events.events import REJECTED_EVENT
+    from prefect_lineage_events.history.announced import pages
+
+    for page in islice(pages(client, {"name": [REJECTED_EVENT]}, since), _MAX_PAGES):
+        yield from (event for event in page if _has_run(event))
+
+
+def _has_run(event: dict[str, Any]) -> bool:
+    from prefect_lineage_events.history.announced import runs_of
+
+    try:
+        return bool(UUID(runs_of(event)[0]))
+    except (ValueError, IndexError):
+        return False
+
+
+def _target_ids(name: str) -> list[str]:
+    from prefect_lineage_events.delivery.targets import targets
+
+    return [name, *(one.id for one in targets([name]))]
+
+
+def _send_again(rows: list[Row], as_json: bool) -> int:
+    """Deliver these runs once more to the targets that refused them."""
+    from prefect import get_client
+
+    from prefect_lineage_events.assembler.assemble import assemble_run
+    from prefect_lineage_events.assembler.options import AssemblyOptions
+    from prefect_lineage_events.delivery.deliver import TransientDeliveryError
+
+    by_run: dict[str, list[str]] = {}
+    for run, _, _, state in rows:
+        by_run.setdefault(run, []).append(state.target)
+    results, errors = [], []
+    with get_client(sync_client=True) as client, working("sending refused runs again") as report:
+        for done, (run, names) in enumerate(by_run.items()):
+            report("sending refused runs again", done, len(by_run))
+            try:
+                options = AssemblyOptions(retry=True, force=True, targets=names)
+                results.append(assemble_run(client, UUID(run), options))
+            except (TransientDeliveryError, ValueError) as error:
+                errors.append(f"{run}: {error}")
+    if as_json:
+        print_json(
+            {
+                "runs": [
+                    {
+                        "run": str(one.flow_run_id),
+                        "flow": one.flow_name,
+                        "sent": one.sent,
+                        "rejected": list(one.rejected),
+                    }
+                    for one in results
+                ],
+                "failed": errors,
+            }
+        )
+    else:
+        for text in (*map(str, results), *errors):
+            say(text)
+    return FAILED if errors else REFUSED if any(one.rejected for one in results) else OK
+
+
+def _as_json(run: str, flow: str, at: dt.datetime, state: DeliveryState) -> dict[str, Any]:
+    return {
+        "run": run,
+        "flow": flow,
+        "target": state.target,
+        "at": at.isoformat(),
+        "refused": state.rejected,
+        "reasons": list(state.reasons),
+    }
+
+
+def _print_status(found: Status) -> None:
+    now = found.at
+    heading("lineage of Prefect flows", found.api)
+    more = "+" if found.more else ""
+    oldest = f", the oldest ended {ago(found.oldest_waiting, now)}" if found.oldest_waiting else ""
+    table(
+        "",
+        ("", ""),
+        [
+            ("assembler", found.assembler or _SILENT),
+            ("last sweep", _SILENT if "sweep" in found.unanswered else ago(found.swept, now)),
+            ("lag", "" if found.lag_seconds is None else f"{span(found.lag_seconds)} from a run's end to its delivery"),
+            ("running", _number(found.running)),
+            ("waiting", _number(found.waiting, f" to be tried again{oldest}")),
+            ("stale", _number(found.stale, " without an event for long")),
+            ("incomplete", _number(found.incomplete, f"{more} in the last day")),
+            ("rejected", _number(found.rejected, f"{more} in the last day")),
+        ],
+    )
+    table(
+        "TARGETS (last day)",
+        ("target", "runs", "refused", "last delivery"),
+        [(one.target, one.runs, one.refused, ago(one.last, now)) for one in found.targets],
+    )
+    table(
+        "NEWEST REASONS",
+        ("when", "kind", "flow", "run", "reason"),
+        [(time(one.time), one.kind, one.flow, one.run, one.text) for one in found.reasons],
+        limit=1_000,
+    )
+    if found.reasons or found.assembler != "ready":
+        say("remedies: prefect-lineage doctor")
+
+
+def _number(number: int | None, more: str = "") -> str:
+    return _SILENT if number is None else f"{number:,}{more}"

@@ -1,0 +1,289 @@
+"""Commands that show one thing: `show`, `schema`, `freshness`, `search`, `diff`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from prefect_lineage_events.cli import asking
+from prefect_lineage_events.cli.errors import OK
+from prefect_lineage_events.cli.output import heading, print_json, say, table
+from prefect_lineage_events.cli.windows import Asked
+from prefect_lineage_events.cli.words import Names, ago, count, origin, run_text, span, time
+
+if TYPE_CHECKING:
+    from prefect_lineage_events.graph.values import DatasetSummary, Freshness, Gap, RunDetails, Use
+    from prefect_lineage_events.snapshots import Snapshot
+
+# Sources that one line names of a column.
+_ORIGINS = 6
+
+
+def show(
+    name: Annotated[
+        str, Parameter(help="A dataset, or a run by its name, id or page address, or a flow (newest run).")
+    ],
+    /,
+    *,
+    asked: Asked | None = None,
+) -> int:
+    """Show a dataset or a run."""
+    from prefect_lineage_events.graph.evidence import all_statements
+    from prefect_lineage_events.graph.gaps import gaps_of, run_summary
+    from prefect_lineage_events.graph.names import UnknownNameError, find_dataset, find_run
+    from prefect_lineage_events.graph.summaries import dataset_summary
+    from prefect_lineage_events.graph.values import RunDetails
+
+    graph = asking.graph_of(asked)
+    try:
+        dataset = find_dataset(graph, name)
+    except UnknownNameError as no_dataset:
+        try:
+            snapshot = find_run(graph, name)
+        except UnknownNameError as no_run:
+            raise UnknownNameError(f"{no_dataset}\n{no_run}") from None
+        statements, lacks = all_statements(snapshot), tuple(gaps_of(snapshot))
+        details = RunDetails(summary=run_summary(graph, snapshot), statements=statements, gaps=lacks)
+        print_json(details) if asked and asked.json else _print_run(details, snapshot)
+        return OK
+    summary = dataset_summary(graph, dataset, asking.now())
+    print_json(summary) if asked and asked.json else _print_dataset(summary, asking.now())
+    return OK
+
+
+def schema(name: Annotated[str, Parameter(help="The dataset.")], /, *, asked: Asked | None = None) -> int:
+    """Show the columns of a dataset over time."""
+    from prefect_lineage_events.graph.changes import schema_history
+    from prefect_lineage_events.graph.evidence import dataset_ref
+    from prefect_lineage_events.graph.names import find_dataset
+
+    graph = asking.graph_of(asked)
+    dataset = find_dataset(graph, name)
+    versions = schema_history(graph, dataset)
+    if asked and asked.json:
+        print_json({"dataset": dataset_ref(graph, dataset), "versions": versions})
+        return OK
+    heading(dataset.name, f"{count(len(versions), 'version')} of its columns in this window")
+    table(
+        "CHANGES",
+        ("since", "run", "added", "dropped", "retyped"),
+        [
+            (
+                time(one.since),
+                f"{one.run.flow} / {one.run.name}",
+                ", ".join(one.added),
+                ", ".join(one.dropped),
+                ", ".join(one.retyped),
+            )
+            for one in versions
+        ],
+    )
+    table("COLUMNS", ("name", "type"), [(c.name, c.type) for one in versions[-1:] for c in one.columns])
+    return OK
+
+
+def freshness(
+    names: Annotated[list[str] | None, Parameter(help="Datasets (default: all that were written).")] = None,
+    /,
+    *,
+    late: Annotated[bool, Parameter(help="Only datasets whose next write is late.")] = False,
+    asked: Asked | None = None,
+) -> int:
+    """Show when datasets were last written, and whether the next write is late."""
+    from prefect_lineage_events.graph.names import find_dataset
+    from prefect_lineage_events.graph.uses import freshness as freshness_of
+
+    graph = asking.graph_of(asked)
+    chosen = [find_dataset(graph, name) for name in names] if names else graph.datasets()
+    now = asking.now()
+    found = [freshness_of(graph, dataset, now) for dataset in chosen]
+    found = [one for one in found if (one.late or not late) and (names or one.written)]
+    if asked and asked.json:
+        print_json(found)
+        return OK
+    shown = Names(one.dataset.uri for one in found)
+    table(
+        "",
+        ("dataset", "written", "by", "usually every", "late"),
+        [
+            (
+                shown(one.dataset.uri),
+                _written(one, now),
+                one.by and f"{one.by.flow} / {one.by.name}",
+                span(one.usual_seconds),
+                "LATE" if one.late else "",
+            )
+            for one in sorted(found, key=lambda one: (not one.late, -(one.age_seconds or 0)))
+        ],
+    )
+    if not found:
+        say("no dataset is late" if late else "no run in this window wrote a dataset")
+    return OK
+
+
+def search(
+    word: Annotated[str, Parameter(help="A part of the name of a dataset, a column, or a flow, in any case.")],
+    /,
+    *,
+    asked: Asked | None = None,
+) -> int:
+    """Find datasets, columns and flows by a part of their names."""
+    from prefect_lineage_events.graph.evidence import dataset_ref
+    from prefect_lineage_events.graph.names import columns_of
+    from prefect_lineage_events.graph.names import search as search_datasets
+
+    graph = asking.graph_of(asked)
+    wanted = word.casefold()
+    datasets = [
+        (dataset, [column for column in columns_of(graph, dataset) if wanted in column.casefold()])
+        for dataset in search_datasets(graph, word)
+    ]
+    flows = [flow for flow in graph.flows() if wanted in flow.casefold()]
+    if asked and asked.json:
+        print_json(
+            {
+                "datasets": [{"dataset": dataset_ref(graph, found), "columns": columns} for found, columns in datasets],
+                "flows": flows,
+            }
+        )
+        return OK
+    shown = Names(dataset.uri for dataset, _ in datasets)
+    table(
+        "DATASETS",
+        ("name", "columns", "URI"),
+        [(shown(dataset.uri), ", ".join(columns), dataset.uri) for dataset, columns in datasets],
+    )
+    table("FLOWS", ("name",), [(flow,) for flow in flows])
+    if not datasets and not flows:
+        say(f"nothing in this window has {word!r} in its name: a longer window is --since 30d")
+    return OK
+
+
+def diff(
+    before: Annotated[str, Parameter(help="The first run: its name, its id, or its page's address.")],
+    after: Annotated[str, Parameter(help="The second run.")],
+    /,
+    *,
+    asked: Asked | None = None,
+) -> int:
+    """Show the differences between the lineage of two runs."""
+    from prefect_lineage_events.graph.changes import diff as difference
+    from prefect_lineage_events.graph.names import find_run
+
+    graph = asking.graph_of(asked)
+    found = difference(find_run(graph, before), find_run(graph, after))
+    if asked and asked.json:
+        print_json(found)
+        return OK
+    heading("from", run_text(found.before))
+    heading("to", run_text(found.after))
+    changes = [
+        (mark, kind.rpartition("_")[0], text)
+        for kind in type(found).model_fields
+        for ending, mark in (("_added", "+"), ("_removed", "-"))
+        if kind.endswith(ending)
+        for text in getattr(found, kind)
+    ]
+    table("LINEAGE", ("", "what", "name"), changes, limit=1_000)
+    shown = Names(one.dataset for one in found.rows)
+    table(
+        "ROWS",
+        ("dataset", "", "before", "after"),
+        [(shown(one.dataset), one.direction, one.before, one.after) for one in found.rows],
+    )
+    if found.same:
+        say("the lineage of both runs is the same" + ("; only numbers of rows differ" if found.rows else ""))
+    return OK
+
+
+def _print_run(details: RunDetails, snapshot: Snapshot) -> None:
+    one = details.summary
+    took = span((one.run.ended - one.run.started).total_seconds()) if one.run.ended and one.run.started else ""
+    heading(
+        one.run.name,
+        f"run of flow {one.run.flow}" + (f", deployment {one.run.deployment}" if one.run.deployment else ""),
+    )
+    state = "in flight: what it has touched so far" if one.in_flight else one.run.state.lower()
+    say(f"{state}, began {time(one.run.started)}{', took ' + took if took else ''}  {one.run.id}")
+    shown = Names(ref.uri for ref in (*one.inputs, *one.outputs))
+    for title, refs, uses in (("READ", one.inputs, snapshot.rows_read), ("WROTE", one.outputs, snapshot.rows_written)):
+        rows = [(shown(ref.uri), number, ref.uri) for ref, number in zip(refs, uses, strict=True)]
+        table(title, ("dataset", "rows", "URI"), rows)
+    table(
+        "STATEMENTS",
+        ("operation", "rows", "took", "how known", "statement"),
+        [
+            (s.operation, s.rows, span(s.duration), s.confidence, " ".join((s.sql or "(a call)").split()))
+            for s in details.statements
+        ],
+    )
+    _print_gaps(details.gaps)
+    if one.complete and not details.gaps and not one.in_flight:
+        say("complete: all events of the run are there, and nothing is unknown")
+
+
+def _print_dataset(summary: DatasetSummary, now: dt.datetime) -> None:
+    heading(summary.dataset.name, f"{summary.dataset.kind}  {summary.dataset.uri}")
+    for other in summary.also_known_as:
+        say(f"also known as {other}")
+    if summary.freshness:
+        by = f" by {run_text(summary.freshness.by)}" if summary.freshness.by else ""
+        late = f": late, usually every {span(summary.freshness.usual_seconds)}" if summary.freshness.late else ""
+        say(f"written {_written(summary.freshness, now)}{by}{late}")
+    _print_uses("WRITTEN BY", summary.writers, now)
+    _print_uses("READ BY", summary.readers, now)
+    shown = Names(edge.source for edge in summary.origins)
+    origins: dict[str, list[str]] = {}
+    for edge in summary.origins:
+        origins.setdefault(edge.target_column, []).append(origin(edge, shown))
+    columns = [(column.name, column.type or "", _listed(origins.get(column.name, ()))) for column in summary.columns]
+    known = {column.name for column in summary.columns}
+    columns += [(name, "", _listed(found)) for name, found in origins.items() if name not in known and name != "*"]
+    table("COLUMNS", ("name", "type", "from"), columns, limit=1_000)
+    table("ROWS DECIDED BY", ("column",), [(one,) for one in dict.fromkeys(origins.get("*", ()))])
+    _print_gaps(summary.gaps)
+
+
+def _print_uses(title: str, uses: Iterable[Use], now: dt.datetime) -> None:
+    table(
+        title,
+        ("flow", "deployment", "runs", "last run", "when", "state", "rows", ""),
+        [
+            (
+                use.flow,
+                use.deployment,
+                use.runs,
+                use.last.name,
+                ago(use.last.ended or use.last.started, now),
+                use.last.state.lower(),
+                use.rows,
+                "some sources unknown" if use.unknown_source else "",
+            )
+            for use in uses
+        ],
+    )
+
+
+def _print_gaps(gaps: Sequence[Gap]) -> None:
+    shown = Names(gap.dataset for gap in gaps if gap.dataset)
+    table(
+        "NOT KNOWN",
+        ("kind", "dataset", "reason"),
+        [(gap.kind, gap.dataset and shown(gap.dataset), gap.text) for gap in gaps],
+        limit=1_000,
+    )
+
+
+def _written(one: Freshness, now: dt.datetime) -> str:
+    if one.written is None:
+        return "never in this window"
+    return f"{time(one.written)} ({ago(one.written, now)})"
+
+
+def _listed(found: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(found))
+    more = f" and {len(unique) - _ORIGINS} more" if len(unique) > _ORIGINS else ""
+    return ", ".join(unique[:_ORIGINS]) + more

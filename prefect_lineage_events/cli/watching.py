@@ -1,0 +1,108 @@
+"""Command that shows events as they come: `watch`."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json as encoder
+import sys
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from prefect_lineage_events.cli import checks
+from prefect_lineage_events.cli.errors import MAX_LINE, OK
+from prefect_lineage_events.cli.output import harmless
+from prefect_lineage_events.cli.sentences import sentence
+from prefect_lineage_events.escaping import line
+
+if TYPE_CHECKING:
+    from prefect.events import Event
+
+_PREFIX = "lineage."
+_LONGEST_WAIT = 30.0
+# Events whose ids are kept, so that none is shown twice after a reconnection.
+_KNOWN = 5_000
+# Events that are read after a reconnection: 50 a page.
+_MISSED_PAGES = 20
+
+
+def watch(
+    *,
+    flow: Annotated[str | None, Parameter(help="Only events of runs of this flow.")] = None,
+    json: Annotated[bool, Parameter(help="Print one JSON object a line instead of sentences.")] = False,
+) -> int:
+    """Show lineage events as sentences, as they come, until Ctrl-C."""
+    checks.require_api_address()
+    checks.require_reachable_api()
+    if sys.stderr.isatty():
+        print("watching; Ctrl-C ends", file=sys.stderr)
+    asyncio.run(_watch(flow, json))
+    return OK
+
+
+async def _watch(flow: str | None, as_json: bool) -> None:
+    async for event in _events():
+        related = [dict(one) for one in event.related]
+        names = {one.get("prefect.resource.name") for one in related if one.get("prefect.resource.role") == "flow"}
+        if flow is not None and flow not in names | {event.resource.get("prefect.resource.name")}:
+            continue
+        if as_json:
+            print(harmless(encoder.dumps(event.model_dump(mode="json"), ensure_ascii=False)), flush=True)
+            continue
+        text = sentence(event.event, dict(event.resource), related, event.payload)
+        print(f"{event.occurred.astimezone():%H:%M:%S}  {line(text, MAX_LINE)}", flush=True)
+
+
+async def _events() -> AsyncIterator[Event]:
+    """The events from now on, each once. A lost connection is made again, and what was missed is read."""
+    from prefect.events.clients import get_events_subscriber
+    from prefect.events.filters import EventFilter, EventNameFilter
+
+    seen: OrderedDict[object, None] = OrderedDict()
+    last: dt.datetime | None = None
+    wait = 1.0
+    while True:
+        try:
+            chosen = EventFilter(event=EventNameFilter(prefix=[_PREFIX]))
+            async with get_events_subscriber(chosen, reconnection_attempts=0) as subscriber:
+                if wait > 1.0:
+                    print("connected again", file=sys.stderr)
+                for event in await asyncio.to_thread(_missed, last) if last else ():
+                    if _is_new(event, seen):
+                        yield event
+                async for event in subscriber:
+                    wait = 1.0
+                    last = max(last or event.occurred, event.occurred)
+                    if _is_new(event, seen):
+                        yield event
+        except Exception as error:  # noqa: BLE001  (of websockets, asyncio or httpx; a refusal to authenticate as well)
+            reason = " ".join(str(error).split()) or type(error).__name__
+            print(f"the connection is lost ({line(reason)}); next try in {wait:.0f} s", file=sys.stderr)
+        last = last or dt.datetime.now(dt.timezone.utc)
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, _LONGEST_WAIT)
+
+
+def _is_new(event: Event, seen: OrderedDict[object, None]) -> bool:
+    if event.id in seen:
+        return False
+    seen[event.id] = None
+    if len(seen) > _KNOWN:
+        seen.popitem(last=False)
+    return True
+
+
+def _missed(since: dt.datetime) -> list[Event]:
+    """The stored events since the last one that was shown, oldest first."""
+    from prefect import get_client
+    from prefect.events.schemas.events import Event as PrefectEvent
+
+    from prefect_lineage_events.history.announced import pages
+
+    with get_client(sync_client=True) as client:
+        found = islice(pages(client, {"prefix": [_PREFIX]}, since, "ASC"), _MISSED_PAGES)
+        return [PrefectEvent.model_validate(one) for page in found for one in page]

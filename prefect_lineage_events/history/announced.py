@@ -1,0 +1,55 @@
+"""Events that assemblers emitted about runs: `lineage.assembled`, `lineage.incomplete`, `lineage.rejected`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from prefect_lineage_events.events import FLOW_LABEL
+from prefect_lineage_events.history import api
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+# Prefix of the resource of an event about one run.
+RUN_PREFIX = "prefect-lineage.run."
+# Events on a page of Prefect's API, its greatest.
+PAGE = 50
+RECENT = dt.timedelta(hours=24)
+# Clocks of clients differ from the API's: an event may be dated later than now.
+_AHEAD = dt.timedelta(hours=1)
+
+
+def runs_of(event: Mapping[str, Any]) -> list[str]:
+    """The ids of the flow runs named by an event, such as `lineage.assembled`."""
+    runs = event["payload"].get("runs")
+    if isinstance(runs, list):
+        return [str(one.get("flow_run_id")) for one in runs if isinstance(one, Mapping)]
+    return [str(event["resource"].get("prefect.resource.id")).removeprefix(RUN_PREFIX)]
+
+
+def flow_of(event: Mapping[str, Any]) -> str:
+    """The name of the flow of an event about one run. Earlier versions had it for the name of the resource."""
+    resource = event["resource"]
+    return str(resource.get(FLOW_LABEL) or resource.get("prefect.resource.name") or "")
+
+
+def recent_events(client: SyncPrefectClient, name: str) -> list[dict[str, Any]]:
+    """The latest events of that name in the last day, up to one page."""
+    return next(pages(client, {"name": [name]}, api.now(client) - RECENT))
+
+
+def pages(
+    client: SyncPrefectClient, event: Mapping[str, Any], since: dt.datetime, order: str = "DESC"
+) -> Iterator[list[dict[str, Any]]]:
+    """The events since then that pass this filter of names, a page at a time."""
+    occurred = {"since": since.isoformat(), "until": (api.now(client) + _AHEAD).isoformat()}
+    body = {"filter": {"event": dict(event), "occurred": occurred, "order": order}, "limit": PAGE}
+    page = api.post(client, "/events/filter", body)
+    while True:
+        yield list(page["events"])
+        if not page.get("next_page"):
+            return
+        page = api.get(client, f"/events/filter/next?{urlsplit(page['next_page']).query}")

@@ -1,0 +1,235 @@
+"""State of the assembler at a glance: lag, waiting and stale runs, deliveries by target, the newest reasons.
+
+A fixed number of requests, side by side and each with a short limit, so that a busy server answers in time. A part that
+did not answer is named in `unanswered`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import httpx
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from pydantic import BaseModel, ConfigDict
+
+from prefect_lineage_events import encoding
+from prefect_lineage_events.assembler import sweep_state
+from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
+from prefect_lineage_events.events import ASSEMBLED_EVENT, INCOMPLETE_EVENT, OWN_FLOW_PREFIX, REJECTED_EVENT
+from prefect_lineage_events.history import api
+from prefect_lineage_events.history.announced import PAGE, flow_of, recent_events, runs_of
+from prefect_lineage_events.history.runs import runs_by_id
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+# As `deploy.ASSEMBLER`, whose module takes Prefect's runner with it, at half a second.
+ASSEMBLER = f"{OWN_FLOW_PREFIX}assemble/lineage"
+_REASONS = 10
+_AT_ONCE = 6
+# Runs whose time from end to delivery is looked up.
+_TIMED = 50
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class TargetStatus(_Value):
+    """Deliveries to a target in the last day, as far as the newest 50 events of each kind show."""
+
+    target: str
+    runs: int = 0
+    refused: int = 0
+    last: dt.datetime | None = None
+
+
+class Reason(_Value):
+    """A run that is not delivered as it should be, and why. `kind`: incomplete, rejected, stale or waiting."""
+
+    kind: str
+    run: str
+    flow: str
+    text: str
+    time: dt.datetime | None = None
+
+
+class Status(_Value):
+    """The state of the assembler. Times are UTC, spans are seconds; None for what is not known.
+
+    `lag_seconds`: the median time from a run's end to its delivery, of the newest runs. `running`: runs that have not
+    ended; `waiting`: ended runs that wait for another try, the oldest since `oldest_waiting`. `incomplete` and
+    `rejected`: runs of the last day. `more`: a count is a lower bound.
+    """
+
+    api: str
+    at: dt.datetime
+    assembler: str | None = None
+    swept: dt.datetime | None = None
+    lag_seconds: float | None = None
+    running: int | None = None
+    waiting: int | None = None
+    oldest_waiting: dt.datetime | None = None
+    stale: int | None = None
+    incomplete: int | None = None
+    rejected: int | None = None
+    more: bool = False
+    targets: tuple[TargetStatus, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    unanswered: tuple[str, ...] = ()
+
+
+def read_status(client: SyncPrefectClient) -> Status:
+    """The state now. At most ten requests. Raises httpx errors if the API does not answer at all."""
+    api.post(client, "/flow_runs/count", {"flow_runs": {"id": {"any_": [str(UUID(int=0))]}}})  # sets the API's clock
+    parts: dict[str, Callable[[], Any]] = {
+        "assembler": lambda: _assembler(client),
+        "sweep": lambda: sweep_state.read_with_stale(client),
+        "running": lambda: _running(client),
+        "deliveries": lambda: _timed(client, recent_events(client, ASSEMBLED_EVENT)),
+        "incomplete": lambda: recent_events(client, INCOMPLETE_EVENT),
+        "rejected": lambda: recent_events(client, REJECTED_EVENT),
+    }
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        futures = {name: pool.submit(_answer, part) for name, part in parts.items()}
+        answers = {name: future.result() for name, future in futures.items()}
+    unanswered = tuple(name for name, answer in answers.items() if isinstance(answer, Exception))
+    found = {name: answer for name, answer in answers.items() if name not in unanswered}
+    state, stale = found.get("sweep", (SweepState(), ()))
+    delivered, lag = found.get("deliveries", ([], None))
+    incomplete, rejected = found.get("incomplete", []), found.get("rejected", [])
+    reasons = [
+        *(_waiting_reason("waiting", one) for one in state.waiting[:_REASONS]),
+        *(_waiting_reason("stale", one) for one in stale[:_REASONS]),
+        *(_event_reason("incomplete", one, _missing_text(one["payload"])) for one in incomplete),
+        *(_event_reason("rejected", one, _refusal(one["payload"])) for one in rejected),
+    ]
+    reasons.sort(key=lambda one: one.time or encoding.EPOCH, reverse=True)
+    return Status(
+        api=str(client.api_url),
+        at=api.now(client),
+        assembler=found.get("assembler"),
+        swept=state.swept,
+        lag_seconds=lag,
+        running=found.get("running"),
+        waiting=len(state.waiting) if "sweep" in found else None,
+        oldest_waiting=min((one.ended for one in state.waiting if one.ended), default=None),
+        stale=len(stale) if "sweep" in found else None,
+        incomplete=_count(incomplete) if "incomplete" in found else None,
+        rejected=_count(rejected) if "rejected" in found else None,
+        more=any(len(events) >= PAGE for events in (delivered, incomplete, rejected)),
+        targets=tuple(_targets(delivered, rejected)),
+        reasons=tuple(reasons[:_REASONS]),
+        unanswered=unanswered,
+    )
+
+
+def _answer(part: Callable[[], Any]) -> Any:
+    """The answer, or the error of a part that the API did not answer."""
+    try:
+        return part()
+    except (httpx.HTTPError, PrefectHTTPStatusError, LookupError, TypeError, ValueError) as error:
+        return error
+
+
+def _assembler(client: SyncPrefectClient) -> str:
+    try:
+        found = client.read_deployment_by_name(ASSEMBLER)
+    except ObjectNotFound:
+        return "not deployed"
+    if found.paused:
+        return "paused"
+    return "ready" if str(getattr(found.status, "value", found.status)) == "READY" else "no process runs it"
+
+
+def _running(client: SyncPrefectClient) -> int:
+    """The number of running runs, without those of our own flows."""
+    state = {"state": {"type": {"any_": ["RUNNING", "CANCELLING", "PAUSED"]}}}
+    own = {"flows": {"name": {"like_": OWN_FLOW_PREFIX}}}
+    everything: int = api.post(client, "/flow_runs/count", {"flow_runs": state})
+    ours: int = api.post(client, "/flow_runs/count", {"flow_runs": state, **own})
+    return max(0, everything - ours)
+
+
+def _timed(
+    client: SyncPrefectClient, events: Sequence[Mapping[str, Any]]
+) -> tuple[Sequence[Mapping[str, Any]], float | None]:
+    """The events of deliveries, and the median time from a run's end to its delivery."""
+    delivered: dict[str, dt.datetime] = {}
+    for event in events:
+        for run in runs_of(event):
+            delivered.setdefault(run, _time(event))
+    ids = [UUID(run) for run in list(delivered)[:_TIMED] if _is_id(run)]
+    runs = runs_by_id(client, ids) if ids else []
+    spans = [(delivered[str(run.id)] - run.ended).total_seconds() for run in runs if run.ended]
+    return events, median(max(0.0, one) for one in spans) if spans else None
+
+
+def _targets(delivered: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]]) -> Iterator[TargetStatus]:
+    runs: dict[str, set[str]] = {}
+    refused: dict[str, set[str]] = {}
+    last: dict[str, dt.datetime] = {}
+    for event in delivered:
+        listed = event["payload"].get("runs")
+        rows = listed if isinstance(listed, list) else [event["payload"]]
+        for row, run in zip(rows, runs_of(event), strict=False):
+            target = str(row.get("target") if isinstance(row, Mapping) else event["payload"].get("target"))
+            runs.setdefault(target, set()).add(run)
+            last[target] = max(last.get(target, encoding.EPOCH), _time(event))
+    for event in rejected:
+        refused.setdefault(str(event["payload"].get("target")), set()).update(runs_of(event))
+    for target in sorted(runs.keys() | refused.keys()):
+        yield TargetStatus(
+            target=target,
+            runs=len(runs.get(target, ())),
+            refused=len(refused.get(target, ())),
+            last=last.get(target),
+        )
+
+
+def _waiting_reason(kind: str, one: Waiting) -> Reason:
+    return Reason(kind=kind, run=str(one.flow_run_id), flow=one.flow_name, text=one.reason, time=one.ended)
+
+
+def _event_reason(kind: str, event: Mapping[str, Any], text: str) -> Reason:
+    return Reason(kind=kind, run=next(iter(runs_of(event)), ""), flow=flow_of(event), text=text, time=_time(event))
+
+
+def _missing_text(payload: Mapping[str, Any]) -> str:
+    """The parts that an incomplete run lacks, in words."""
+    missing = payload.get("missing")
+    lists = missing.values() if isinstance(missing, Mapping) else ()
+    unclosed = payload.get("unclosed")
+    counts = (
+        (sum(len(one) for one in lists if isinstance(one, list)), "events have not arrived"),
+        (len(unclosed) if isinstance(unclosed, list) else 0, "processes did not report their end"),
+        (encoding.count(payload.get("dropped")) or 0, "statements were dropped"),
+        (encoding.count(payload.get("rejected")) or 0, "events cannot be read"),
+    )
+    return ", ".join(f"{number:,} {text}" for number, text in counts if number) or "events are missing"
+
+
+def _refusal(payload: Mapping[str, Any]) -> str:
+    reasons = payload.get("reasons")
+    reason = reasons[0] if isinstance(reasons, list) and reasons else "no reason given"
+    return f"{payload.get('target')}: {reason}"
+
+
+def _count(events: Sequence[Mapping[str, Any]]) -> int:
+    return len({run for event in events for run in runs_of(event)})
+
+
+def _time(event: Mapping[str, Any]) -> dt.datetime:
+    return api.time_of(event["occurred"]) or encoding.EPOCH
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return bool(UUID(text))
+    except ValueError:
+        return False

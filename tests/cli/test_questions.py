@@ -1,0 +1,81 @@
+"""Questions from the command line: their text and their JSON, and names that nothing has."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from prefect_lineage_events.graph import values
+from tests.cli.shop import EXPORTS, GOLDEN, QUESTIONS, answer, shop, without_drawing
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_answer_is_as_recorded(name: str) -> None:
+    code, text, errors = answer(QUESTIONS[name])
+    assert (code, errors) == (0, "")
+    assert text == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_json_is_as_recorded(name: str) -> None:
+    code, text, errors = answer(f"{QUESTIONS[name]} --json")
+    assert (code, errors) == (0, "")
+    assert json.loads(text) == json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_export_is_as_recorded(name: str) -> None:
+    code, text, errors = answer(EXPORTS[name])
+    assert (code, errors) == (0, "")
+    assert without_drawing(text) == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+def test_openlineage_events_are_those_of_the_runs_that_touched_the_dataset() -> None:
+    _, text, _ = answer("export report.csv --format openlineage")
+    events = [json.loads(row) for row in text.splitlines()]
+    assert [(one["eventType"], one["job"]["name"]) for one in events] == [("START", "report"), ("FAIL", "report")]
+    assert [one["name"] for one in events[1]["inputs"]] == ["shop.mart.sales"]
+    assert [one["name"] for one in events[1]["outputs"]] == ["report.csv"]
+
+
+def test_json_is_the_answer_of_the_graph() -> None:
+    impact = values.Impact.model_validate_json(answer("impact staging.orders.amount --json")[1])
+    assert [(one.dataset.rpartition("/")[2], one.column) for one in impact.values] == [("sales", "total")]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("show mart.sale", "did you mean shop.mart.sales?"),
+        ("show orders", "'orders' is the name of 2 datasets"),
+        ("impact staging.orders.amont", "did you mean amount?"),
+        ("upstream nowhere", "there is no dataset 'nowhere'"),
+        ("diff run-1 run-9", "did you mean run-"),
+        ("diff run-1 00000000-0000-0000-0000-000000000000", "is not among the 7 runs"),
+        ("freshness nowhere", "there is no dataset 'nowhere'"),
+        ("export nowhere --format dot", "there is no dataset 'nowhere'"),
+    ],
+)
+def test_name_that_nothing_has_is_reported_with_the_nearest(command: str, message: str) -> None:
+    code, text, errors = answer(command)
+    assert (code, text) == (2, "")
+    assert message in errors
+    assert "Traceback" not in errors
+
+
+def test_names_do_not_control_the_terminal() -> None:
+    world = shop()
+    world.run("na\x1b[31mme", "raw.or\u202eders > mart.x\u009b2J", columns="a\x07>b\u2066", name="ru\x1b]0;n")
+    for command in (*QUESTIONS.values(), "show ru\x1b]0;n", "downstream mart.x\u009b2J", "conflicts", "unused"):
+        for ending in ("", " --json"):
+            _, text, errors = answer(command + ending, world)
+            assert all(c.isprintable() or c == "\n" for c in text + errors), command
+
+
+def test_row_of_a_pipe_is_one_line_without_styles() -> None:
+    world = shop()
+    world.run("long", f"raw.{'x' * 250} > mart.wide")
+    _, text, _ = answer("upstream mart.wide", world)
+    assert "x" * 250 in text
+    assert not any(row.endswith(" ") for row in text.splitlines())
