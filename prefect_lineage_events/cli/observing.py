@@ -91,7 +91,7 @@ def _refused(client: SyncPrefectClient, since: dt.datetime, target: str | None) 
     """The runs of which a target refuses events now, newest first: the ledger shows what was taken since."""
     from prefect_lineage_events.assembler import ledger
     from prefect_lineage_events.history import api
-    from prefect_lineage_events.history.announced import runs_of
+    from prefect_lineage_events.history.announced import flow_of, runs_of
 
     wanted = set(_target_ids(target)) if target else None
     events = {run: event for event in _events(client, since) for run in runs_of(event)[:1]}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from uuid import UUID
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import xml
@@ -17,9 +16,8 @@ from prefect_lineage_events.graph.graph import Graph
 from prefect_lineage_events.graph.selection import Selection
 from prefect_lineage_events.graph.uses import readers, writers
 from prefect_lineage_events.graph.values import Use
-from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.rendering.svg import data_uri, svg
-from prefect_lineage_events.stitching.model import DatasetUse, Edge, Lineage, RunLineage
+from prefect_lineage_events.stitching.model import DatasetUse, Edge, Lineage
 
 MAX_DRAWN = 120
 MAX_ROWS = 5_000
@@ -110,11 +108,11 @@ def _table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator
     yield "</tbody></table>"
 
 
-def _drawn(graph: Graph, found: Selection) -> RunLineage:
+def _drawn(graph: Graph, found: Selection) -> Lineage:
     """The selection in the form in which a run is drawn: what nothing writes is an input, all else an output."""
     by_uri = {dataset.uri: dataset for dataset in found.datasets}
     written = {dataset for dataset in found.datasets if any(use.writes for use in graph.uses(dataset))}
-    lineage = Lineage(
+    return Lineage(
         inputs=tuple(DatasetUse(dataset) for dataset in found.datasets if dataset not in written),
         outputs=tuple(DatasetUse(dataset) for dataset in found.datasets if dataset in written),
         edges=tuple(
@@ -123,4 +121,3 @@ def _drawn(graph: Graph, found: Selection) -> RunLineage:
             if edge.source in by_uri and edge.target in by_uri
         ),
     )
-    return RunLineage(FlowRun(UUID(int=0), "", UUID(int=0), "", "COMPLETED"), lineage)
