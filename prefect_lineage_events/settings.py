@@ -236,6 +236,11 @@ class LineageSettings(PrefectBaseSettings):
         default=None,
         description="Name of the Prefect Secret block that holds this token. It is read when an event is sent.",
     )
+    archive: SecretStr | None = Field(
+        default=None,
+        description="Folder or bucket in which assemblers keep the lineage of each run past Prefect's retention: a "
+        "local path, or an address such as `s3://bucket/lineage` that fsspec opens. Off by default.",
+    )
     running_events: bool = Field(
         default=False,
         description="Send START and RUNNING of runs that have not ended, with their lineage so far, to targets that "
@@ -321,7 +326,7 @@ def _unknown(name: str, meant: list[str], kind: str = "setting") -> str:
 
 
 # Values that are not in the message about a wrong one. That about an endpoint names it without what may be secret.
-_NOT_SHOWN = frozenset({"api_key", "http_endpoints"})
+_NOT_SHOWN = frozenset({"api_key", "archive", "http_endpoints"})
 
 
 def _wrong_value(fault: Any) -> str:

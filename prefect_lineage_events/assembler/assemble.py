@@ -152,12 +152,14 @@ def _deliver(  # noqa: PLR0917
     outboxes = [_outbox(client, lineage, target, record, options) for target in chosen]
     unfinished = [outbox for outbox in outboxes if not outbox.state.finished]
     snapshot_changed = record.store_snapshot()
+    names = {target.id: target.name for target in chosen}
+    states = [outbox.state for outbox in outboxes]
     if not unfinished and not record.changed:
         if snapshot_changed:
             record.update()
+        if record.archive(str(client.api_url)):
+            record.open(names, states, records=pages.of(lineage))
         return AssemblyResult(run.id, run.flow_name, "nothing new", lacks=lacks, reanalysis=lineage.reanalysis)
-    names = {target.id: target.name for target in chosen}
-    states = [outbox.state for outbox in outboxes]
     record.open(names, states, unavailable=options.unavailable, records=pages.of(lineage))
     pages.add(lineage)
     if options.dataset_pages is None:
@@ -170,6 +172,8 @@ def _deliver(  # noqa: PLR0917
         notify.announce_delivery(lineage, outbox, configured, announcements)
         if failure:
             failures.append((outbox, failure))
+    if record.archive(str(client.api_url)):
+        record.rewrite()
     notify.announce_findings(lineage, outboxes)
     if settings().emit_assets:
         assets.emit(lineage)

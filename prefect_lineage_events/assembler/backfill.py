@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events import encoding
-from prefect_lineage_events.assembler import publishing
+from prefect_lineage_events.assembler import archive, archived_runs, publishing
 from prefect_lineage_events.assembler.batch import assemble_each
 from prefect_lineage_events.assembler.options import AssemblyOptions
 from prefect_lineage_events.assembler.summary import Summary
@@ -143,7 +143,13 @@ def plan_backfill(client: SyncPrefectClient, window: TimeWindow, flows: Sequence
     require_flows(client, flows)
     # Parameters may be large, and are read again with the run.
     listed = [replace(r, parameters={}) for rows in ended_runs(client, window.start, window.end, flows) for r in rows]
-    trees = _trees(listed, _parents(client, listed))
+    parents = _parents(client, listed)
+    if archive.is_on():
+        for run, parent_id in archived_runs.absent(window.start, window.end, {run.id for run in listed}):
+            if not flows or run.flow_name in flows:
+                listed.append(run)
+                parents |= {run.id: parent_id} if parent_id else {}
+    trees = _trees(listed, parents)
     parts = _parts(trees)
     numbered = tuple(Part(number, len(parts), tuple(runs)) for number, runs in enumerate(parts, 1))
     return Plan(numbered, _jobs(trees), _history_begins(client, listed))

@@ -17,7 +17,15 @@ from uuid import UUID
 import httpx
 from prefect.exceptions import PrefectHTTPStatusError
 
-from prefect_lineage_events.assembler import dataset_pages, lease, ledger, notify, snapshot_store
+from prefect_lineage_events.assembler import (
+    archive,
+    archived_runs,
+    dataset_pages,
+    lease,
+    ledger,
+    notify,
+    snapshot_store,
+)
 from prefect_lineage_events.assembler.assemble import assemble_run
 from prefect_lineage_events.assembler.latest_run import try_restore_after
 from prefect_lineage_events.assembler.ledger import Entry
@@ -85,12 +93,13 @@ def _without_snapshot(
     done: Collection[UUID],
     history_begins: dt.datetime | None,
 ) -> set[UUID]:
-    """Done runs whose snapshot is missing: an earlier version assembled them, or it was deleted by hand.
+    """Done runs that are not in the archive yet, or whose snapshot is missing: an earlier version assembled them, or it
+    was deleted by hand.
 
     Of runs that began before `history_begins`, events are gone, so no snapshot can be made. One request per 200 runs.
     """
     checked = [run for run in runs if run.id in done and (history_begins is None or run.began >= history_begins)]
-    missing = {run.id for run in checked if entries[run.id].lacks_snapshot}
+    missing = {run.id for run in checked if entries[run.id].lacks_snapshot or entries[run.id].lacks_archive}
     for start in range(0, len(checked), snapshot_store.RUNS_A_REQUEST):
         page = checked[start : start + snapshot_store.RUNS_A_REQUEST]
         stored = {run.id: snapshot for run in page if (snapshot := entries[run.id].snapshot)}
@@ -132,10 +141,25 @@ def _preview_each(
             if run.id in done and not (options.force or options.reanalyse):
                 _count(AssemblyResult(run.id, run.flow_name, "nothing new"), run, summary)
             else:
-                _count(preview_run(client, run.id, options, done=run.id in done), run, summary)
+                _count(_preview(client, run, options, summary.history_begins, done=run.id in done), run, summary)
         except Exception as error:  # noqa: BLE001 - one run must not stop the others
             logger.error("Run %s (%s) could not be previewed: %s", run.id, line(run.flow_name), described(error))
             summary.failed.append((run, f"{type(error).__name__}: {error}"))
+
+
+def _preview(
+    client: SyncPrefectClient, run: FlowRun, options: AssemblyOptions, history_begins: dt.datetime | None, *, done: bool
+) -> AssemblyResult:
+    from_archive = AssemblyResult(run.id, run.flow_name, "would be sent")
+    try:
+        result = preview_run(client, run.id, options, done=done)
+    except UnknownFlowRunError:
+        if archive.is_on() and archived_runs.find(run):
+            return from_archive
+        raise
+    if archive.is_on() and _events_deleted(result, run, history_begins) and archived_runs.find(run):
+        return from_archive
+    return result
 
 
 class ApiAwayError(RuntimeError):
@@ -230,13 +254,13 @@ def _assemble_one(
 ) -> AssemblyResult | None:
     """Assemble a run; its own failure is counted. Raises TargetsAwayError and ApiAwayError, which concern all runs."""
     try:
-        result = assemble_run(client, run.id, options)
+        result = _assemble_or_deliver(client, run, options, summary.history_begins)
     except lease.BusyError as error:
         logger.info("%s", error)
         summary.busy.append(run)
         return None
     except UnknownFlowRunError:
-        logger.info("Run %s (%s) was deleted meanwhile", run.id, line(run.flow_name))
+        logger.info("Run %s (%s) was deleted", run.id, line(run.flow_name))
         return None
     except TargetsAwayError:
         raise
@@ -253,6 +277,21 @@ def _assemble_one(
     return result
 
 
+def _assemble_or_deliver(
+    client: SyncPrefectClient, run: FlowRun, options: AssemblyOptions, history_begins: dt.datetime | None
+) -> AssemblyResult:
+    """Assemble the run from its events, or deliver it from the archive if they are deleted."""
+    try:
+        result = assemble_run(client, run.id, options)
+    except UnknownFlowRunError:
+        if archived := archived_runs.deliver(client, run, options) if archive.is_on() else None:
+            return archived
+        raise
+    if archive.is_on() and _events_deleted(result, run, history_begins):
+        return archived_runs.deliver(client, run, options) or result
+    return result
+
+
 def _show_broken(client: SyncPrefectClient, run: FlowRun, reason: str) -> None:
     """Write on the run's page why its lineage could not be assembled. An existing page stays as it is."""
     try:
@@ -263,6 +302,13 @@ def _show_broken(client: SyncPrefectClient, run: FlowRun, reason: str) -> None:
         logger.warning("Nothing could be written on the page of run %s: %s", run.id, error)
 
 
+def _events_deleted(result: AssemblyResult, run: FlowRun, history_begins: dt.datetime | None) -> bool:
+    """Return whether Prefect's retention has deleted events of the run, or may have deleted all of them."""
+    began = run.started or run.ended
+    before_history = began is not None and history_begins is not None and began < history_begins
+    return result.outcome == "events deleted" or (result.outcome == "no lineage" and before_history)
+
+
 def _is_api_away(error: Exception) -> bool:
     """Return whether Prefect's client raised it, after its own retries; targets are reached by another library."""
     if isinstance(error, PrefectHTTPStatusError):
@@ -271,11 +317,7 @@ def _is_api_away(error: Exception) -> bool:
 
 
 def _count(result: AssemblyResult, run: FlowRun, summary: Summary) -> None:
-    begins = summary.history_begins
-    events_deleted = result.outcome == "events deleted" or (
-        result.outcome == "no lineage" and begins is not None and (run.started or run.ended or begins) < begins
-    )
-    if events_deleted:
+    if _events_deleted(result, run, summary.history_begins):
         summary.deleted.append(run)
         return
     summary.assembled.append(result)

@@ -22,7 +22,7 @@ from prefect_lineage_events.delivery.profiles.base import events_to_restore
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.reader import Patience, read_history
-from prefect_lineage_events.history.runs import completed_runs, read_run
+from prefect_lineage_events.history.runs import UnknownFlowRunError, completed_runs, read_run
 from prefect_lineage_events.job_names import names_deployment
 from prefect_lineage_events.openlineage.job_facets import job_name
 from prefect_lineage_events.settings import settings
@@ -98,7 +98,10 @@ def restore_latest_runs(
         entries = ledger.read(client, job)
         for target in showing:
             if run_id := _taken_last(entries, target):
-                run = read_run(client, run_id)
+                try:
+                    run = read_run(client, run_id)
+                except UnknownFlowRunError:
+                    continue  # delivered from the archive, which restored the latest run at once
                 try:
                     _restore_if_hidden(client, run, entries[run_id], target, options)
                 except TransientDeliveryError as error:

@@ -21,7 +21,8 @@ from prefect.exceptions import ObjectNotFound
 from pydantic import TypeAdapter
 
 from prefect_lineage_events import encoding
-from prefect_lineage_events.assembler import artifact_keys, flow_artifact, publishing, snapshot_store
+from prefect_lineage_events.assembler import archive, artifact_keys, flow_artifact, publishing, snapshot_store
+from prefect_lineage_events.assembler.archive import ArchiveMark
 from prefect_lineage_events.assembler.snapshot_store import StoredSnapshot
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import END_STATES, FlowRun
@@ -41,6 +42,7 @@ _TARGET = "lineage.target."
 _REFUSED = "lineage.refused."
 _RUN = "lineage.run"
 _SNAPSHOT = "lineage.snapshot"
+_ARCHIVE = "lineage.archive"
 # The server cuts metadata values at 500 characters.
 _LONGEST_VALUE = 490
 _SHOWN_TARGET = 120
@@ -86,7 +88,7 @@ class Entry:
 
     `targets`: by `target_key`. `reanalysed`: a backfill read its statements with a later analyser, to another result,
     so every later assembly does the same. `empty`: the run touched nothing itself, so its end shows no edges.
-    `snapshot`: that of the run as data; earlier versions stored none.
+    `snapshot`: that of the run as data; earlier versions stored none. `archived`: the run's file in the archive.
     """
 
     artifact_id: UUID | None
@@ -97,11 +99,17 @@ class Entry:
     reanalysed: bool = False
     empty: bool = False
     snapshot: StoredSnapshot | None = None
+    archived: ArchiveMark | None = None
 
     @property
     def lacks_snapshot(self) -> bool:
         """Return whether the run touched something, and an earlier version assembled it, which stored no snapshot."""
         return self.snapshot is None and not self.empty
+
+    @property
+    def lacks_archive(self) -> bool:
+        """Return whether the settings name an archive that the run is not in."""
+        return archive.is_on() and not (self.archived is not None and self.archived.current)
 
     def is_done(self, run: FlowRun, *target_ids: str) -> bool:
         """Return whether each of these targets has all of the run as it ended."""
@@ -222,6 +230,8 @@ def _metadata(entry: Entry) -> dict[str, str]:
     metadata = {_RUN: encoding.json_text({**state, "anew": entry.reanalysed, "empty": entry.empty})}
     if entry.snapshot is not None:
         metadata[_SNAPSHOT] = entry.snapshot.to_json()
+    if entry.archived is not None:
+        metadata[_ARCHIVE] = entry.archived.to_json()
     for key, sent in entry.targets.items():
         values = asdict(replace(sent, target=sent.target.encode("ascii", "replace").decode()[:_SHOWN_TARGET]))
         reasons, values["settled"] = values.pop("reasons"), values.pop("final")
@@ -260,6 +270,7 @@ def _entry(raw: Mapping[str, Any]) -> Entry | None:
             reanalysed=bool(state.get("anew", False)),
             empty=bool(state.get("empty", False)),
             snapshot=StoredSnapshot.from_json(metadata[_SNAPSHOT]) if _SNAPSHOT in metadata else None,
+            archived=ArchiveMark.from_json(metadata[_ARCHIVE]) if _ARCHIVE in metadata else None,
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         logger.warning("The record in artifact %s was edited and cannot be read; it is ignored", raw["id"])

@@ -44,14 +44,22 @@ def marked_if_cached(client: SyncPrefectClient, lineage: RunLineage) -> RunLinea
 
 def events_for(lineage: RunLineage, target: Target, api_url: str) -> list[Event]:
     """The events of a run in the shape that its target can take."""
-    events = run_events(
+    return [encoding.json_value(event) for event in target.profile.shape(_events(lineage, api_url))]
+
+
+def plain_events(lineage: RunLineage, api_url: str) -> list[Event]:
+    """The events of a run in the shape of no target."""
+    return [encoding.json_value(event) for event in _events(lineage, api_url)]
+
+
+def _events(lineage: RunLineage, api_url: str) -> list[Event]:
+    return run_events(
         lineage,
         namespace=job_namespace(api_url),
         granularity=settings().granularity,
         prefect_url=PREFECT_UI_URL.value() or None,
         job_template=settings().job_name,
     )
-    return [encoding.json_value(event) for event in target.profile.shape(events)]
 
 
 def job_namespace(api_url: str) -> str:

@@ -8,11 +8,14 @@ from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from prefect_lineage_events.assembler import flow_artifact, ledger, snapshot_store
+from prefect_lineage_events.assembler import archive, flow_artifact, ledger, snapshot_store
 from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
 from prefect_lineage_events.assembler.pages import run_page
 from prefect_lineage_events.assembler.pages.dataset_record import DatasetRecord
+from prefect_lineage_events.assembler.run_lineage import plain_events
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.escaping import prose
+from prefect_lineage_events.snapshots import snapshot_of
 from prefect_lineage_events.stitching.model import RunLineage
 
 if TYPE_CHECKING:
@@ -70,6 +73,21 @@ class RunRecord:
         snapshot = snapshot_store.store(self._client, self._lineage, before, self._snapshots)
         self._entry = replace(self._entry, snapshot=snapshot)
         return snapshot != before
+
+    def archive(self, api_url: str) -> bool:
+        """Write the run to the archive, where the settings name one; returns whether the text must change."""
+        if not (archive.is_on() and self._lineage.run.ended_for_good):
+            return False
+        before = self._entry.archived
+        mark = archive.store(snapshot_of(self._lineage), plain_events(self._lineage, api_url), before)
+        self._entry = replace(self._entry, archived=mark)
+        if mark != before:
+            self.update()
+        return (before.fault if before else "") != mark.fault
+
+    def rewrite(self) -> None:
+        """Write the entry and the text."""
+        self._write()
 
     def update(self) -> None:
         """Write the entry, and leave the text as it is."""
@@ -131,7 +149,8 @@ class RunRecord:
         if self._rendered is None or self._rendered[0] != self._entry.targets:
             by_name = {self._names.get(key, state.target): state for key, state in self._entry.targets.items()}
             self._rendered = self._entry.targets, run_page.markdown(self._lineage, by_name, self._records)
-        return self._rendered[1]
+        fault = self._entry.archived.fault if self._entry.archived else ""
+        return f"{self._rendered[1]}\n\nNot archived: {prose(fault)}." if fault else self._rendered[1]
 
 
 def _new_entry(before: Entry | None, lineage: RunLineage, stored_events: int) -> Entry:
@@ -146,4 +165,5 @@ def _new_entry(before: Entry | None, lineage: RunLineage, stored_events: int) ->
         reanalysed=lineage.reanalysis.changed > 0,
         empty=lineage.lineage.empty,
         snapshot=before.snapshot if before else None,
+        archived=before.archived if before else None,
     )

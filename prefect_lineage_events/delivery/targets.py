@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from prefect_lineage_events.delivery import configuration
 from prefect_lineage_events.delivery.configuration import Config
@@ -43,6 +44,24 @@ def targets(names: Sequence[str] | None = None) -> tuple[Target, ...]:
     names_used = Counter(map(configuration.short_name, by_id.values()))
     configured = tuple(_target(id_, endpoint, names_used) for id_, endpoint in by_id.items())
     return configured if names is None else _chosen(configured, names)
+
+
+def target_at(url: str, *, name: str | None = None) -> Target:
+    """The target at an address that need not be configured; with the key of the settings, if it has none in the URL.
+
+    `url`: such as `http://marquez:5000` or `https://host/api/v1/lineage`. Raises ValueError for anything else.
+    """
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("expected the URL of a backend, such as http://marquez:5000")
+    endpoint: Config = {"type": "http", "url": f"{parts.scheme}://{parts.netloc}"}
+    if path := parts.path.strip("/"):
+        endpoint["endpoint"] = path
+    if name:
+        endpoint["name"] = name
+    (complete,) = configuration.endpoints(endpoint)
+    id_ = configuration.identity(complete)
+    return _target(id_, complete, Counter([configuration.short_name(complete)]))
 
 
 def _target(id_: str, endpoint: Config, names_used: Counter[str]) -> Target:

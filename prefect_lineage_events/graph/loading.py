@@ -16,8 +16,8 @@ from uuid import UUID
 
 from prefect_lineage_events.assembler import snapshot_store
 from prefect_lineage_events.assembler.snapshot_store import FoundSnapshot
+from prefect_lineage_events.graph import archived, unstored
 from prefect_lineage_events.graph import gaps as questions
-from prefect_lineage_events.graph import unstored
 from prefect_lineage_events.graph.from_events import ReadRun, count_events, read_runs
 from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
 from prefect_lineage_events.graph.listing import MAX_RUNS, Listing
@@ -114,11 +114,13 @@ class LoadedGraph:
         changed = self._refresh_in_flight() if self.window.end is None else set()
         listed = self._listing.refresh(until, again=changed, progress=self._listing_progress)
         gone = listed.gone - self._in_flight.keys()
+        gone -= archived.kept_of(self.graph, gone)
         for run_id in gone:
             self._forget(run_id)
         updated = set() if before is None else self._updated_since_last()
         with_snapshot = updated | self._read_snapshots([id_ for id_ in listed.new if id_ not in updated])
-        without = [id_ for id_ in listed.new if id_ not in with_snapshot]
+        kept = self._read_archive(until, with_snapshot) if before is None else set()
+        without = [id_ for id_ in listed.new if id_ not in with_snapshot and id_ not in kept]
         found = unstored.find(self._client, without, self.start, until, before_history=listed.before_history)
         self._lost += found.gaps
         if listed.cut:
@@ -127,7 +129,7 @@ class LoadedGraph:
         self._unstored |= dict.fromkeys(found.run_ids)
         changed |= self._read_unstored(until)
         self.loaded_at = api.now(self._client)
-        return frozenset(changed | with_snapshot | gone)
+        return frozenset(changed | with_snapshot | kept | gone)
 
     def _listing_progress(self, done: int) -> None:
         self._progress(Progress("listing runs", done))
@@ -145,6 +147,18 @@ class LoadedGraph:
 
     def _read_page(self, run_ids: list[UUID]) -> list[FoundSnapshot]:
         return list(snapshot_store.read(self._client, run_ids))
+
+    def _read_archive(self, until: dt.datetime, known: Collection[UUID]) -> set[UUID]:
+        """Read runs that Prefect has no snapshot of, from the archive; returns these."""
+        kept = set()
+        for number, one in enumerate(archived.read(self.start, until, {*known, *self._in_flight}), 1):
+            if isinstance(one, Gap):
+                self._lost.append(one)
+            else:
+                self.graph.add(one)
+                kept.add(one.run.id)
+            self._progress(Progress("reading the archive", number))
+        return kept
 
     def _updated_since_last(self) -> set[UUID]:
         """Read the snapshots that were written since the last refresh; returns the runs of the window among them."""

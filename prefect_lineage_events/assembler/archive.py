@@ -1,0 +1,318 @@
+"""The archive: a compressed file for each assembled run, in a folder or bucket of the user's, past Prefect's retention.
+
+A file holds the run's snapshot and its OpenLineage events in the shape of no target. Its path is the day of the run's
+end and the run's id, so writing it again replaces it. The setting `archive` names the address; it is off by default. A
+store that fails or hangs never keeps a delivery waiting: the reason is kept with the run, and a backfill tries again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import json
+import logging
+import os
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from threading import Thread
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from prefect_lineage_events import encoding, snapshots
+from prefect_lineage_events.assembler.snapshot_store import digest_of
+from prefect_lineage_events.settings import settings
+from prefect_lineage_events.snapshots import Snapshot, UnreadableSnapshotError
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+SUFFIX = ".json.gz"
+# A store that needs longer for one small file is away.
+_SECONDS = 30.0
+# After a failure, the store is left alone for so long: a sweep of many runs must not wait for each.
+_PAUSE = 300.0
+_MAX_UNPACKED = 256 * 1024 * 1024
+_FILES_AT_ONCE = 100
+_LONGEST_FAULT = 200
+# Stores that show a file while it is written; others have it whole or not at all.
+_RENAMED = frozenset({"sftp", "ssh", "ftp", "smb", "hdfs", "webhdfs", "arrow_hdfs"})
+
+Event = dict[str, Any]
+Result = TypeVar("Result")
+
+
+class ArchiveError(Exception):
+    """The archive did not take or return a file. The text has no credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveMark:
+    """A run's file by the ledger: its archive (a digest of the address) and the content that was written last.
+
+    `fault` is the reason why that failed, empty if it did not.
+    """
+
+    place: str
+    digest: str
+    fault: str = ""
+
+    def to_json(self) -> str:
+        """The text of this value, for the ledger's metadata."""
+        return encoding.json_text({"place": self.place, "digest": self.digest, "fault": self.fault[:_LONGEST_FAULT]})
+
+    @classmethod
+    def from_json(cls, text: object) -> ArchiveMark | None:
+        """The value in this text; None if it is of another form."""
+        try:
+            values = json.loads(str(text))
+            return cls(str(values["place"]), str(values["digest"]), str(values["fault"]))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+    @property
+    def current(self) -> bool:
+        """Return whether the run is in the archive of the settings."""
+        return not self.fault and self.place == _place()
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedRun:
+    """A run in the archive. `path` is relative to the archive's address.
+
+    `snapshot` is None if the file cannot be read, for the reason in `fault`.
+    """
+
+    run_id: UUID
+    path: str
+    snapshot: Snapshot | None = None
+    events: tuple[Event, ...] = ()
+    fault: str = ""
+
+
+class Archive:
+    """The files below an address: a local path, or a URL that fsspec opens. `name` is the address without secrets."""
+
+    def __init__(self, address: str) -> None:
+        import fsspec  # type: ignore[import-untyped]
+
+        self.name = shown(address)
+        with _errors_of(self.name):
+            local = "://" not in address and "::" not in address
+            self._fs, root = fsspec.core.url_to_fs(str(Path(address).expanduser().resolve()) if local else address)
+        self._root = str(root).rstrip("/")
+
+    def write(self, snapshot: Snapshot, events: Sequence[Event]) -> str:
+        """Write the run's file, in place of an earlier one; returns its path. Raises ArchiveError."""
+        path = path_of(snapshot.run.id, snapshot.run.ended)
+        data = packed(snapshot, events)
+        with _errors_of(self.name):
+            self._write(f"{self._root}/{path}", data)
+        return path
+
+    def _write(self, target: str, data: bytes) -> None:
+        protocols = {self._fs.protocol} if isinstance(self._fs.protocol, str) else set(self._fs.protocol)
+        if "file" in protocols:
+            _write_local(Path(target), data)
+        elif protocols & _RENAMED:
+            self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self._fs.pipe_file(written := f"{target}.{uuid4().hex}", data)
+            self._fs.mv(written, target)
+        else:
+            self._fs.pipe_file(target, data)
+
+    def list(self, start: dt.datetime, end: dt.datetime) -> Iterator[tuple[UUID, str]]:
+        """The ids and paths of the runs that ended on the days of [start, end], day by day. Raises ArchiveError."""
+        first, last = (at.astimezone(dt.timezone.utc).date().isoformat() for at in (start, end))
+        with _errors_of(self.name):
+            for day in sorted(self._names(self._root)):
+                if first <= day <= last:
+                    for name in sorted(self._names(f"{self._root}/{day}")):
+                        if run_id := _run_id(name):
+                            yield run_id, f"{day}/{name}"
+
+    def _names(self, folder: str) -> Iterator[str]:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            # Another process may have written since this one listed the folder.
+            self._fs.invalidate_cache()
+            yield from (str(path).rstrip("/").rpartition("/")[2] for path in self._fs.ls(folder, detail=False))
+
+    def read(self, paths: Sequence[str], *, events: bool = True) -> Iterator[ArchivedRun]:
+        """The runs in these files, in order; a file that is gone is left out. Raises ArchiveError for the store."""
+        for start in range(0, len(paths), _FILES_AT_ONCE):
+            page = paths[start : start + _FILES_AT_ONCE]
+            with _errors_of(self.name):
+                found = self._fs.cat([f"{self._root}/{path}" for path in page], on_error="return")
+            by_name = {str(name).rpartition("/")[2]: data for name, data in found.items()}
+            for path in page:
+                data = by_name.get(path.rpartition("/")[2])
+                run_id = _run_id(path)
+                if run_id is None or data is None or isinstance(data, FileNotFoundError):
+                    continue
+                if isinstance(data, BaseException):
+                    raise ArchiveError(_described(data, self.name)) from None
+                yield unpacked(data, run_id, path, events=events)
+
+
+def archive() -> Archive | None:
+    """The archive of the settings; None where it is off. Raises ArchiveError where it cannot be opened."""
+    return _opened(address) if (address := _address()) else None
+
+
+def is_on() -> bool:
+    """Return whether the settings name an archive."""
+    return bool(_address())
+
+
+def _address() -> str:
+    configured = settings().archive
+    return configured.get_secret_value().strip() if configured else ""
+
+
+def _place() -> str:
+    return digest_of(_address())[:16]
+
+
+@lru_cache(maxsize=8)
+def _opened(address: str) -> Archive:
+    return Archive(address)
+
+
+_away_until = 0.0
+
+
+def store(snapshot: Snapshot, events: Sequence[Event], known: ArchiveMark | None) -> ArchiveMark:
+    """Write the run's file, unless it was written with this content. Fails soft, and lasts `_SECONDS` at most."""
+    global _away_until
+    digest = digest_of([snapshots.encode(snapshot), list(events)])
+    if known is not None and known.current and known.digest == digest:
+        return known
+    mark = ArchiveMark(_place(), digest)
+    if time.monotonic() < _away_until:
+        return replace(mark, fault="the archive failed a moment ago, and was not tried again")
+    try:
+        _within(_SECONDS, lambda: _write(snapshot, events))
+    except Exception as error:  # noqa: BLE001  (stores have errors of their own; the delivery goes on)
+        _away_until = time.monotonic() + _PAUSE
+        reason = str(error) if isinstance(error, ArchiveError) else type(error).__name__
+        logger.warning("Run %s was not archived: %s", snapshot.run.id, reason)
+        return replace(mark, fault=reason)
+    return mark
+
+
+def _write(snapshot: Snapshot, events: Sequence[Event]) -> None:
+    opened = archive()
+    if opened is not None:
+        opened.write(snapshot, events)
+
+
+def shown(address: str) -> str:
+    """An address for people: without user, password and options, where keys may stand."""
+    parts = []
+    for link in address.split("::"):
+        scheme, separator, rest = link.partition("://")
+        rest = (rest if separator else link).partition("?")[0]
+        head, slash, tail = rest.partition("/")
+        parts.append(f"{scheme}{separator}{head.rpartition('@')[2]}{slash}{tail}" if separator else link)
+    return "::".join(parts)
+
+
+def path_of(run_id: UUID, ended: dt.datetime | None) -> str:
+    """The path of a run's file below the archive's address."""
+    return f"{(ended or encoding.EPOCH).astimezone(dt.timezone.utc).date().isoformat()}/{run_id}{SUFFIX}"
+
+
+def packed(snapshot: Snapshot, events: Sequence[Event]) -> bytes:
+    """The content of a run's file: equal runs give equal bytes."""
+    content = {"version": VERSION, "snapshot": snapshots.encode(snapshot), "events": list(events)}
+    return gzip.compress(encoding.json_text(content).encode(), mtime=0)
+
+
+def unpacked(data: bytes, run_id: UUID, path: str, *, events: bool = True) -> ArchivedRun:
+    """The run in a file's content. `events`: with its OpenLineage events."""
+    try:
+        unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        text = unpacker.decompress(data, _MAX_UNPACKED)
+        if unpacker.unconsumed_tail or not unpacker.eof:
+            raise ValueError("it is cut, or too large")
+        content = json.loads(text)
+        if not isinstance(content, Mapping):
+            raise ValueError("it is no archived run")
+        snapshot = snapshots.decode(content.get("snapshot"))
+        if snapshot.run.id != run_id:
+            raise UnreadableSnapshotError("it is of another run")
+        found = content.get("events") if events else ()
+        return ArchivedRun(run_id, path, snapshot, tuple(one for one in found or () if isinstance(one, dict)))
+    except (ValueError, TypeError, zlib.error, RecursionError) as error:
+        return ArchivedRun(run_id, path, fault=f"{path} cannot be read: {error}")
+
+
+def _run_id(name: str) -> UUID | None:
+    name = name.rpartition("/")[2]
+    if not name.endswith(SUFFIX):
+        return None
+    try:
+        return UUID(name.removesuffix(SUFFIX))
+    except ValueError:
+        return None
+
+
+def _write_local(target: Path, data: bytes) -> None:
+    """Write by a file of another name, which is renamed: readers see the whole of it, or the earlier one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Only this user may read it: names of tables may be confidential.
+    handle, written = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as sink:
+            sink.write(data)
+        Path(written).replace(target)
+    except BaseException:
+        with suppress(OSError):
+            Path(written).unlink()
+        raise
+
+
+@contextmanager
+def _errors_of(name: str) -> Iterator[None]:
+    """A block whose errors become ArchiveError, without the credentials that their texts may contain."""
+    try:
+        yield
+    except ArchiveError:
+        raise
+    except Exception as error:  # noqa: BLE001  (each store has errors of its own)
+        raise ArchiveError(_described(error, name)) from None
+
+
+def _described(error: BaseException, name: str) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{name}: {error.strerror}"
+    if isinstance(error, ImportError):
+        return f"{name}: {error}"
+    # Texts of clouds' errors may repeat keys and signed addresses.
+    return f"{name}: {type(error).__name__}"
+
+
+def _within(seconds: float, call: Callable[[], Result]) -> Result:
+    """Call in a thread, abandoned when its time is over. Raises ArchiveError then, or the error of the call."""
+    results: list[Result] = []
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:  # noqa: BLE001  (raised again in the waiting thread)
+            raised.append(error)
+
+    thread = Thread(target=run, name="lineage-archive", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if raised:
+        raise raised[0]
+    if not results:
+        raise ArchiveError(f"no response within {seconds:g} s")
+    return results[0]

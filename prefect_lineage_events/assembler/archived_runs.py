@@ -1,0 +1,140 @@
+"""Delivery of runs from the archive: those whose events Prefect has deleted, and deleted runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from prefect_lineage_events import encoding
+from prefect_lineage_events.assembler import archive, lease, ledger
+from prefect_lineage_events.assembler.archive import ArchivedRun, ArchiveError
+from prefect_lineage_events.assembler.latest_run import restore_latest_run
+from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
+from prefect_lineage_events.assembler.options import AssemblyOptions, AssemblyResult
+from prefect_lineage_events.assembler.outbox import Outbox, TargetsAwayError
+from prefect_lineage_events.delivery.deliver import TransientDeliveryError
+from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from prefect_lineage_events.delivery.targets import Target
+
+logger = logging.getLogger(__name__)
+
+_TEXT = "The lineage of this run was delivered from the archive: Prefect has deleted its events."
+
+
+def find(run: FlowRun) -> ArchivedRun | None:
+    """The run in the archive; None if it is not there, or cannot be read."""
+    try:
+        opened = archive.archive()
+        found = next(opened.read([archive.path_of(run.id, run.ended)]), None) if opened else None
+    except ArchiveError as error:
+        logger.warning("The archive cannot be read: %s", error)
+        return None
+    if found is not None and found.snapshot is None:
+        logger.warning("Run %s cannot be delivered from the archive: %s", run.id, found.fault)
+        return None
+    return found
+
+
+def absent(start: dt.datetime, end: dt.datetime, known: Collection[UUID]) -> Iterator[tuple[FlowRun, UUID | None]]:
+    """Archived runs that ended in [start, end] and are not `known`, each with the run that called it as a subflow."""
+    try:
+        opened = archive.archive()
+        paths = [path for id_, path in opened.list(start, end) if id_ not in known] if opened else []
+        for found in opened.read(paths, events=False) if opened else ():
+            if found.snapshot is None:
+                logger.warning("An archived run is left out: %s", found.fault)
+            elif found.snapshot.run.ended and start <= found.snapshot.run.ended <= end:
+                yield run_of(found.snapshot), found.snapshot.run.parent_id
+    except ArchiveError as error:
+        logger.warning("The archive cannot be read: %s", error)
+
+
+def run_of(snapshot: Snapshot) -> FlowRun:
+    """The flow run of a snapshot, as far as that holds it."""
+    run = snapshot.run
+    return FlowRun(
+        id=run.id,
+        name=run.name,
+        flow_id=run.flow_id,
+        flow_name=run.flow_name,
+        state=run.state,
+        started=run.started,
+        ended=run.ended,
+        deployment_id=run.deployment_id,
+        deployment_name=run.deployment_name,
+        kind=run.kind,
+    )
+
+
+def deliver(client: SyncPrefectClient, run: FlowRun, options: AssemblyOptions) -> AssemblyResult | None:
+    """Deliver the run from the archive to each of its targets that does not have it; None if it is not there.
+
+    A target that has taken events of the run keeps these: they were made when all of its history was there. Raises
+    BusyError, and TargetsAwayError when a target cannot take it now.
+    """
+    found = find(run)
+    if found is None or found.snapshot is None:
+        return None
+    with lease.hold(client, run.id, options.lease_timeout):
+        record = _Record(client, run, found.snapshot)
+        sent, refused, failures = 0, [], []
+        for target in options.chosen_targets():
+            outbox = _outbox(found, target, record, force=options.force)
+            if outbox is None:
+                continue
+            try:
+                outbox.send(retry=options.retry)
+                if target.profile.shows_last_event:
+                    restore_latest_run(client, run, outbox.events, target, options)
+            except TransientDeliveryError as error:
+                failures.append((outbox, error))
+            sent += outbox.sent
+            refused += outbox.refused
+    if failures:
+        raise TargetsAwayError(failures)
+    outcome = AssemblyResult(run.id, run.flow_name, "nothing new", lacks=found.snapshot.missing, awaits=False)
+    return replace(outcome, outcome="sent", sent=sent, rejected=tuple(refused)) if sent or refused else outcome
+
+
+def _outbox(found: ArchivedRun, target: Target, record: _Record, *, force: bool) -> Outbox | None:
+    """The events for a target, from where its delivery stands; None if it has them."""
+    events = [encoding.json_value(event) for event in target.profile.shape(found.events)]
+    digest = ledger.digest_of(events)
+    state = record.entry.delivery_to(target.id)
+    if state is not None and not force and (state.finished or (state.done and state.digest != digest)):
+        return None
+    if state is None or force or state.digest != digest:
+        state = DeliveryState(target.id, digest, 0, len(events))
+    return Outbox(events, target, state=state, record=record.record)
+
+
+class _Record:
+    """The run's ledger entry, which is written after each event."""
+
+    def __init__(self, client: SyncPrefectClient, run: FlowRun, snapshot: Snapshot) -> None:
+        self._client = client
+        self._run = run
+        end = ledger.end_of(run)
+        known = ledger.read(client, [run.id]).get(run.id)
+        new = Entry(None, end, complete=snapshot.complete, stored_events=0, empty=snapshot.lineage.empty)
+        self.entry = (
+            known
+            if known is not None and known.end == end
+            else replace(new, artifact_id=known.artifact_id if known else None)
+        )
+
+    def record(self, state: DeliveryState) -> None:
+        self.entry = self.entry.with_delivery(state)
+        if self.entry.artifact_id is None:
+            self.entry = ledger.write(self._client, self._run, self.entry, _TEXT)
+        else:
+            ledger.update(self._client, self.entry)
