@@ -26,6 +26,7 @@ from prefect_lineage_events.emission.notes import RecordColumns, RecordNote
 from prefect_lineage_events.events import STAR, Column, EventColumnEdge
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, code_in, in_file_of
+from prefect_lineage_events.instrumentation.read_frames import remember
 
 MAX_COLUMNS = 2_000
 
@@ -244,5 +245,9 @@ def report_call(describe: Describe, call: Call) -> None:
     """Note the accesses of a call that has succeeded."""
     with guarded("describing a call", count_loss):
         if reporting_run() is not None and not _is_part_of_call():
+            reads: list[tuple[Dataset, tuple[Column, ...]]] = []
             for access in describe(call):
                 report(access)
+                is_plain = access.operation == "read" and not (access.edges or access.subset or access.inputs)
+                reads.append((access.dataset, access.columns if is_plain else ()))
+            remember(call.result, reads)

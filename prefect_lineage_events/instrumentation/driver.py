@@ -77,6 +77,8 @@ class Driver:
     - `inlines(operation)`, after each statement: has a function of the driver written the values of binds into its
       text?
     - `after_success(text, parameters, cursor)`, after each statement that succeeded: note what its text does not show.
+    - `reads_inside`, after each statement that succeeded: the mark of texts whose scan reads files while the statement
+      runs (a lazy frame); such a statement comes after these reads.
     - `rows(cursor)`, after each statement: the number of rows that it read or wrote; None if not known.
     - `has_result(cursor)`, after each statement: are there rows to fetch, so that counting them makes sense?
     - `query_id(cursor)`, after each statement: the server's id of it.
@@ -109,6 +111,7 @@ class Driver:
     text: Callable[[Any, Any, Any], str] = statement_text
     inlines: Callable[[Any], bool] = _never
     after_success: Callable[[str, Any, Any], None] | None = None
+    reads_inside: str = ""
     rows: Callable[[Any], int | None] = rowcount
     has_result: Callable[[Any], bool] = has_result
     query_id: Callable[[Any], str | None] = _nothing

@@ -253,6 +253,8 @@ class Execution:
             return None
         if driver.after_success is not None:
             answer_or_default(driver.after_success, text, parameters, own, default=None)
+        if driver.reads_inside and driver.reads_inside in text:
+            self._started = dt.datetime.now(dt.timezone.utc)
         has_result = False
         if cursor is not None:
             rows = answer_or_default(driver.rows, own, default=None) if rows is None else rows

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect_lineage_events.emission.losses import count_loss
-from prefect_lineage_events.instrumentation.files.kept import Kept
+from prefect_lineage_events.instrumentation.kept import Kept
 
 # The paths of files of Arrow's own kind, which do not know them.
 named_files: Kept[str] = Kept()

@@ -27,9 +27,9 @@ from prefect_lineage_events.instrumentation.access import (
     suppressed,
 )
 from prefect_lineage_events.instrumentation.files import opened
-from prefect_lineage_events.instrumentation.files.kept import Kept
 from prefect_lineage_events.instrumentation.files.locations import Location, accesses, locate
 from prefect_lineage_events.instrumentation.files.schemas import columns_of_arrow
+from prefect_lineage_events.instrumentation.kept import Kept
 from prefect_lineage_events.instrumentation.library import Library
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of, shared
 

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from prefect_lineage_events import stores
-from prefect_lineage_events.instrumentation import wrappers
+from prefect_lineage_events.instrumentation import read_frames, wrappers
 from prefect_lineage_events.instrumentation.connections import trace
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount, statement_text
 from prefect_lineage_events.instrumentation.drivers.duckdb import module, relations
@@ -88,6 +88,7 @@ ENGINE = Driver(
     has_result=has_result,
     type_name=str,
     text=_engine_text,
+    reads_inside=SCAN.partition("(")[0],
     lookup=InstanceLookup,
     before_close=InstanceLookup.read_before_close,
     connection_wrappers={"begin": wrappers.trace_begin},
@@ -153,7 +154,8 @@ def _parts(script: str) -> list[str]:
 def _track_relation(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:
     """Track the relation of `table()`, `read_parquet()`, `from_df()` and the like, which read nothing yet."""
     relation = in_callers_frame(method)(*args, **kwargs)
-    relations.track(connection, relation, f"SELECT * FROM {SCAN}")
+    given = answer_or_default(_query_of_value, argument(args, kwargs, 0, "df", "arrow_object"), default=SCAN)
+    relations.track(connection, relation, f"SELECT * FROM {given}")
     return relation
 
 
@@ -162,7 +164,8 @@ def _trace_append(connection: ConnectionProxy, method: Any, args: Any, kwargs: A
     execution = Execution(connection)
     result = method(*args, **kwargs)
     table, frame = argument(args, kwargs, 0, "table_name"), argument(args, kwargs, 1, "df")
-    execution.operation = f"INSERT INTO {relations.quoted(str(table))} SELECT * FROM {SCAN}"
+    given = answer_or_default(_query_of_value, frame, default=SCAN)
+    execution.operation = f"INSERT INTO {relations.quoted(str(table))} SELECT * FROM {given}"
     execution.succeeded(rows=wrappers.row_count(frame))
     return connection._self_same(result)
 
@@ -171,8 +174,7 @@ def _trace_register(connection: ConnectionProxy, method: Any, args: Any, kwargs:
     """Trace `register(name, frame)`: a view of that name on a Python object."""
     result = method(*args, **kwargs)
     name, value = argument(args, kwargs, 0, "view_name"), argument(args, kwargs, 1, "python_object")
-    query = relations.query_of(value)
-    _registered(connection)[str(name).lower()] = f"({query})" if query else SCAN
+    _registered(connection)[str(name).lower()] = _query_of_value(value)
     return connection._self_same(result)
 
 
@@ -221,8 +223,19 @@ def _query_of_name(connection: ConnectionProxy, frame: FrameType, name: str) -> 
     value = frame_variable(frame, name)
     if value is None or _is_table(connection.__wrapped__, name):
         return None
+    return _query_of_value(value)
+
+
+def _query_of_value(value: Any) -> str:
+    """The expression for a Python object in a statement: a relation's query, the file that a frame was read from."""
     query = relations.query_of(value)
-    return f"({query})" if query else SCAN
+    if query:
+        return f"({query})"
+    known = read_frames.source_of(value)
+    if known is None:
+        return SCAN
+    path = known.dataset.name if known.dataset.namespace == "file" else known.dataset.uri
+    return "read_csv('" + path.replace("'", "''") + f"', frame = {known.number})"
 
 
 def _is_table(connection: Any, name: str) -> bool:

@@ -1,0 +1,86 @@
+"""Frames that one file was read into, known again by identity: a DataFrame of pandas or polars, a table of pyarrow.
+
+A database that scans a frame by its name thereby reads the file's rows. A frame that was changed in place, in its
+columns or the number of its rows, is not known any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from weakref import ref
+
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.emission.notes import DescribedColumns
+from prefect_lineage_events.events import Column
+from prefect_lineage_events.instrumentation.kept import Kept
+
+_FRAMES = frozenset({("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table")})
+_STORES = ("file", "s3", "gs", "abfss")
+_MAX_KNOWN = 1_000
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFrame:
+    """The file that a frame was read from. `number` names the frame in a statement's text.
+
+    `names` are its columns, `parts` the arrays that hold them, where these show a change in place.
+    """
+
+    dataset: Dataset
+    columns: tuple[Column, ...]
+    names: tuple[Any, ...]
+    parts: tuple[ref[Any], ...]
+    number: int
+
+
+_known: Kept[ReadFrame] = Kept()
+_columns: dict[int, tuple[Column, ...]] = {}
+
+
+def remember(frame: Any, reads: Sequence[tuple[Dataset, tuple[Column, ...]]]) -> None:
+    """Remember that a call has read one file into a frame."""
+    if len(reads) != 1 or _kind(frame) not in _FRAMES:
+        return
+    ((dataset, columns),) = reads
+    if dataset.namespace.partition(":")[0] in _STORES and columns:
+        _known.put(frame, ReadFrame(dataset, columns, _names(frame), tuple(map(ref, _parts(frame))), next(_numbers)))
+
+
+def source_of(frame: Any) -> ReadFrame | None:
+    """The file that a frame was read from; None for any other object, and for a frame that was changed."""
+    known = _known.get(frame)
+    if known is None or known.names != _names(frame) or not _are_same(known.parts, _parts(frame)):
+        return None
+    if len(_columns) >= _MAX_KNOWN:
+        _columns.pop(next(iter(_columns)), None)
+    _columns[known.number] = known.columns
+    return known
+
+
+def columns_of(number: int) -> DescribedColumns | None:
+    """The columns of a frame that a statement has named by its number."""
+    found: Iterable[Column] = _columns.get(number, ())
+    return DescribedColumns({column.name: column.type for column in found}) or None
+
+
+def _kind(frame: Any) -> tuple[str, str]:
+    return type(frame).__module__.partition(".")[0], type(frame).__name__
+
+
+def _are_same(references: Sequence[ref[Any]], parts: Sequence[Any]) -> bool:
+    return len(references) == len(parts) and all(one() is part for one, part in zip(references, parts, strict=True))
+
+
+def _names(frame: Any) -> tuple[Any, ...]:
+    """What a change in place of a frame of polars would change."""
+    return (len(frame), *frame.columns) if _kind(frame) == ("polars", "DataFrame") else ()
+
+
+def _parts(frame: Any) -> list[Any]:
+    """What a change in place of a frame of pandas would change: the objects that hold its names and values."""
+    held = getattr(frame, "_mgr", None)
+    return [] if held is None else [*held.axes, *held.arrays]
