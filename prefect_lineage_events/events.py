@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from prefect_lineage_events import encoding, escaping
 from prefect_lineage_events.datasets import Dataset, uri_of
 from prefect_lineage_events.event_fields import MAX_LABEL, Count, Label, Moment, Name, Seconds, Text
+from prefect_lineage_events.sentences import sentence
 
 SCHEMA_VERSION = 1
 Operation = Literal["read", "write", "create", "alter", "drop", "misc"]
@@ -200,6 +201,11 @@ class _Payload(_Value):
             raise ValueError(f"written by a later version of prefect-lineage-events (schema {version})")
         return version
 
+    def _payload(self, summary: str) -> dict[str, Any]:
+        """The payload; `summary` is a sentence for people, which no version reads back."""
+        fields = self.model_dump(mode="json", exclude_defaults=True, exclude={"closed"})
+        return {"summary": escaping.line(summary), **fields, "schema_version": SCHEMA_VERSION}
+
 
 class UnnumberedEvent(_Payload):
     """One statement, and one of its outputs; or one statement that only reads.
@@ -255,7 +261,8 @@ class LineageEvent(UnnumberedEvent):
 
     def to_prefect(self) -> dict[str, Any]:
         """The keyword arguments of `prefect.events.emit_event`."""
-        primary = self.primary
+        primary, info, names = self.primary, self.statement, [dataset.name for dataset in self.inputs]
+        output = self.output and self.output.name
         resource = _resource(primary) if primary else _emitter_resource(self.emitter.id, "a statement not understood")
         inputs = self.inputs if self.output else self.inputs[1:]
         related = [*self.run.related(), *({**_resource(d), "prefect.resource.role": INPUT_ROLE} for d in inputs)]
@@ -265,7 +272,7 @@ class LineageEvent(UnnumberedEvent):
             "occurred": self.statement.started,
             "resource": resource,
             "related": related,
-            "payload": self.model_dump(mode="json", exclude_defaults=True) | {"schema_version": SCHEMA_VERSION},
+            "payload": self._payload(sentence(self.operation, info.effect, output, names, info.rows, info.executions)),
         }
 
 
@@ -278,22 +285,18 @@ class SchemaEvent(_Payload):
     emitter: EmitterInfo
 
     def to_prefect(self) -> dict[str, Any]:
-        related = [
-            *self.run.related(),
-            *(
-                {**_resource(d), "prefect.resource.role": "lineage-dataset"}
-                for d in self.datasets[:MAX_RELATED_DATASETS]
-            ),
-        ]
+        shown = self.datasets[:MAX_RELATED_DATASETS]
+        related = [*self.run.related(), *({**_resource(d), "prefect.resource.role": "lineage-dataset"} for d in shown)]
         names = [d.name for d in self.datasets]
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        description = f"columns of {', '.join(names[:_NAMED])}{more}"
         return {
             "event": SCHEMA_EVENT,
             "id": self.emitter.event_id(),
             "occurred": self.observed,
-            "resource": _emitter_resource(self.emitter.id, f"columns of {', '.join(names[:_NAMED])}{more}"),
+            "resource": _emitter_resource(self.emitter.id, description),
             "related": related,
-            "payload": self.model_dump(mode="json", exclude_defaults=True) | {"schema_version": SCHEMA_VERSION},
+            "payload": self._payload(description),
         }
 
 
@@ -330,8 +333,7 @@ class CountEvent(_Payload):
             "occurred": self.occurred,
             "resource": _emitter_resource(self.emitter_id, self._description()),
             "related": self.run.related(),
-            "payload": self.model_dump(mode="json", exclude_defaults=True, exclude={"closed"})
-            | {"schema_version": SCHEMA_VERSION},
+            "payload": self._payload(self._description()),
         }
 
     def _description(self) -> str:

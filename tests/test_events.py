@@ -34,7 +34,7 @@ def name_of(event: CountEvent | SchemaEvent | LineageEvent) -> str:
 
 def test_payload_begins_with_statement_and_tables() -> None:
     payload = WRITE.to_prefect()["payload"]
-    assert list(payload)[:4] == ["operation", "statement", "output", "inputs"]
+    assert list(payload)[:5] == ["summary", "operation", "statement", "output", "inputs"]
     assert list(payload["statement"]) == ["sql", "rows", "fingerprint", "id"]
 
 

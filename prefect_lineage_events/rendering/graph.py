@@ -27,7 +27,7 @@ def short_names(datasets: Iterable[Dataset]) -> dict[Dataset, str]:
                 for dataset in group:
                     depth[dataset] += 1
     taken = Counter(names.values())
-    return {dataset: name if taken[name] == 1 else dataset.uri for dataset, name in names.items()}
+    return {dataset: name if taken[name] == 1 and name.strip() else dataset.uri for dataset, name in names.items()}
 
 
 def uses(lineage: Lineage) -> dict[Dataset, DatasetUse]:

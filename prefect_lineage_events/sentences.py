@@ -1,0 +1,57 @@
+"""A lineage event as a sentence, for readers of Prefect's event feed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect_lineage_events.escaping import line
+
+# Names in one sentence, and the characters of each.
+_NAMED = 3
+_MAX_NAME = 80
+_DONE = {"create": "created", "alter": "altered", "drop": "dropped"}
+_WRITTEN = {
+    "append": "written into",
+    "delete": "deleted from",
+    "merge": "merged into",
+    "overwrite": "written over",
+    "update": "updated in",
+}
+
+
+def sentence(  # noqa: PLR0917
+    operation: str, effect: str | None, output: str | None, inputs: Sequence[str], rows: int | None, executions: int
+) -> str:
+    """`12 rows were written into mart from orders and customers, in 3 executions`.
+
+    `output` and `inputs` are the names of datasets; `rows` are those of all executions together.
+    """
+    how_often = f", in {executions:,} executions" if executions > 1 else ""
+    sources = _listed([name for name in inputs if name != output])
+    if output is None:
+        if not inputs:
+            return "A statement was not understood"
+        counted = "" if rows is None else f": {_rows(rows)}"
+        return f"{_listed(inputs)} {'was' if len(inputs) == 1 else 'were'} read{counted}{how_often}"
+    origin = f" from {sources}" if sources else ""
+    name = _shown(output)
+    if operation == "write" and effect != "truncate":
+        number, were = ("Rows", "were") if rows is None else (_rows(rows), "was" if rows == 1 else "were")
+        return f"{number} {were} {_WRITTEN.get(effect or '', 'written into')} {name}{origin}{how_often}"
+    done = "emptied" if effect == "truncate" else _DONE.get(operation)
+    return f"{name} was {done}{origin}{how_often}" if done else f"A statement concerned {name}{how_often}"
+
+
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{number:,} rows"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b, c and 4 more`."""
+    shown = [_shown(name) for name in names[:_NAMED]]
+    shown += [f"{len(names) - _NAMED:,} more"] if len(names) > _NAMED else []
+    return " and ".join([part for part in (", ".join(shown[:-1]), *shown[-1:]) if part])
+
+
+def _shown(name: str) -> str:
+    return line(name, _MAX_NAME)
