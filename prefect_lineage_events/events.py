@@ -174,9 +174,7 @@ class RunInfo(_Value):
         ):
             if id_ is not None:
                 labels = {"prefect.resource.id": f"prefect.{kind}.{id_}", "prefect.resource.role": kind}
-                resources.append(
-                    {**labels, "prefect.resource.name": escaping.line(name, MAX_LABEL)} if name else labels
-                )
+                resources.append(labels | ({"prefect.resource.name": escaping.line(name, MAX_LABEL)} if name else {}))
         return resources
 
 
@@ -262,7 +260,7 @@ class LineageEvent(UnnumberedEvent):
     def to_prefect(self) -> dict[str, Any]:
         """The keyword arguments of `prefect.events.emit_event`."""
         primary, info, names = self.primary, self.statement, [dataset.name for dataset in self.inputs]
-        output = self.output and self.output.name
+        output = self.output.name if self.output else None
         resource = _resource(primary) if primary else _emitter_resource(self.emitter.id, "a statement not understood")
         inputs = self.inputs if self.output else self.inputs[1:]
         related = [*self.run.related(), *({**_resource(d), "prefect.resource.role": INPUT_ROLE} for d in inputs)]
@@ -323,10 +321,8 @@ class CountEvent(_Payload):
 
     def to_prefect(self) -> dict[str, Any]:
         name = CLOSED_EVENT if self.closed else CHECKPOINT_EVENT
-        identity = (
-            f"{name} {self.run.run_count} {self.count} {self.dropped} {self.failed}{' final' if self.final else ''}"
-            f"{len(self.not_captured) or ''}"
-        )
+        end = f"{' final' if self.final else ''}{len(self.not_captured) or ''}"
+        identity = f"{name} {self.run.run_count} {self.count} {self.dropped} {self.failed}{end}"
         return {
             "event": name,
             "id": uuid5(self.emitter_id, identity),
