@@ -2,6 +2,10 @@
 
 A partitioned dataset is its root directory, and a partition is a part of it: `/data/t/dt=2026-11-28/part-0.parquet`
 belongs to the dataset `/data/t`, of which it is the part `dt=2026-11-28`.
+
+Parts of one dataset have names that a writer counts or draws (`part-0`, `data_1`, a UUID), or the name of their root. A
+file named by another word is a dataset of its own, with a part in each partition: `/data/t/dt=1/orders.csv` and
+`/data/t/dt=1/customers.csv` are the parts `dt=1` of `/data/t/orders.csv` and of `/data/t/customers.csv`.
 """
 
 from __future__ import annotations
@@ -20,6 +24,13 @@ _PART_FILE = re.compile(r"part-(?:[mr]-)?\d+(?:[-.].*)?")
 _WITHIN = frozenset({"_temporary", "_delta_log", "_spark_metadata"})
 _BESIDE = frozenset({"_SUCCESS", "_metadata", "_common_metadata"})
 _PATTERN = re.compile(r"[*?]|\[[^\]/]{1,250}\]|\{[^{}/,]{0,250},[^{}/]{0,250}\}")
+# The name of a file without digits and extensions, and words that say nothing of the content.
+_WORD = re.compile(r"([A-Za-z][A-Za-z_ -]+[A-Za-z])\.[A-Za-z][\w.-]*")
+_ANY_CONTENT = frozenset(
+    {"all", "batch", "chunk", "content", "data", "dataset", "delta", "export", "file", "full", "incremental", "load",
+     "new", "out", "output", "part", "partition", "raw", "record", "result", "row", "snapshot", "table", "temp", "test",
+     "tmp", "update", "value"}
+)  # fmt: skip
 
 
 def has_pattern(path: str) -> bool:
@@ -45,11 +56,29 @@ def split_parts(path: str, *, patterns: bool = False) -> tuple[str, str]:
         start = _start_of_partitions(segments[:end])
         if start == end and name and not _PART_FILE.fullmatch(name):
             return path.rstrip("/") or path, ""
+        if start < end and _names_a_dataset(name, segments[:start]):
+            return _joined([*segments[:start], name], path), "/".join(segments[start:end])
         return _joined(segments[:start], path), "/".join(segments[start:end]) or name
     rest = [] if segments[end] in _WITHIN else segments[end:]
     start = _start_of_partitions(segments[:end])
     partitions = [*segments[start:end], *takewhile(_is_partition, rest)]
+    if partitions and len(partitions) == len(segments) - start - 1 and _names_a_dataset(segments[-1], segments[:start]):
+        return _joined([*segments[:start], segments[-1]], path), "/".join(partitions)
     return _joined(segments[:start], path), "/".join(partitions or rest)
+
+
+def _names_a_dataset(name: str, root: Sequence[str]) -> bool:
+    """Return whether a file in a partition is named by a word of its own, and neither by a counter nor as its root."""
+    found = _WORD.fullmatch(name)
+    if found is None or _PART_FILE.fullmatch(name):
+        return False
+    words, of_root = _words(found[1]), _words(root[-1] if root else "")
+    return not words <= _ANY_CONTENT and words.isdisjoint(of_root)
+
+
+def _words(name: str) -> set[str]:
+    """The words of a name, without their plural."""
+    return {word.removesuffix("s") for word in re.split(r"[\W\d_]+", name.lower()) if word}
 
 
 def _is_partition(segment: str) -> bool:

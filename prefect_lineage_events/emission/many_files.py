@@ -7,6 +7,7 @@ lineage is stitched (`stitching.many_files`).
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from prefect_lineage_events.datasets import Dataset
@@ -45,5 +46,7 @@ def as_part_of_many(note: RecordNote) -> RecordNote:
     reports = current().reports
     if len(names) <= MANY or not (reports(file.uri) and reports(whole.uri)):
         return note
-    about = {"output": whole} if note.output is not None else {"inputs": (whole,)}
+    about: dict[str, Any] = {"output": whole} if note.output is not None else {"inputs": (whole,)}
+    if note.moved and note.inputs and note.inputs[0].name.rpartition("/")[0] == directory:
+        about |= {"inputs": (whole,), "edges": ()}  # it got another name there
     return replace(note, **about, subset=(name,), files=note.files or 1)

@@ -12,12 +12,12 @@ is new has no name to be shown: the move counts as a write of the target by Pyth
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from uuid import uuid5
 
-from prefect_lineage_events.datasets import Dataset, located
+from prefect_lineage_events.datasets import Dataset, located, parse_uri
 from prefect_lineage_events.events import (
     COPY,
     MOVE,
@@ -115,9 +115,11 @@ class _Moves:
                 self._below[directory][dataset.dataset] = None
         return life
 
-    def _within(self, directory: Dataset) -> list[Dataset]:
-        """The files below a directory that the run has used and not moved."""
+    def _within(self, directory: Dataset, part: str = "") -> list[Dataset]:
+        """The files below a directory that the run has used and not moved; those with a file in a partition of it."""
         found = [one for one in self._below.get(directory, ()) if one in self._lives]
+        if part:  # `t/orders.csv` is the name of `t/dt=1/orders.csv`
+            found = [one for one in found if part in self._lives[one].parts and "/" not in path_in(directory, one)]
         return found if len(found) <= _MAX_FILES else []
 
     def _copy(self, step: Step, output: EventDataset) -> None:
@@ -129,10 +131,10 @@ class _Moves:
             return
         source, part = step.inputs[0], _moved_part(step)
         if source.dataset == output.dataset:
-            self._rename_part(source.dataset, part, output.subset)
+            self._rename_parts(source.dataset, _path_of_part(step), output.subset)
             return
         life = self._lives.get(source.dataset)
-        within = [] if part else self._within(source.dataset)
+        within = self._within(source.dataset, part)
         if life is None and not within and (step.effect == MOVE_OF_NEW or source.temporary):
             self._add(replace(plain, inputs=(), columns=()))
             return
@@ -154,6 +156,8 @@ class _Moves:
 
     def _gone(self, dataset: Dataset, part: str, step: Step) -> None:
         """End the lives of a dataset, or of all in a directory; of a dataset of parts when its last one is gone."""
+        for name in self._within(dataset, part) if part else ():
+            self._gone(name, part, step)
         life = self._lives.get(dataset)
         if part and life is not None:
             life.parts -= {one for one in life.parts if one == part or one.startswith(f"{part}/")}
@@ -169,23 +173,28 @@ class _Moves:
             for number in ended.uses if ended is not None and ended.own else ():
                 self._changes[number][name] = mark_temporary
 
-    def _rename_part(self, dataset: Dataset, old: str, new: tuple[str, ...]) -> None:
-        """Name a part of a dataset as it is named in the end."""
+    def _rename_parts(self, dataset: Dataset, old: str, new: tuple[str, ...]) -> None:
+        """Name parts of a dataset as they are named in the end: `x.csv.tmp` is `x.csv`."""
         life = self._lives.get(dataset)
-        if life is None or old not in life.parts or not new:
+        if life is None or not new:
             return
-        life.parts = {new[0] if part == old else part for part in life.parts}
-        for number in life.uses:
+        names = {part: one for one in new for part in life.parts if part == old or part.startswith(f"{one}.")}
+        life.parts = {names.get(part, part) for part in life.parts}
+        for number in life.uses if names else ():
             before = self._changes[number].get(dataset)
-            self._changes[number][dataset] = partial(_with_part, before, old, new[0])
+            self._changes[number][dataset] = partial(_with_parts, before, names)
+
+
+def _path_of_part(step: Step) -> str:
+    """The path of what was moved, from its dataset."""
+    return step.info.renames[0][0].removeprefix(step.inputs[0].uri).strip("/") if step.info.renames else ""
 
 
 def _moved_part(step: Step) -> str:
     """The part of the source that was moved; "" for all of it."""
     if not step.info.renames:
         return ""
-    source = step.inputs[0]
-    return step.info.renames[0][0].removeprefix(source.uri).strip("/")
+    return located(parse_uri(step.info.renames[0][0])).part
 
 
 def _dropped(dataset: Dataset, step: Step) -> Step:
@@ -195,9 +204,9 @@ def _dropped(dataset: Dataset, step: Step) -> Step:
     return replace(step, info=info, operation="drop", output=output, inputs=(), columns=())
 
 
-def _with_part(before: _Change | None, old: str, new: str, dataset: EventDataset) -> EventDataset:
+def _with_parts(before: _Change | None, names: Mapping[str, str], dataset: EventDataset) -> EventDataset:
     changed = before(dataset) if before is not None else dataset
-    subset = dict.fromkeys(new if part == old else part for part in changed.subset)
+    subset = dict.fromkeys(names.get(part, part) for part in changed.subset)
     return changed.model_copy(update={"subset": tuple(subset)})
 
 

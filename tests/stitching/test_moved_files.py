@@ -169,6 +169,24 @@ def test_partition_is_moved_into_its_dataset(lineage: RecordedLineage) -> None:
     assert _used(lineage) == ({"orders.csv"}, {"table"})
 
 
+def test_files_of_a_moved_partition_stay_datasets_by_their_words(lineage: RecordedLineage) -> None:
+    Path("stage/dt=1").mkdir(parents=True)
+    Path("raw").mkdir()
+    _copy("stage/dt=1/orders.csv")
+    _copy("stage/dt=1/customers.csv", "other.csv")
+    os.rename("stage/dt=1", "raw/dt=1")
+    assert _edges(lineage) == {("orders.csv", "raw/orders.csv"), ("other.csv", "raw/customers.csv")}
+    assert _used(lineage)[1] == {"raw/orders.csv", "raw/customers.csv"}
+
+
+def test_many_renamed_files_of_a_directory_are_its_parts(lineage: RecordedLineage) -> None:
+    for number in range(130):
+        _copy(f"out/{number}.csv.tmp")
+        os.replace(f"out/{number}.csv.tmp", f"out/{number}.csv")
+    assert _used(lineage) == ({"orders.csv"}, {"out"})
+    assert _edges(lineage) == {("orders.csv", "out")}
+
+
 def test_copied_directory_stays_beside_its_copy(lineage: RecordedLineage) -> None:
     Path("stage").mkdir()
     _copy("stage/a.csv")
