@@ -133,7 +133,6 @@ def ended_run() -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["assemble", "nonsense"], "expected a UUID"),
         (["backfill", "--start", "2026-01-02T00:00:00Z", "--end", "2026-01-01T00:00:00Z"], "is before the start"),
         (["backfill", "--start", "2026-01-02", "--end", "2026-01-03"], "no time zone"),
         (["backfill", *WINDOW, "--target", "elsewhere"], "'elsewhere': no such target"),
@@ -179,6 +178,20 @@ def test_unreachable_api_is_reported_in_one_line(command, prefect_server):
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "no Prefect API answers at http://127.0.0.1:9/api" in line
+
+
+def test_run_is_assembled_by_its_name_its_flow_and_its_address(prefect_server, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT__TYPE", "file")
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT__LOG_FILE_PATH", str(tmp_path / "lineage.jsonl"))
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT__APPEND", "true")
+    run_id = load()
+    with get_client(sync_client=True) as client:
+        name = client.read_flow_run(run_id).name
+    for text in (name, "command line load", f"http://127.0.0.1:4200/runs/flow-run/{run_id}?tab=Logs"):
+        assert cli.main(["assemble", text, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["run"] == run_id
+    assert cli.main(["assemble", "comand line load"]) == 2
+    assert "did you mean command line load?" in capsys.readouterr().err
 
 
 def test_unknown_run_starts_no_assembler_run(prefect_server, capsys):
@@ -272,7 +285,8 @@ def test_refused_events_exit_with_3(command, rejected, code, monkeypatch, capsys
     result = AssemblyResult(uuid4(), "nightly", "sent", sent=1, rejected=rejected)
     monkeypatch.setattr(flows, "assemble", lambda flow_run_id: result)
     monkeypatch.setattr(flows, "sweep", lambda: Summary(assembled=[result]))
-    for check in ("require_api_address", "require_reachable_api", "require_existing_run", "require_targets"):
+    for check in ("require_api_address", "require_reachable_api", "require_targets"):
         monkeypatch.setattr(checks, check, lambda *_: None)
+    monkeypatch.setattr(checks, "existing_run", lambda _: result.flow_run_id)
     assert cli.main([command, *([str(result.flow_run_id)] if command == "assemble" else [])]) == code
     assert ("refused" in capsys.readouterr().out) == bool(rejected)

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from prefect_lineage_events.cli import checks
 from prefect_lineage_events.cli.errors import MAX_LINE, OK, REFUSED
+from prefect_lineage_events.cli.output import print_json
 from prefect_lineage_events.escaping import line
 
-
-def assemble(run: Annotated[str, Parameter(help="The flow run's id.")], /) -> int:
-    """Assemble the lineage of one flow run, and deliver it."""
+if TYPE_CHECKING:
     from prefect_lineage_events.assembler.options import AssemblyResult
+    from prefect_lineage_events.assembler.summary import Summary
+
+
+AsJson = Annotated[bool, Parameter(help="Print JSON instead of text.")]
+
+
+def assemble(
+    run: Annotated[str, Parameter(help="The flow run: its name, its id, its page's address, or its flow's name.")],
+    /,
+    *,
+    json: AsJson = False,
+) -> int:
+    """Assemble the lineage of one flow run, and deliver it."""
+    from prefect_lineage_events.assembler import options
     from prefect_lineage_events.flows import assemble as assemble_run
-    from prefect_lineage_events.history.reader import parse_run_id
 
     checks.require_api_address()
-    run_id = parse_run_id(run)
     checks.require_reachable_api()
-    checks.require_existing_run(run_id)
+    run_id = checks.existing_run(run)
     checks.require_targets()
     assembled = assemble_run(flow_run_id=run_id)
-    print(assembled)
-    return REFUSED if isinstance(assembled, AssemblyResult) and assembled.rejected else OK
+    print_json(_result(assembled)) if json and isinstance(assembled, options.AssemblyResult) else print(assembled)
+    return REFUSED if isinstance(assembled, options.AssemblyResult) and assembled.rejected else OK
 
 
-def sweep() -> int:
+def sweep(*, json: AsJson = False) -> int:
     """Assemble all ended runs that the automation missed."""
     from prefect_lineage_events.flows import sweep as sweep_runs
 
@@ -35,7 +46,7 @@ def sweep() -> int:
     checks.require_reachable_api()
     checks.require_targets()
     summary = sweep_runs()
-    print(summary)
+    print_json(_outcomes(summary)) if json else print(summary)
     return REFUSED if summary.refused else OK
 
 
@@ -48,6 +59,7 @@ def backfill(
     reanalyse: Annotated[bool, Parameter(help="Analyse stored statements again with this version.")] = False,
     dry_run: Annotated[bool, Parameter(help="Send nothing, and list each run with its outcome.")] = False,
     force: Annotated[bool, Parameter(help="Send events again that were already sent.")] = False,
+    json: AsJson = False,
 ) -> int:
     """Assemble the runs that ended in a window of time."""
     from prefect import get_client
@@ -73,7 +85,26 @@ def backfill(
         dry_run=dry_run,
         force=force,
     )
+    if json:
+        print_json(_outcomes(summary))
+        return REFUSED if summary.refused else OK
     print(summary)
     for run_id, flow_name, outcome in summary.outcomes() if dry_run else ():
         print(line(f"  {run_id}  {flow_name}  {outcome}", MAX_LINE))
     return REFUSED if summary.refused else OK
+
+
+def _result(one: AssemblyResult) -> dict[str, Any]:
+    return {
+        "run": str(one.flow_run_id),
+        "flow": one.flow_name,
+        "outcome": one.outcome,
+        "sent": one.sent,
+        "rejected": list(one.rejected),
+        "lacks": list(one.lacks),
+    }
+
+
+def _outcomes(summary: Summary) -> dict[str, Any]:
+    runs = [{"run": str(run), "flow": flow, "outcome": outcome} for run, flow, outcome in summary.outcomes()]
+    return {"summary": str(summary), "already_done": summary.already_done, "refused": summary.refused, "runs": runs}

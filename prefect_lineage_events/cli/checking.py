@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from prefect_lineage_events.cli.errors import FAILED, OK
+from prefect_lineage_events.cli.output import print_json
 
 
-def doctor() -> int:
+def doctor(*, json: Annotated[bool, Parameter(help="Print JSON instead of text.")] = False) -> int:
     """Check the installation, and print findings with their remedies."""
     from prefect_lineage_events.doctor import examine
 
     findings = examine()
-    for finding in findings:
-        print(finding)
+    if json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            print(finding)
     return OK if all(f.ok for f in findings) else FAILED

@@ -34,14 +34,15 @@ def require_reachable_api(patiently: bool = False) -> None:
         check_version(client)
 
 
-def require_existing_run(run_id: UUID) -> None:
-    """Raise if there is no run of this id."""
+def existing_run(text: str) -> UUID:
+    """The id of the run that a text names. Raises ValueError if there is none."""
     from prefect import get_client
 
+    from prefect_lineage_events.cli.runs import run_id_of
     from prefect_lineage_events.history.runs import read_run
 
     with get_client(sync_client=True) as client:
-        read_run(client, run_id)
+        return read_run(client, run_id_of(client, text)).id
 
 
 def require_targets(names: Sequence[str] | None = None) -> None:

@@ -11,7 +11,7 @@ LISTS = "Look for trouble"
 OPERATE = "Operate the assembler"
 ASSEMBLE = "Assemble lineage"
 STATEMENTS = "Analyse statements"
-ASSISTANTS = "Serve assistants"
+ASSISTANTS = "Serve assistants and shells"
 GROUPS = (ASK, LISTS, ASSEMBLE, OPERATE, STATEMENTS, ASSISTANTS)
 
 
@@ -147,7 +147,7 @@ COMMANDS = (
         ASSEMBLE,
         "Assemble the lineage of one flow run, and deliver it.",
         "A run that was assembled before is assembled again; events that a target has are not sent twice.",
-        ("assemble 0199c7f0-93d2-7c31-8f0f-2f1f0e6a7b11",),
+        ("assemble crafty-otter", "assemble 0199c7f0-93d2-7c31-8f0f-2f1f0e6a7b11"),
     ),
     Command(
         "sweep",
@@ -230,7 +230,7 @@ COMMANDS = (
         OPERATE,
         "Check the installation, and print findings with their remedies.",
         "Exits with 1 if there is a finding.",
-        ("doctor",),
+        ("doctor", "doctor --json"),
     ),
     Command(
         "register",
@@ -263,5 +263,13 @@ COMMANDS = (
         "An assistant starts this command itself, and talks to it over standard input and output. With --http it "
         "serves assistants on this machine at http://127.0.0.1:PORT/mcp. Needs the extra `mcp`.",
         ("mcp", "mcp --http --port 8300 --days 7"),
+    ),
+    Command(
+        "completion",
+        "completing:completion",
+        ASSISTANTS,
+        "Print the script that completes commands and options in your shell.",
+        "For one session: source <(prefect-lineage completion bash). For all: write it where your shell looks.",
+        ("completion bash > ~/.local/share/bash-completion/completions/prefect-lineage", "completion zsh"),
     ),
 )
