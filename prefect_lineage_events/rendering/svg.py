@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -90,7 +90,7 @@ def svg(lineage: Lineage, max_nodes: int = MAX_NODES, focus: Dataset | None = No
     styles = _styles(lineage)
     if focus in styles:
         styles[focus] += " f"
-    nodes = _nodes(lineage, shown, styles)
+    nodes = _nodes(lineage, shown, styles, _undrawn_edges(lineage, shown, folded))
     nodes += [_Node(f"and {len(equal):,} more", "", styles[dataset]) for dataset, equal in folded.items()]
     numbers = {dataset: [number] for number, dataset in enumerate(shown)}
     for number, dataset in enumerate(folded, len(shown)):
@@ -108,6 +108,16 @@ def svg(lineage: Lineage, max_nodes: int = MAX_NODES, focus: Dataset | None = No
     parts = [*_edges(drawing, drawn), *_boxes(drawing, nodes)]
     legend = [*_legend(nodes, set(drawn.values())), *_counts(beyond, len(inferred) - len(drawn))]
     return _document(drawing, parts, legend)
+
+
+def _undrawn_edges(
+    lineage: Lineage, shown: Sequence[Dataset], folded: Mapping[Dataset, Sequence[Dataset]]
+) -> Counter[Dataset]:
+    """The number of edges of each shown dataset that lead to datasets which are not drawn, not even in a count."""
+    drawn = {*shown, *(dataset for equal in folded.values() for dataset in equal)}
+    ends = ((edge.source, edge.target) for edge in lineage.edges)
+    both = (pair for source, target in ends for pair in ((source, target), (target, source)))
+    return Counter(one for one, other in both if one in drawn and other not in drawn)
 
 
 def _folded(lineage: Lineage) -> dict[Dataset, list[Dataset]]:
@@ -133,18 +143,26 @@ def _styles(lineage: Lineage) -> dict[Dataset, str]:
     return styles
 
 
-def _nodes(lineage: Lineage, shown: Sequence[Dataset], styles: Mapping[Dataset, str]) -> list[_Node]:
+def _nodes(
+    lineage: Lineage, shown: Sequence[Dataset], styles: Mapping[Dataset, str], undrawn: Mapping[Dataset, int]
+) -> list[_Node]:
     names, known = short_names(shown), uses(lineage)
     doubts = {unknown.target: _SOURCES[unknown.rows] for unknown in lineage.unknown if unknown.rows in _SOURCES}
     return [
-        _Node(_shown(names[dataset]), _notes(known[dataset], doubts.get(dataset)), styles[dataset]) for dataset in shown
+        _Node(
+            _shown(names[dataset]),
+            _notes(known[dataset], doubts.get(dataset), undrawn.get(dataset, 0)),
+            styles[dataset],
+        )
+        for dataset in shown
     ]
 
 
-def _notes(use: DatasetUse, doubt: str | None) -> str:
+def _notes(use: DatasetUse, doubt: str | None, undrawn: int) -> str:
     notes = [_shown(use.kind)] if use.kind != "table" else []
     notes += [_CHANGES[use.lifecycle]] if use.lifecycle else []
     notes += [doubt] if doubt else []
+    notes += [f"{undrawn:,} more edge{'' if undrawn == 1 else 's'}"] if undrawn else []
     return ", ".join(notes)
 
 

@@ -112,6 +112,13 @@ def test_the_best_connected_datasets_are_drawn_and_the_rest_is_counted():
     assert "and 36 more datasets" in texts(image)
 
 
+def test_dataset_counts_its_edges_to_datasets_that_are_not_drawn():
+    sources, targets = [table(f"s{n}") for n in range(5)], [table(f"t{n:02}") for n in range(20)]
+    edges = tuple(Edge(sources[number % 5], target) for number, target in enumerate(targets))
+    image = drawn(Lineage(tuple(map(DatasetUse, sources)), tuple(map(DatasetUse, targets)), edges), max_nodes=6)
+    assert texts(image)[:5] == ["s0", "3 more edges", "s1", "4 more edges", "s2"]
+
+
 def test_edges_beyond_the_bound_are_counted():
     names = [table(f"t{number}") for number in range(30)]
     edges = tuple(Edge(one, other) for one in names for other in names if one < other)
