@@ -26,12 +26,13 @@ _searching = local()
 def when_imported(name: str, hook: Hook) -> None:
     """Call `hook(module)` once: now, or right after the module's import. A failed import does not call it.
 
-    `uninstrument()` removes the hooks that have not been called. A hook that is registered already is not added again.
+    An exception of the hook is logged and counted as a loss. `uninstrument()` removes the hooks that have not been
+    called. A hook that is registered already is not added again.
     """
     module = sys.modules.get(name)
     spec = getattr(module, "__spec__", None)
     if module is not None and not getattr(spec, "_initializing", False):
-        hook(module)
+        _call(hook, module)
         return
     _hooks.setdefault(name, {})[hook] = None
     if module is not None:
@@ -97,5 +98,10 @@ class _ImportingSpec(ModuleSpec):
             self.__class__ = type(self).__bases__[1]
             module = sys.modules.get(self.name)
             for hook in _hooks.pop(self.name, ()) if module is not None else ():
-                with guarded("patching an imported module", count_loss):
-                    hook(module)
+                _call(hook, module)
+
+
+def _call(hook: Hook, module: Any) -> None:
+    """A version of a library that differs from those we know must not end the import, or `instrument()`."""
+    with guarded(f"patching {module.__name__}", count_loss):
+        hook(module)

@@ -52,12 +52,13 @@ def traced_subclass(
         names |= {"__doc__": own.__doc__, "__class__": _CLASS, "__dir__": _dir, "__reduce_ex__": _reduce}
         if finaliser is not None:
             names["__del__"] = finaliser
-        for name, wrapper in wrappers.items():
-            if callable(attribute := getattr(own, name, None)):
-                names[name] = _Method(attribute, traced(name, wrapper))
         made = None
         with guarded("making a traced subclass"):
             made = _metaclass(type(own))(own.__name__, (own, mixin), names)
+            # After the class is made: a driver's `__init_subclass__` may wrap what it finds (Snowflake's connector 5).
+            for name, wrapper in wrappers.items():
+                if callable(attribute := getattr(own, name, None)):
+                    type.__setattr__(made, name, _Method(attribute, traced(name, wrapper)))
             _made.add(id(made))
             name_as(made, own)
         _subclasses[key] = made

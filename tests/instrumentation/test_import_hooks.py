@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from prefect_lineage_events import guard
 from prefect_lineage_events.instrumentation.import_hooks import when_imported
 
 called: list[str] = []
@@ -53,6 +54,21 @@ def test_hook_of_an_import_in_progress_is_called_at_its_end(folder: Path) -> Non
     assert called == ["late_half 1"]
     assert type(module.__spec__) is ModuleSpec
     assert vars(module.__spec__).keys() == vars(importlib.import_module("json").__spec__).keys()
+
+
+@pytest.mark.parametrize("imported_before", [True, False])
+def test_a_hook_that_fails_is_counted_and_raises_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, imported_before: bool
+) -> None:
+    (folder / "late_other.py").write_text("last = 1")
+    losses: list[str] = []
+    monkeypatch.setattr(guard, "_counters", [losses.append])
+    if imported_before:
+        importlib.import_module("late_other")
+    when_imported("late_other", lambda module: module.gone_in_this_version)
+    importlib.import_module("late_other")
+
+    assert losses == ["patching late_other failed"]
 
 
 def test_hook_of_a_failed_import_is_not_called(folder: Path) -> None:

@@ -34,6 +34,7 @@ def reported() -> dict[str, list[list[Any]]]:
         ("string", [["SELECT 1;", 2, "query-id", True], ["SELECT 2", 2, "query-id", True]]),
         ("stream", [["SELECT 1;", 2, "query-id", True], ["SELECT 2", 2, "query-id", True]]),
         ("sent", []),
+        ("opened", [["INSERT INTO a SELECT * FROM b", 2, "query-id", True]]),
         ("asked", [["CREATE TABLE z AS SELECT * FROM a", None, "00000000-0000-0000-0000-000000000001", True]]),
     ],
 )

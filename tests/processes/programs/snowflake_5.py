@@ -26,7 +26,7 @@ from snowflake.connector.constants import QueryStatus  # noqa: E402
 from snowflake.connector.cursor import SnowflakeCursor  # noqa: E402
 from snowflake.connector.pandas_tools import write_pandas  # noqa: E402
 
-from prefect_lineage_events import instrument_connection  # noqa: E402
+from prefect_lineage_events import instrument, instrument_connection  # noqa: E402
 from prefect_lineage_events.instrumentation import proxies  # noqa: E402
 from tests.instrumentation.drivers.conftest import RecordingTracer  # noqa: E402
 
@@ -53,7 +53,7 @@ class Connection(SnowflakeConnection):
 
     host = "myorg-shop.snowflakecomputing.com"
     account, database, schema, role, paramstyle = "myorg-shop", "SHOP", "PUBLIC", "ETL", ParamStyle.PYFORMAT
-    config = SimpleNamespace(authenticator="SNOWFLAKE_JWT", private_key=b"key", log_query_text=False)
+    config = SimpleNamespace(authenticator="SNOWFLAKE_JWT", private_key=b"key", log_query_text=False, mfa_callback=None)
     conn_handle = db_handle = 1
     _reuse_results = None
     _telemetry_client = SimpleNamespace(log_api_call=lambda *_, **__: None)
@@ -63,6 +63,12 @@ class Connection(SnowflakeConnection):
 
     def __del__(self) -> None:
         pass
+
+    def _initialize_core_connection(self) -> None:
+        pass
+
+    def _should_auto_cleanup(self) -> bool:
+        return False
 
     def is_closed(self) -> bool:
         return False
@@ -84,6 +90,16 @@ def connection(store: Any, *, lookup: Any = None) -> RecordingTracer:
 
 def write(own: Any, **more: Any) -> None:
     write_pandas(own, pd.DataFrame({"A": [1, 2]}), "T", **more)
+
+
+def opened_by_the_program() -> list[Any]:
+    """The statements of a connection that a program opens itself while `instrument()` is on."""
+    instrument("databases")
+    own = Connection()
+    own._connect()
+    own.cursor().execute("INSERT INTO a SELECT * FROM b")
+    assert isinstance(own, Connection)
+    return [[s.sql, s.rows, s.query_id, s.autocommit] for s in tracers[-1].reported]
 
 
 WAYS: dict[str, Callable[[Any], Any]] = {
@@ -108,3 +124,4 @@ if __name__ == "__main__":
         before = len(tracers[0].reported)
         way(own)
         print(json.dumps([name, [[s.sql, s.rows, s.query_id, s.autocommit] for s in tracers[0].reported[before:]]]))
+    print(json.dumps(["opened", opened_by_the_program()]))

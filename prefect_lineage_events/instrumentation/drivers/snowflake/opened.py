@@ -36,7 +36,9 @@ DRIVER = replace(
 
 
 def _patch(module: Any) -> None:
-    patches.add(module.SnowflakeConnection, "connect", traces_own(lambda: DRIVER))
+    own = module.SnowflakeConnection
+    # Connector 5 connects in `_connect`; its async connections and those of connector 4 have `connect`.
+    patches.add(own, "connect" if hasattr(own, "connect") else "_connect", traces_own(lambda: DRIVER))
 
 
 def _nothing(_: Any) -> None:
@@ -64,6 +66,15 @@ LIBRARIES = (
         captured="the same of `snowflake.connector.aio`",
         tests=("tests/instrumentation/opened/test_snowflake.py",),
         against=_AGAINST,
+    ),
+    Library(
+        "databases",
+        "snowflake.connector.aio.connection",
+        _patch,
+        package="snowflake-connector-python",
+        captured="the same of `snowflake.connector.aio` of connector 5",
+        tests=("tests/instrumentation/drivers/test_snowflake_5.py",),
+        against="its own classes over a stub",
     ),
     Library(
         "databases",
