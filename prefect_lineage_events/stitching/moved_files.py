@@ -5,7 +5,7 @@ it, and that is gone at the end, is transient, as a temporary table is: what was
 content of `orders.csv`, to which it was renamed. A file that the run found and moved (an inbox, an archive) stays an
 input, and the target has an edge from it.
 
-A directory takes along the files that the run wrote into it. A moved file that nobody in the run has touched and that
+A directory takes along the files that the run wrote into it. A moved file that no step of the run has touched and that
 is new has no name to be shown: the move counts as a write of the target by Python.
 """
 
