@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from prefect_lineage_events.instrumentation.drivers.duckdb.file_headers import file_columns
+from prefect_lineage_events.instrumentation.drivers.duckdb.frames import with_bound_files
 from prefect_lineage_events.instrumentation.drivers.duckdb.lookup import InstanceLookup
 from prefect_lineage_events.testing import recorded_lineage
 
@@ -76,6 +77,12 @@ def with_columns_of_the_reader() -> None:
     duckdb.read_csv("plain.txt", header=False, sep=";", names=["k", "v"]).to_parquet("other.parquet")
 
 
+def named_by_binds() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE t AS SELECT * FROM read_csv(?) WHERE id > ?", ["orders.csv", 0])
+        connection.execute("COPY (SELECT * FROM t) TO $path", {"path": "out.csv"})
+
+
 def from_an_attached_database() -> None:
     with duckdb.connect() as connection:
         connection.execute("ATTACH 'other.db' AS o")
@@ -110,6 +117,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         copied, relation_of_sql, relation_of_a_file, filtered_and_projected, aggregated, united,
         joined_without_qualifiers, table_with, inserted, through_a_view, by_a_pattern, with_columns_of_the_reader,
+        named_by_binds,
         from_an_attached_database, from_an_attached_table, from_an_attached_database_in_use,
     ],
 )  # fmt: skip
@@ -228,3 +236,18 @@ def test_few_files_of_a_directory_are_looked_at() -> None:
         found.append(file_columns(f"./n{number}.csv", "", LATER))
     assert found[0] == {"a0": "BIGINT"}
     assert found[-1] is None
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters", "expected"),
+    [
+        ("FROM read_csv(?) WHERE a = ?", ["x.csv", "b"], "FROM read_csv('x.csv') WHERE a = ?"),
+        ("SELECT '?' -- ?\n FROM read_parquet( ? )", ["it's"], "SELECT '?' -- ?\n FROM read_parquet( 'it''s' )"),
+        ("COPY t TO $2", ["no", "y.csv"], "COPY t TO 'y.csv'"),
+        ("COPY t FROM $p", {"p": "y.csv"}, "COPY t FROM 'y.csv'"),
+        ("SELECT ? FROM t LIMIT $1", [5], "SELECT ? FROM t LIMIT $1"),
+        ("FROM read_csv(?)", [["a.csv", "b.csv"]], "FROM read_csv(?)"),
+    ],
+)
+def test_binds_that_name_files_are_shown_and_no_others(sql: str, parameters: object, expected: str) -> None:
+    assert with_bound_files(sql, parameters) == expected

@@ -27,9 +27,16 @@ from prefect_lineage_events.instrumentation.drivers.duckdb.frames import (
     has_frame_variables,
     in_callers_frame,
     replace_names,
+    with_bound_files,
 )
 from prefect_lineage_events.instrumentation.drivers.duckdb.lookup import InstanceLookup, duplicate_of
-from prefect_lineage_events.instrumentation.execution import Execution, answer_or_default, argument, operation_of
+from prefect_lineage_events.instrumentation.execution import (
+    Execution,
+    answer_or_default,
+    argument,
+    operation_of,
+    parameters_of,
+)
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
 from prefect_lineage_events.stores import Store
 
@@ -197,6 +204,9 @@ def _resolved(connection: ConnectionProxy, args: Any, kwargs: Any) -> tuple[str,
     """The statement with Python's names in it replaced by their queries, and these queries by name."""
     operation = operation_of(args, kwargs)
     text = str(getattr(operation, "query", operation))  # a result of `extract_statements` has its text there
+    parameters = parameters_of(args, kwargs)
+    if parameters and len(text) <= _LONG and ("?" in text or "$" in text):
+        text = answer_or_default(with_bound_files, text, parameters, default=text)
     found: dict[str, str] = {}
     frame = callers_frame()
 

@@ -108,6 +108,31 @@ def replace_names(sql: str, query_of_name: Callable[[str], str | None]) -> str:
     return "".join([*parts, sql[end:]])
 
 
+_BIND = re.compile(r"""'[^']*'|"[^"]*"|--[^\n]*|\?\d{0,9}|\$\w{1,99}""")
+_LOCATION = re.compile(r"(?:\b(?:read_\w{1,30}|\w{1,30}_scan)\s{0,20}\(|\b(?:TO|FROM))\s{0,20}\Z", re.IGNORECASE)
+_BEFORE_LOCATION = 80  # characters
+
+
+def with_bound_files(sql: str, parameters: Any) -> str:
+    """The statement with the files that it names by binds: `read_csv(?)`, `COPY t TO $1`."""
+    parts: list[str] = []
+    end = number = 0
+    for found in _BIND.finditer(sql):
+        bind = found[0]
+        if bind[0] not in "?$":
+            continue
+        number += bind == "?"
+        key = bind[1:] or str(number)
+        if isinstance(parameters, Mapping):
+            value = parameters.get(key)
+        else:
+            value = parameters[int(key) - 1] if key.isdecimal() and 0 < int(key) <= len(parameters) else None
+        if isinstance(value, str) and _LOCATION.search(sql[max(found.start() - _BEFORE_LOCATION, 0) : found.start()]):
+            parts += [sql[end : found.start()], "'" + value.replace("'", "''") + "'"]
+            end = found.end()
+    return "".join([*parts, sql[end:]])
+
+
 def _items(sql: str) -> Iterator[re.Match[str]]:
     """The unqualified names in the statement's lists of tables: those after FROM, JOIN and the commas behind them."""
     for start in find_all(_LIST, sql, _LONGEST_LIST):
