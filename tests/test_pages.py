@@ -46,6 +46,11 @@ def test_library_is_shown_by_tests_against_something(library: Library) -> None:
     assert [path for path in library.tests if not (ROOT / path).exists()] == []
 
 
+def test_command_line_page_has_the_help_of_the_commands() -> None:
+    page = maker("make_cli_page")
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(), "run `make pages`"
+
+
 def test_architecture_page_shows_the_imports_of_the_code() -> None:
     page = maker("make_architecture_page")
     assert page.PAGE.read_text(encoding="utf-8") == page.page(), "run `make pages`"

@@ -194,6 +194,17 @@ COMMANDS = (
         ("rejected", "rejected --retry", "rejected --target marquez --since 30d --json"),
     ),
     Command(
+        "replay",
+        "replaying:replay",
+        ASSEMBLE,
+        "Send the events of an archive or of JSON-lines files to a backend.",
+        "Needs no Prefect API. Each event is sent once; a replay that was stopped goes on when it is repeated.",
+        (
+            "replay lineage.jsonl --to http://marquez:5000",
+            "replay s3://archive/lineage --to http://marquez:5000 --dry-run",
+        ),
+    ),
+    Command(
         "deploy",
         "deploying:deploy",
         OPERATE,

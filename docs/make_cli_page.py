@@ -1,0 +1,80 @@
+"""Write `docs/cli.md` from the help of the commands, and recorded answers. python docs/make_cli_page.py
+
+The answers are those of tests/cli/golden, which the tests hold true.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+from prefect_lineage_events.cli import main
+from prefect_lineage_events.cli.commands import COMMANDS, GROUPS
+from prefect_lineage_events.cli.errors import EXIT_CODES
+from tests.cli.shop import EXPORTS, GOLDEN, QUESTIONS
+
+PAGE = Path(__file__).resolve().parent / "cli.md"
+# The recorded answer that is shown with a command.
+SHOWN = {
+    "show": "show_dataset", "upstream": "upstream_column", "downstream": "downstream", "path": "path",
+    "impact": "impact_column", "schema": "schema", "diff": "diff", "search": "search", "freshness": "freshness",
+    "unused": "unused", "conflicts": "conflicts",
+}  # fmt: skip
+
+HEAD = """\
+# Command line
+
+<!-- Written by docs/make_cli_page.py from the help of the commands: change prefect_lineage_events/cli, then run it again. -->
+
+`prefect-lineage COMMAND --help` shows the same with your terminal's width. Results go to standard output, progress and
+errors to standard error. `--json` prints JSON: times in UTC, names complete. A pipe gets no colours and no progress, and
+one row is one line; `NO_COLOR` switches colours off on a terminal too. Names control no terminal: unprintable characters
+are shown as their escapes.
+
+**Windows of time.** Questions look at the runs that ended within the last 7 days. `--since` takes `30d`, `12h`, `today`,
+`yesterday`, `2026-11-01`, a time, or `all`; `--as-of` shows the answer as it was then. A time without a zone is one of this
+machine. Runs past Prefect's retention of events are there if they were assembled.
+
+**Names.** A dataset by its URI, its name, or its last parts (`sales`, `mart.sales`); a column as `TABLE.column`; a run by its
+name, its id, its page's address, or its flow's name (the newest run). What nothing has is answered with the nearest names.
+
+[Assistants](assistants.md) can ask the same questions.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join(_parts())
+
+
+def _parts() -> Iterator[str]:
+    yield HEAD
+    yield "## Exit codes\n| code | meaning |\n|---|---|"
+    yield from (f"| {code} | {meaning.replace('|', chr(92) + '|')} |" for code, meaning in EXIT_CODES.items())
+    for group in GROUPS:
+        yield f"\n## {group}"
+        for command in (one for one in COMMANDS if one.group == group):
+            yield f"\n### {command.name}\n```text\n{_help(command.name)}\n```"
+            if command.name in SHOWN:
+                question = QUESTIONS[SHOWN[command.name]]
+                answer = (GOLDEN / f"{SHOWN[command.name]}.txt").read_text(encoding="utf-8")
+                yield f"\n```console\n$ prefect-lineage {question}\n{answer.rstrip()}\n```"
+            if command.name == "export":
+                answer = (GOLDEN / "export.mmd").read_text(encoding="utf-8")
+                yield f"\n```console\n$ prefect-lineage {EXPORTS['export.mmd']}\n{answer.rstrip()}\n```"
+    yield ""
+
+
+def _help(name: str) -> str:
+    out = io.StringIO()
+    with patch.dict(os.environ, {"COLUMNS": "100", "NO_COLOR": "1"}), contextlib.redirect_stdout(out):
+        main([name, "--help"])
+    return "\n".join(row.rstrip() for row in out.getvalue().strip().splitlines())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
