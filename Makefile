@@ -68,7 +68,7 @@ imports: $(STAMP)  ## Check the import contract of the rooms
 	$(BIN)/lint-imports
 
 pages: $(STAMP)  ## Write the files that are generated from the code: docs, automations, deployments
-	for script in settings_page sql_page drivers_page support_page architecture_page deployment_files; do $(BIN)/python docs/make_$$script.py; done
+	for script in settings_page sql_page drivers_page support_page architecture_page cli_page deployment_files; do PYTHONPATH=. $(BIN)/python docs/make_$$script.py; done
 
 demo: $(STAMP)  ## Run two flows on real data, on a Prefect server of its own (MARQUEZ_URL=... to send there too)
 	$(BIN)/python -m demo.run
