@@ -192,18 +192,41 @@ def trace_cursor(cursor: Any) -> None:
         if known is None or not known.active:
             return
         cls = known.cursor_classes[own] if own in known.cursor_classes else known.cursor_class(own)
-        if _collected:
-            _drop_collected()
-        state = _CursorState(cursor, _collected.append)
-        state.key, state.connection_key, state.fetched = key, connection_key, FetchedRows(known.tracer)
-        state.inside = state.noted = False
-        state.task = None
-        _cursors[key] = state
+        _register(cursor, connection_key, known)
         if cls is None or not retype(cursor, cls):
             del _cursors[key]
     except Exception as error:
         if not is_suppressed("tracing a cursor", error, count_loss):
             raise
+
+
+def _register(cursor: Any, connection_key: int, known: Tracing) -> None:
+    if _collected:
+        _drop_collected()
+    state = _CursorState(cursor, _collected.append)
+    state.key = key = id(cursor)
+    state.connection_key, state.fetched = connection_key, FetchedRows(known.tracer)
+    state.inside = state.noted = False
+    state.task = None
+    _cursors[key] = state
+
+
+def made_traced(connection: Any, method: Callable[[type], Any], own: type) -> Any:
+    """A cursor that the driver makes of the traced subclass of `own`, which is cheaper than to change its class later.
+
+    None, before the driver is called, where there is no such subclass. `method` takes the class of a new cursor.
+    """
+    known = _connections.get(id(connection))
+    cls = known.cursor_classes.get(own) if known is not None else None
+    if known is None or cls is None or not known.active:
+        return None
+    cursor = method(cls)
+    try:
+        _register(cursor, id(connection), known)
+    except Exception as error:
+        if not is_suppressed("tracing a cursor", error, count_loss):
+            raise
+    return cursor
 
 
 def _drop_collected() -> None:

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from os.path import realpath
 from pathlib import Path
+from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 from uuid import uuid4
@@ -19,10 +20,12 @@ from prefect_lineage_events.context.process import process_token
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import DescribedColumns
 from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.instrumentation import unwrapping, wrappers
+from prefect_lineage_events.instrumentation import subclasses, unwrapping, wrappers
+from prefect_lineage_events.instrumentation.dbapi import trace_new_cursor
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount
 from prefect_lineage_events.instrumentation.drivers.sqlite_copies import note_copy, vacuumed_into
 from prefect_lineage_events.instrumentation.execution import TracedConnection, TracedCursor, argument, operation_of
+from prefect_lineage_events.instrumentation.subclass_factory import own_class
 from prefect_lineage_events.stores import Store
 
 if TYPE_CHECKING:
@@ -107,6 +110,23 @@ def _trace_cursor_script(cursor: TracedCursor, method: Any, args: Any, kwargs: A
     return wrappers.trace_execute_as(cursor, operation_of(args, kwargs), method, args, kwargs, autocommit=autocommit)
 
 
+# The class of sqlite3's own cursors, once one was traced. Its name in the modules may stand for another one.
+_cursors: list[type] = []
+
+
+def _trace_new_cursor(connection: TracedConnection, method: Any, args: Any, kwargs: Any) -> Any:
+    """Trace `cursor`. Without a factory, sqlite3 makes the cursor of the traced subclass at once."""
+    # A method of a user's subclass, written in Python, may take no factory.
+    if args or kwargs or type(method) is not BuiltinMethodType:
+        return trace_new_cursor(connection, method, args, kwargs)
+    cursor = subclasses.made_traced(connection, method, _cursors[0]) if _cursors else None
+    if cursor is None:
+        cursor = trace_new_cursor(connection, method, args, kwargs)
+        if not _cursors and isinstance(cursor, subclasses.CursorMixin):
+            _cursors.append(own_class(cursor))
+    return cursor
+
+
 def _store_of(connection: Any) -> Store:
     tracer = getattr(connection, "_self_tracer", None)
     return store(connection) if tracer is None else tracer.store
@@ -178,6 +198,7 @@ DRIVER = Driver(
     after_success=_after_success,
     lookup=lambda connection: file_lookup(_main_file(connection)),
     connection_wrappers={
+        "cursor": _trace_new_cursor,
         "execute": wrappers.trace_connection_execute,
         "executemany": wrappers.trace_connection_execute,
         "executescript": _trace_script,

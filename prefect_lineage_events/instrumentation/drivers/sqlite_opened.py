@@ -47,7 +47,8 @@ def _driver(args: Any, kwargs: Any) -> Any:
         path, shared = sqlite.url_path(name), sqlite.shared_name(name)
     else:
         path, shared = ("" if name in ("", ":memory:") else name), ""
-    store, lookup = sqlite.file_store(path, shared), sqlite.file_lookup(path)
+    store = sqlite.file_store(path, shared)
+    lookup = sqlite.FileLookup(store.namespace.partition("://")[2]) if path else None  # its real path, found once
     return replace(sqlite.DRIVER, store=lambda _: store, lookup=lambda _: lookup)
 
 

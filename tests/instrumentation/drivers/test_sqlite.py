@@ -55,6 +55,29 @@ def test_script_commits_what_was_pending(on: str, tracers: Tracers) -> None:
     ]
 
 
+class WithoutFactory(sqlite3.Connection):
+    def cursor(self) -> sqlite3.Cursor:  # type: ignore[override]
+        return super().cursor()
+
+
+@pytest.mark.parametrize("factory", [sqlite3.Connection, WithoutFactory])
+def test_each_cursor_of_a_connection_is_traced_and_the_drivers_own(
+    factory: type[sqlite3.Connection], tracers: Tracers
+) -> None:
+    connection = instrument_connection(sqlite3.connect(":memory:", factory=factory))
+    connection.row_factory = sqlite3.Row
+    for number in range(3):
+        cursor = connection.cursor()
+        rows = cursor.execute(f"SELECT {number} AS n").fetchall()
+        assert [type(cursor), cursor.connection] == [sqlite3.Cursor, connection]
+        assert [(type(row), row["n"]) for row in rows] == [(sqlite3.Row, number)]
+    connection.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.cursor()
+
+    assert tracers[0].kept == [f"SELECT {number} AS n" for number in range(3)]
+
+
 def test_failed_script_is_not_reported(tracers: Tracers) -> None:
     connection = instrument_connection(sqlite3.connect(":memory:"))
     with pytest.raises(sqlite3.OperationalError, match="missing"):
