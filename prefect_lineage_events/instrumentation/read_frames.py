@@ -76,11 +76,11 @@ def _are_same(references: Sequence[ref[Any]], parts: Sequence[Any]) -> bool:
 
 
 def _names(frame: Any) -> tuple[Any, ...]:
-    """What a change in place of a frame of polars would change."""
+    """The parts of a frame of polars that a change in place would change."""
     return (len(frame), *frame.columns) if _kind(frame) == ("polars", "DataFrame") else ()
 
 
 def _parts(frame: Any) -> list[Any]:
-    """What a change in place of a frame of pandas would change: the objects that hold its names and values."""
+    """The objects of a frame of pandas that hold its names and values, which a change in place would change."""
     held = getattr(frame, "_mgr", None)
     return [] if held is None else [*held.axes, *held.arrays]

@@ -54,7 +54,7 @@ async def test_an_assistant_sees_assembled_runs_and_those_that_follow(prefect_se
         ([], {"PREFECT_API_URL": ""}, "PREFECT_API_URL is not set"),
     ],
 )
-def test_what_cannot_work_is_one_line(arguments, environment, message):
+def test_failure_is_one_line_with_a_remedy(arguments, environment, message):
     done = subprocess.run(
         [sys.executable, *COMMAND, *arguments],
         env={**os.environ, **environment},
