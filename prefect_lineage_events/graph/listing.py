@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events.history import event_log, run_ids, standalone_tasks
-from prefect_lineage_events.history.event_log import Window
+from prefect_lineage_events.history.event_log import LONGEST_WINDOW, Window
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAX_RUNS = 50_000
 # A run's end may be recorded later than it was.
 _OVERLAP = dt.timedelta(minutes=10)
+# Spans of 13 days without any event, after which there are no older ones.
+_EMPTY_SPANS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Listing:
         return Listed(new, gone)
 
     def _first(self, until: dt.datetime, progress: Callable[[int], object]) -> Listed:
-        begins = event_log.oldest(self._client, Window(self._start, until)) or until
+        begins = self._history_begins(until)
         new: list[UUID] = []
         before_history: set[UUID] = set()
         for since, to in ((begins, until), (self._start, begins)):
@@ -79,6 +81,19 @@ class Listing:
                     progress(len(new))
         self._remember(until)
         return Listed(new, before_history=before_history, cut=len(new) >= MAX_RUNS)
+
+    def _history_begins(self, until: dt.datetime) -> dt.datetime:
+        """The time of the oldest event that Prefect has in the window; its end if there is none.
+
+        Searched from the end on, since a window may begin in 1970: one request per 13 days of events, and a few more.
+        """
+        begins, to, empty = until, until, 0
+        while to > self._start and empty < _EMPTY_SPANS:
+            since = max(self._start, to - LONGEST_WINDOW)
+            oldest = event_log.oldest(self._client, Window(since, to))
+            begins, empty = (oldest, 0) if oldest else (begins, empty + 1)
+            to = since
+        return begins
 
     def _remember(self, until: dt.datetime) -> None:
         self._until = until

@@ -18,6 +18,7 @@ from prefect_lineage_events.assembler import snapshot_store
 from prefect_lineage_events.assembler.snapshot_store import FoundSnapshot
 from prefect_lineage_events.graph import archived, unstored
 from prefect_lineage_events.graph import gaps as questions
+from prefect_lineage_events.graph.cache import SnapshotCache
 from prefect_lineage_events.graph.from_events import ReadRun, count_events, read_runs
 from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
 from prefect_lineage_events.graph.listing import MAX_RUNS, Listing
@@ -34,6 +35,8 @@ DEFAULT_SPAN = dt.timedelta(days=30)
 # Seconds for runs without a snapshot: each takes some tenths.
 READ_SECONDS = 30.0
 MAX_IN_FLIGHT = 200
+# The clock of the API is known to the second.
+_CLOCKS = dt.timedelta(seconds=10)
 # Later events of an ended run are read by an assembler, which stores a snapshot.
 _STILL_ARRIVING = dt.timedelta(minutes=10)
 
@@ -52,15 +55,17 @@ def load(
     window: Window = ALWAYS,
     *,
     progress: Callable[[Progress], object] | None = None,
+    cache: bool = True,
     read_seconds: float = READ_SECONDS,
 ) -> LoadedGraph:
     """Load the runs that ended in the window, and those in flight if its end is open.
 
-    A window without a start begins `DEFAULT_SPAN` ago. `progress` is called as the work goes on. `read_seconds` limits
+    A window without a start begins `DEFAULT_SPAN` ago. `progress` is called as the work goes on. `cache`: snapshots of
+    the last load, of any process, are taken from a file in `PREFECT_HOME` if they are current. `read_seconds` limits
     the reading of runs that have no stored snapshot. Requests: one per 1,000 ended runs and one per 200 of them; about
     ten for each run that is read from its events.
     """
-    loaded = LoadedGraph(client, window, progress=progress, read_seconds=read_seconds)
+    loaded = LoadedGraph(client, window, progress=progress, cache=cache, read_seconds=read_seconds)
     loaded.refresh()
     return loaded
 
@@ -77,6 +82,7 @@ class LoadedGraph:
         window: Window = ALWAYS,
         *,
         progress: Callable[[Progress], object] | None = None,
+        cache: bool = True,
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self.graph = Graph()
@@ -86,6 +92,7 @@ class LoadedGraph:
         self._client = client
         self._progress = progress or (lambda _: None)
         self._read_seconds = read_seconds
+        self._cache = SnapshotCache(str(client.api_url)) if cache else None
         self._listing = Listing(client, self.start)
         # The time of each stored snapshot's last change.
         self._stored: dict[UUID, dt.datetime] = {}
@@ -94,6 +101,7 @@ class LoadedGraph:
         self._unstored: dict[UUID, int | None] = {}
         self._in_flight: dict[UUID, int] = {}
         self._faults: dict[UUID, Gap] = {}
+        self._news: list[FoundSnapshot] = []
         # Gaps of all loads, and of the last one.
         self._lost: list[Gap] = []
         self._left_out: list[Gap] = []
@@ -117,8 +125,11 @@ class LoadedGraph:
         gone -= archived.kept_of(self.graph, gone)
         for run_id in gone:
             self._forget(run_id)
-        updated = set() if before is None else self._updated_since_last()
-        with_snapshot = updated | self._read_snapshots([id_ for id_ in listed.new if id_ not in updated])
+        if before is None:
+            with_snapshot = self._first_snapshots(listed.new)
+        else:
+            updated = self._updated_since(max(self._stored.values(), default=before))
+            with_snapshot = updated | self._read_snapshots([id_ for id_ in listed.new if id_ not in updated])
         kept = self._read_archive(until, with_snapshot) if before is None else set()
         without = [id_ for id_ in listed.new if id_ not in with_snapshot and id_ not in kept]
         found = unstored.find(self._client, without, self.start, until, before_history=listed.before_history)
@@ -134,6 +145,19 @@ class LoadedGraph:
     def _listing_progress(self, done: int) -> None:
         self._progress(Progress("listing runs", done))
 
+    def _first_snapshots(self, run_ids: list[UUID]) -> set[UUID]:
+        """Read the snapshots of these runs, those from the cache that are current; returns the runs that have one."""
+        asked = api.now(self._client)
+        cached, current_at = self._cache.read(run_ids) if self._cache else ([], None)
+        having = set(map(self._apply, cached))
+        if current_at:
+            having |= self._updated_since(current_at - _CLOCKS)
+        having |= self._read_snapshots([id_ for id_ in run_ids if id_ not in having])
+        if self._cache:
+            self._cache.write(self._news, having, asked)
+            self._news = []
+        return having
+
     def _read_snapshots(self, run_ids: list[UUID]) -> set[UUID]:
         """Read the snapshots of these runs into the graph; returns those that have one."""
         size, total = snapshot_store.RUNS_A_REQUEST, len(run_ids)
@@ -142,6 +166,7 @@ class LoadedGraph:
         having: set[UUID] = set()
         for number, found in enumerate(in_order(calls), 1):
             having.update(map(self._apply, found))
+            self._remember(found)
             self._progress(Progress("reading snapshots", min(number * size, total), total))
         return having
 
@@ -160,13 +185,18 @@ class LoadedGraph:
             self._progress(Progress("reading the archive", number))
         return kept
 
-    def _updated_since_last(self) -> set[UUID]:
-        """Read the snapshots that were written since the last refresh; returns the runs of the window among them."""
-        since = max(self._stored.values(), default=self.loaded_at) or self.start
+    def _updated_since(self, since: dt.datetime) -> set[UUID]:
+        """Read the snapshots that were written since then; returns the runs of the window among them."""
         found = snapshot_store.updated_since(self._client, since)
         news = [one for one in found if one.run_id in self._listing and self._stored.get(one.run_id) != one.updated]
         # The last written comes first, and counts where a run has several.
+        self._remember(news)
         return set(map(self._apply, reversed(news)))
+
+    def _remember(self, found: list[FoundSnapshot]) -> None:
+        """Keep what was read at the first load for the cache."""
+        if self._cache and self.loaded_at is None:
+            self._news += found
 
     def _apply(self, found: FoundSnapshot) -> UUID:
         run_id = found.run_id

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Events of runs that ended just before a sweep were perhaps stored after it.
 _OVERLAP = dt.timedelta(minutes=15)
 # Runs that are named one by one in the gaps.
-_NAMED = 50
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
