@@ -98,10 +98,11 @@ LIBRARIES = (
         "sqlite3",
         _patch_sqlite3,
         package="sqlite3",
-        captured="`connect`, also where a module had imported it before; with `factory`, `uri`, `isolation_level`",
+        captured="`connect`, also where a module had imported it before; with `factory`, `uri`, `isolation_level`; "
+        "`backup` and `VACUUM INTO` as a copy of each table",
         not_captured="connections opened before switch-on, those made from a class (`sqlite3.Connection(...)`), and by "
         "a `connect` that was stored elsewhere than in a module before switch-on",
-        tests=_TESTS,
+        tests=(*_TESTS, "tests/instrumentation/drivers/test_sqlite_copies.py"),
         against="SQLite",
     ),
     Library(

@@ -247,6 +247,8 @@ def test_few_files_of_a_directory_are_looked_at() -> None:
         ("COPY t FROM $p", {"p": "y.csv"}, "COPY t FROM 'y.csv'"),
         ("SELECT ? FROM t LIMIT $1", [5], "SELECT ? FROM t LIMIT $1"),
         ("FROM read_csv(?)", [["a.csv", "b.csv"]], "FROM read_csv(?)"),
+        ("FROM read_csv(?)", ["https://h/x.csv?sig=1"], "FROM read_csv(?)"),
+        ("FROM read_csv(?)", ["s3://key:word@b/x.csv"], "FROM read_csv(?)"),
     ],
 )
 def test_binds_that_name_files_are_shown_and_no_others(sql: str, parameters: object, expected: str) -> None:

@@ -110,11 +110,12 @@ def replace_names(sql: str, query_of_name: Callable[[str], str | None]) -> str:
 
 _BIND = re.compile(r"""'[^']*'|"[^"]*"|--[^\n]*|\?\d{0,9}|\$\w{1,99}""")
 _LOCATION = re.compile(r"(?:\b(?:read_\w{1,30}|\w{1,30}_scan)\s{0,20}\(|\b(?:TO|FROM))\s{0,20}\Z", re.IGNORECASE)
+_MAY_BE_SECRET = re.compile(r"://[^?@]{0,4000}[?@]")
 _BEFORE_LOCATION = 80  # characters
 
 
 def with_bound_files(sql: str, parameters: Any) -> str:
-    """The statement with the files that it names by binds: `read_csv(?)`, `COPY t TO $1`."""
+    """The statement with the files that it names by binds: `read_csv(?)`, `COPY t TO $1`. Signed URLs stay out."""
     parts: list[str] = []
     end = number = 0
     for found in _BIND.finditer(sql):
@@ -127,7 +128,11 @@ def with_bound_files(sql: str, parameters: Any) -> str:
             value = parameters.get(key)
         else:
             value = parameters[int(key) - 1] if key.isdecimal() and 0 < int(key) <= len(parameters) else None
-        if isinstance(value, str) and _LOCATION.search(sql[max(found.start() - _BEFORE_LOCATION, 0) : found.start()]):
+        if (
+            isinstance(value, str)
+            and not _MAY_BE_SECRET.search(value)
+            and _LOCATION.search(sql[max(found.start() - _BEFORE_LOCATION, 0) : found.start()])
+        ):
             parts += [sql[end : found.start()], "'" + value.replace("'", "''") + "'"]
             end = found.end()
     return "".join([*parts, sql[end:]])

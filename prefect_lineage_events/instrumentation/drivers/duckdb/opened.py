@@ -75,10 +75,16 @@ LIBRARIES = (
         _patch,
         package="duckdb",
         captured="`connect`, cursors and relations, the module's functions (`duckdb.sql`, `duckdb.read_csv`, ...), all "
-        "also where a module had imported them before",
+        "also where a module had imported them before; columns of local files and attached databases; DataFrames that "
+        "were read from a file; `EXPORT DATABASE`, `IMPORT DATABASE`, `COPY FROM DATABASE`",
         not_captured="connections opened before switch-on, and by a function that was stored elsewhere than in a "
-        "module before",
-        tests=("tests/instrumentation/opened/test_duckdb.py",),
+        "module before. Methods that are called by their class (`DuckDBPyConnection.execute(connection)`) refuse the "
+        "proxy of a connection",
+        tests=(
+            "tests/instrumentation/opened/test_duckdb.py",
+            "tests/instrumentation/files/test_duckdb_columns.py",
+            "tests/instrumentation/files/test_duckdb_frames.py",
+        ),
         against="DuckDB",
     ),
 )
