@@ -102,7 +102,11 @@ def record_of(note: FileNote) -> RecordNote | None:
     if source == target or target.startswith(DEVICES):
         return None
     before, after = located(Dataset("file", source)), located(Dataset("file", target))
-    is_known = known.has(source) or known.holds(before.dataset.name) or is_temporary(before.dataset)
+    is_known = (
+        any(one.has(source) for one in _known.values())
+        or known.holds(before.dataset.name)
+        or is_temporary(before.dataset)
+    )
     if not is_known and not (note.by_user and _looks_like_data(note, source, target)):
         return None
     known_as_new = note.operation == MOVE and note.is_new and not is_known

@@ -42,6 +42,7 @@ class _Life:
     """A file from the run's first use of it to its move or removal.
 
     `own`: the run wrote it first. `parts` are those of a dataset of several files that are written and not moved away.
+    `read`: a step read it; otherwise code that is not seen may have used what the run wrote, and it stays an output.
     `rows` and `columns` are those of its only write.
     """
 
@@ -50,6 +51,7 @@ class _Life:
     writes: list[Step] = field(default_factory=list)
     parts: set[str] = field(default_factory=set)
     whole: bool = False
+    read: bool = False
 
     def content(self) -> tuple[int | None, tuple[Column, ...]]:
         """The rows and columns that it holds, as far as its writes state them."""
@@ -96,7 +98,9 @@ class _Moves:
         number = len(self._steps)
         self._steps.append(step)
         for dataset in step.inputs:
-            self._life(dataset, own=False).uses.append(number)
+            life = self._life(dataset, own=False)
+            life.uses.append(number)
+            life.read = True
         if step.output is None or step.operation == "drop" or step.output.kind != "file":
             return
         # COPY TO of SQL replaces a file, though its effect is that of an INSERT
@@ -170,7 +174,7 @@ class _Moves:
             if ended is not None and ended.own:
                 ended.uses.append(len(self._steps))
                 self._steps.append(_dropped(name, step))
-            for number in ended.uses if ended is not None and ended.own else ():
+            for number in ended.uses if ended is not None and ended.own and ended.read else ():
                 self._changes[number][name] = mark_temporary
 
     def _rename_parts(self, dataset: Dataset, old: str, new: tuple[str, ...]) -> None:

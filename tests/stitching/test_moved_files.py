@@ -203,6 +203,27 @@ def test_removed_file_of_the_run_is_passed_through(lineage: RecordedLineage) -> 
     lineage.assert_column_edge("orders.csv.id", "new.parquet.id")
 
 
+def test_removed_file_that_no_captured_call_has_read_stays_an_output(lineage: RecordedLineage) -> None:
+    """Its content may have gone where nothing is seen: into an archive made with Python's `open`."""
+    _copy("new.csv")
+    Path("new.csv").unlink()
+    assert _used(lineage) == ({"orders.csv"}, {"new.csv"})
+
+
+def test_subflow_that_moves_a_file_of_its_parent_has_it_as_its_source(lineage: RecordedLineage) -> None:
+    @flow
+    def publish(path: str) -> None:
+        os.replace(path, "new.csv")
+
+    @flow
+    def program() -> None:
+        _copy("new.tmp")
+        publish("new.tmp")
+
+    program()
+    assert _edges(lineage) == {("orders.csv", "new.tmp"), ("new.tmp", "new.csv")}
+
+
 def test_removed_directory_of_the_run_is_passed_through(lineage: RecordedLineage) -> None:
     Path("scratch").mkdir()
     _copy("scratch/a.csv")
