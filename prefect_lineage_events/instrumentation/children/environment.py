@@ -49,7 +49,8 @@ def lineage_environment() -> dict[str, str]:
     The lineage that such a process sends itself then hangs under the flow run. Add them to the child's environment:
     `subprocess.run(["dbt-ol", "build"], env={**os.environ, **lineage_environment()})`. The family `children` of
     `instrument()` does so for each process that a run starts. Empty outside of runs, without `PREFECT_API_URL`, and
-    where the job's name is not known in the flow's process: the setting `job_name` contains `{deployment}`.
+    where the job's name is not known in the flow's process: the setting `job_name` contains `{deployment}`, and no
+    worker of Prefect or `serve` has started the process.
     """
     variables = variables_of_child()
     if variables:
@@ -97,7 +98,7 @@ def _parents() -> list[_Parent]:
     if any(_has_unknown_name(one) for one in contexts):
         logger.debug("lineage: a child process gets no parent run: the name of the deployment is not known")
         return []
-    names = [one.flow.name for one in contexts]
+    names = [job_names.name_of(one.flow.name, _deployment_of(one), settings().job_name) for one in contexts]
     # A subflow's job is named by all flows above it, as in its own events.
     jobs = [".".join(reversed(names[number:])) for number in range(len(names))]
     return [
@@ -124,8 +125,15 @@ _MAX_DEPTH = 50
 
 
 def _has_unknown_name(context: Any) -> bool:
-    """Return whether the job is named by a deployment, whose name only the Prefect API has."""
-    return context.flow_run.deployment_id is not None and job_names.names_deployment(settings().job_name)
+    """Return whether the job is named by a deployment, whose name is not known in this process."""
+    is_named_so = context.flow_run.deployment_id is not None and job_names.names_deployment(settings().job_name)
+    return is_named_so and _deployment_of(context) is None
+
+
+def _deployment_of(context: Any) -> str | None:
+    """The name of the deployment, which workers and `serve` set for the process of a run; otherwise the API has it."""
+    is_of_run = os.environ.get("PREFECT__FLOW_RUN_ID") == str(context.flow_run.id)
+    return os.environ.get("PREFECT__DEPLOYMENT_NAME") if is_of_run and context.flow_run.deployment_id else None
 
 
 def _variables(parent: _Parent, root: _Parent) -> dict[str, str]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -20,6 +21,7 @@ from prefect_lineage_events import lineage_disabled, lineage_environment, patche
 from prefect_lineage_events.emission import not_captured, worker
 from prefect_lineage_events.emission.notes import ChildStartedNote, NotCapturedNote
 from prefect_lineage_events.instrumentation.children import LIBRARIES
+from prefect_lineage_events.instrumentation.children import environment as environment_of_children
 from prefect_lineage_events.settings import settings
 from tests.conftest import PrefectServer
 
@@ -257,3 +259,25 @@ def test_program_with_lineage_of_its_own_is_counted(
 
     nightly()
     assert [type(note) for note in notes].count(ChildStartedNote) == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"PREFECT__FLOW_RUN_ID": "run", "PREFECT__DEPLOYMENT_NAME": "nightly"}, "nightly"),
+        ({"PREFECT__FLOW_RUN_ID": "another", "PREFECT__DEPLOYMENT_NAME": "nightly"}, None),
+        ({"PREFECT__FLOW_RUN_ID": "run"}, None),
+    ],
+)
+def test_name_of_the_deployment_is_that_which_the_worker_set_for_this_run(
+    environment: dict[str, str], expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PREFECT__FLOW_RUN_ID", "PREFECT__DEPLOYMENT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_JOB_NAME", "{flow}.{deployment}")
+    settings.cache_clear()
+    context = SimpleNamespace(flow_run=SimpleNamespace(id="run", deployment_id="deployment"))
+    assert environment_of_children._deployment_of(context) == expected
+    assert environment_of_children._has_unknown_name(context) == (expected is None)
