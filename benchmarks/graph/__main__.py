@@ -1,0 +1,50 @@
+"""Time and memory of loading the lineage graph from 10,000 stored snapshots of a real server, and from the cache.
+
+python -m benchmarks.graph [--runs 10000] [--flows 500] [--column-edges 100]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.assembler.server import server_with
+from benchmarks.graph.history import Size, write
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--flows", type=int, default=500)
+    parser.add_argument("--column-edges", type=int, default=100, help="of each flow")
+    options = parser.parse_args()
+    ended = dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=1)
+    size = Size(options.runs, options.flows, options.column_edges, ended)
+    with (
+        tempfile.TemporaryDirectory(prefix="lineage-benchmark-") as folder,
+        server_with(Path(folder), lambda database: write(database, size)) as (server, _),
+    ):
+        os.environ.update(server.environment)
+        measure()
+
+
+def measure() -> None:
+    from prefect import get_client
+
+    from prefect_lineage_events.graph.loading import load
+
+    with get_client(sync_client=True) as client:
+        for name in ("from the server", "from the cache"):
+            began = time.perf_counter()
+            loaded = load(client)
+            print(f"{len(loaded.graph)} runs {name}: {time.perf_counter() - began:.1f} s")
+        print(f"memory at the peak: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
