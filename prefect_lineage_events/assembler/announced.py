@@ -7,10 +7,16 @@ an event of an earlier assembly is looked for before it is emitted again.
 from __future__ import annotations
 
 import datetime as dt
+import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from prefect.exceptions import PrefectHTTPStatusError
 
 from prefect_lineage_events.assembler import publishing
 from prefect_lineage_events.datasets import Dataset
@@ -43,6 +49,29 @@ class DatasetEvent:
 def is_recent(client: SyncPrefectClient, run: FlowRun) -> bool:
     """Return whether the run ended so lately that automations are to act on it."""
     return run.ended is not None and api.now(client) - run.ended < RECENT
+
+
+def is_awaited(client: SyncPrefectClient, event_name: str) -> bool:
+    """Return whether an automation on the API has a trigger of this event, read at most once a minute per client.
+
+    An event for each written table would be noise in the feed, and cost of the server, where nothing reacts to it. An
+    API that does not list automations (a key without that right) counts as one that has such an automation.
+    """
+    now = time.monotonic()
+    read, texts = _triggers.get(client, (0.0, None))
+    if texts is None or now - read > _TRIGGERS_KEPT:
+        try:
+            rows = chain.from_iterable(api.pages(client, "/automations/filter", {"sort": "NAME_ASC"}))
+            texts = [json.dumps(row.get("trigger")) for row in rows]
+        except (PrefectHTTPStatusError, ValueError):
+            return True
+        _triggers[client] = (now, texts)
+    every, last = f"{event_name.partition('.')[0]}.*", f'"{event_name}"'
+    return any(last in text or f'"{every}"' in text for text in texts)
+
+
+_TRIGGERS_KEPT = 60.0
+_triggers: WeakKeyDictionary[SyncPrefectClient, tuple[float, list[str] | None]] = WeakKeyDictionary()
 
 
 def emit(client: SyncPrefectClient, run: FlowRun, events: Sequence[DatasetEvent], *, again: bool) -> None:

@@ -39,7 +39,7 @@ from prefect_lineage_events.assembler.run_lineage import events_for, marked_if_c
 from prefect_lineage_events.assembler.run_record import RunRecord
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.delivery.targets import Target, targets
-from prefect_lineage_events.events import OWN_FLOW_PREFIX
+from prefect_lineage_events.events import OWN_FLOW_PREFIX, TABLE_WRITTEN_EVENT
 from prefect_lineage_events.guard import described
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.reader import Patience, read_history
@@ -117,10 +117,13 @@ def _show_gaps(client: SyncPrefectClient, lineage: RunLineage) -> None:
 def _announce_datasets(
     client: SyncPrefectClient, history: RunHistory, lineage: RunLineage, options: AssemblyOptions, *, again: bool
 ) -> None:
-    """Emit the events of written tables and changed schemas, to which automations react."""
+    """Emit the events of written tables, where an automation reacts to them, and of changed schemas."""
     run = history.run
     if announced.is_recent(client, run):
-        events = [*table_events.written(lineage), *schema_changes.changed(client, history, options.affected)]
+        written = tuple(table_events.written(lineage))
+        if written and not announced.is_awaited(client, TABLE_WRITTEN_EVENT):
+            written = ()
+        events = [*written, *schema_changes.changed(client, history, options.affected)]
         announced.emit(client, run, events, again=again)
 
 
