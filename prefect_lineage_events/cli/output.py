@@ -24,8 +24,13 @@ def console() -> Console:
     """Standard output as it is now."""
     from rich.console import Console
 
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave the exit code to the command line: Rich would exit with 1."""
+            raise BrokenPipeError
+
     width = None if sys.stdout.isatty() else _WIDEST
-    return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
+    return Output(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
 
 
 def heading(text: str, more: str = "") -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from prefect_lineage_events.graph import values
 from tests.cli.shop import EXPORTS, GOLDEN, QUESTIONS, answer, shop, without_drawing
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -79,3 +86,41 @@ def test_row_of_a_pipe_is_one_line_without_styles() -> None:
     _, text, _ = answer("upstream mart.wide", world)
     assert "x" * 250 in text
     assert not any(row.endswith(" ") for row in text.splitlines())
+
+
+def test_reader_that_goes_away_ends_the_command_quietly() -> None:
+    code = "import sys; from tests.cli.shop import shop; from prefect_lineage_events.cli import asking, main; "
+    code += "g = shop().graph; asking.graph_of = lambda _: g; sys.exit(main(['show', 'mart.sales']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as done:
+        assert done.stdout is not None
+        assert done.stderr is not None
+        done.stdout.close()
+        errors = done.stderr.read()
+    assert (done.returncode, errors) == (141, "")
+
+
+def test_exports_hold_hostile_names_as_text() -> None:
+    world = shop()
+    name = '=x"]; <script src=x `&lt;` #34; \\ | end'
+    world.run("<b>f</b>", f"raw.orders > mart.{name}".replace(",", ""))
+    page, mermaid = answer("export --format html", world)[1], answer("export --format mermaid", world)[1]
+    assert "<script" not in page
+    assert "<b>f" not in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert all(
+        re.fullmatch(r'flowchart LR|  d\d+(\["[^"<>]*"\]| -->\|"[^"<>]*"\| d\d+)', row) for row in mermaid.splitlines()
+    )
+    dot = answer("export --format dot", world)[1]
+    quoted = re.sub(r'"(?:[^"\\]|\\.)*"', "Q", dot)
+    assert "script" not in quoted
+    assert '"' not in quoted
+
+
+def test_csv_holds_no_formula() -> None:
+    world = shop()
+    world.run('=cmd|"/c calc"!A1', "raw.orders > mart.x", columns="=a>@b")
+    rows = list(csv.reader(answer("export", world)[1].splitlines()))
+    assert any("'=a" in row for row in rows)
+    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]

@@ -1,0 +1,152 @@
+"""Commands about the assembler: status, refused events, replay, and events as sentences, on a Prefect server."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from prefect import flow
+from prefect.runtime import flow_run
+
+from prefect_lineage_events import cli, deploy, status
+from prefect_lineage_events.cli.sentences import sentence
+from tests.by_hand import emit_writes
+
+
+@flow(name="observed load")
+def load() -> str:
+    emit_writes([("observed", "source")])
+    return flow_run.id
+
+
+class Backend:
+    """A lineage backend with the answer of the moment."""
+
+    def __init__(self) -> None:
+        self.answer = 200
+        self.events: list[dict] = []
+        backend = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if backend.answer < 300:
+                    backend.events.append(json.loads(body))
+                self.send_response(backend.answer)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"no")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def backend(monkeypatch) -> Iterator[Backend]:
+    found = Backend()
+    thread = threading.Thread(target=found.server.serve_forever, daemon=True)
+    thread.start()
+    monkeypatch.setenv("OPENLINEAGE_URL", found.url)
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+def test_refused_run_is_listed_until_it_is_sent_again(prefect_server, backend, capsys, wait_for):
+    backend.answer = 422
+    run_id = load()
+    assert cli.main(["assemble", run_id]) == 3
+    capsys.readouterr()
+
+    def listed() -> list[dict]:
+        assert cli.main(["rejected", "--json"]) == 0
+        return [one for one in json.loads(capsys.readouterr().out) if one["run"] == run_id]
+
+    (one,) = wait_for(listed)
+    assert (one["flow"], one["refused"]) == ("observed load", 2)
+    assert "HTTP 422" in one["reasons"][0]
+    assert cli.main(["status", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["rejected"] >= 1
+    assert run_id in {reason["run"] for reason in found["reasons"]}
+    backend.answer = 200
+    assert cli.main(["rejected", "--retry", "--json"]) == 0
+    sent = json.loads(capsys.readouterr().out)["runs"]
+    assert [two["sent"] for two in sent if two["run"] == run_id] == [2]
+    assert listed() == []
+
+
+@pytest.fixture
+def wait_for():
+    import time
+
+    def wait(found):
+        for _ in range(120):
+            if result := found():
+                return result
+            time.sleep(0.5)
+        raise AssertionError("nothing was found in a minute")
+
+    return wait
+
+
+def test_replay_sends_each_event_once(backend, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    event = {
+        "eventType": "COMPLETE",
+        "eventTime": "2026-11-01T06:00:00Z",
+        "producer": "https://example.org",
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        "run": {"runId": "0199c7f0-93d2-7c31-8f0f-2f1f0e6a7b11", "facets": {}},
+        "job": {"namespace": "shop", "name": "load", "facets": {}},
+        "inputs": [],
+        "outputs": [],
+    }
+    file = tmp_path / "lineage.jsonl"
+    file.write_text(f"{json.dumps(event)}\n{json.dumps(event)}\nnonsense\n")
+    command = ["replay", str(file), "--to", backend.url, "--json"]
+    assert cli.main([*command, "--dry-run"]) == 1
+    assert backend.events == []
+    capsys.readouterr()
+    assert cli.main([*command, "--restart"]) == 1
+    done = json.loads(capsys.readouterr().out)
+    assert (done["taken"], done["repeated"], done["unreadable"]) == (1, 1, 1)
+    assert [one["run"]["runId"] for one in backend.events] == [event["run"]["runId"]]
+    assert cli.main(["replay", str(tmp_path / "none"), "--to", backend.url]) == 2
+
+
+def test_status_asks_for_the_deployment_that_deploy_makes():
+    assert status.ASSEMBLER == deploy.ASSEMBLER
+
+
+RELATED = [
+    {
+        "prefect.resource.id": "prefect.flow-run.1",
+        "prefect.resource.role": "flow-run",
+        "prefect.resource.name": "otter",
+    },
+    {"prefect.resource.id": "prefect.flow.1", "prefect.resource.role": "flow", "prefect.resource.name": "nightly"},
+    {"prefect.resource.id": "x", "prefect.resource.role": "lineage-input", "prefect.resource.name": "orders"},
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "expected"),
+    [
+        ("lineage.write", {"statement": {"rows": 1}}, "nightly / otter wrote sales (1 row) from orders"),
+        ("lineage.write", {"statement": {"effect": "update"}}, "nightly / otter updated sales from orders"),
+        ("lineage.read", {"statement": {"rows": 1200}}, "nightly / otter read sales (1,200 rows) and orders"),
+        ("lineage.closed", {"count": 3}, "nightly / otter ended, and reported 3 lineage events"),
+        ("lineage.rejected", {"target": "marquez", "reasons": ["no"]}, "marquez refused events of sales: no"),
+        ("lineage.write", None, "nightly / otter wrote sales from orders"),
+        ("lineage.write", {"statement": {"rows": "many"}}, "nightly / otter wrote sales from orders"),
+    ],
+)
+def test_event_is_a_sentence(name, payload, expected):
+    assert sentence(name, {"prefect.resource.name": "sales"}, RELATED, payload) == expected
