@@ -19,6 +19,7 @@ from prefect_lineage_events.sentences import sentence
 
 SCHEMA_VERSION = 1
 Operation = Literal["read", "write", "create", "alter", "drop", "misc"]
+RowVerdict = Literal["derived", "equal", "alike", "different"]
 OPERATIONS: tuple[str, ...] = ("read", "write", "create", "alter", "drop", "misc")
 OPERATION_EVENTS = frozenset(f"lineage.{operation}" for operation in OPERATIONS)
 SCHEMA_EVENT = "lineage.schema"
@@ -217,8 +218,10 @@ class UnnumberedEvent(_Payload):
     `constant_columns` values in the text; None if nothing is known of them. `threads` are the threads of control in
     which it ran, as paths (`3.7` was started by `3`): threads, pieces of work of a pool, asyncio tasks. The list is
     empty for the one in which the task or flow runs itself, and `*` stands for too many. `value_origins` are the ids of
-    reads whose single row had a value that this statement bound. `program_columns` are pairs (bound column, column of
-    the program's own rows that goes into it), if the names differ.
+    reads whose single row had a value that this statement bound. `rows_compared` are ids of reads, with the verdict on
+    their rows beside those that were written: they were `derived` from these, `equal` to some of them and to none of
+    another read, `alike` if another read has them too, or `different`. `program_columns` are pairs (bound column,
+    column of the program's own rows that goes into it), if the names differ.
     """
 
     operation: Operation
@@ -231,6 +234,7 @@ class UnnumberedEvent(_Payload):
     constant_columns: tuple[str, ...] = ()
     program_columns: tuple[tuple[Name, Name], ...] = ()
     value_origins: tuple[UUID, ...] = ()
+    rows_compared: tuple[tuple[UUID, RowVerdict], ...] = ()
     threads: tuple[str, ...] = ()
     run: RunInfo = RunInfo()
     task_runs: tuple[UUID, ...] = ()

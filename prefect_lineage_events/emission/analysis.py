@@ -19,6 +19,7 @@ from prefect_lineage_events.emission.listed_files import directories, distinct
 from prefect_lineage_events.emission.many_files import as_part_of_many
 from prefect_lineage_events.emission.notes import RecordColumns, RecordNote, StatementNote
 from prefect_lineage_events.emission.pending import MAX_SUBSET, PendingEvent
+from prefect_lineage_events.emission.row_comparison import rows_compared
 from prefect_lineage_events.emission.temporary_files import is_temporary
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo, UnnumberedEvent
 from prefect_lineage_events.guard import described, guarded, logger
@@ -149,6 +150,7 @@ def _by_output(
         "operation": statement.kind,
         "result_columns": _returned(statement, note, state),
         "value_origins": tuple(dict.fromkeys(e.statement.id for e in origins if e.operation == "read")),
+        "rows_compared": rows_compared(note),
     }
     for table, output in outputs.items():
         may_exist = statement.if_not_exists and state.schemas is not None  # with columns that the store describes
@@ -296,6 +298,7 @@ def from_record(note: RecordNote) -> list[PendingEvent]:
         "threads": (note.thread,),
         "run": note.run.info,
         "columns": _recorded_edges(note, reports),
+        "rows_compared": rows_compared(note),
     }
     if note.input_columns is not None:
         fields |= {"result_columns": note.columns} if note.operation == "read" else {}

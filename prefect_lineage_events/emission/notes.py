@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_ch
 
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.events import Column, EventColumnEdge
+from prefect_lineage_events.emission.row_samples import Origins, RowSample
+from prefect_lineage_events.events import Column, EventColumnEdge, RowVerdict
 from prefect_lineage_events.stores import Store
 
 Counted = Literal["affected", "returned", "fetched"]
@@ -119,10 +120,13 @@ class StatementNote:
     session counts. `aborted`: an earlier statement had failed the transaction, so that this one ended it (even a COMMIT
     rolls back) or returned to a savepoint. `thread` is the path of the thread of control that ran it
     (`context.threads`). `inlined`: the driver has written the values of binds into the text. `value_origins` are
-    statements whose single row had a value that this one bound (`value_matching`).
+    statements whose single row had a value that this one bound (`value_matching`). `sample` are some of the rows that
+    it binds, `origins` those of the object that they come from.
 
-    Only our thread uses `countable` (whether one number of rows can be that of the noted text) and `pending_events`
-    (those made of the note, completed when the rows are known). `add_rows` and `take_rows` alone use the last two.
+    Only our thread uses `countable` (whether one number of rows can be that of the noted text), `pending_events` (those
+    made of the note, completed when the rows are known) and `compared` (reads, and the verdicts on their rows, by the
+    ids of the notes: `row_comparison`). `add_rows` and `take_rows` alone use `fetched` and `waits`; `kept` are some of
+    the rows that were fetched, set before.
     """
 
     connection: Connection
@@ -139,8 +143,12 @@ class StatementNote:
     counted: Counted = "affected"
     inlined: bool = False
     value_origins: Sequence[StatementNote] = ()
+    sample: RowSample | None = None
+    origins: Origins | None = None
     countable: bool = True
     pending_events: Sequence[Any] = ()
+    compared: dict[int, tuple[StatementNote | RecordNote, RowVerdict]] = field(default_factory=dict)
+    kept: RowSample | None = None
     fetched: tuple[int, bool] | None = None
     waits: list[None] = field(default_factory=lambda: [None])
 
@@ -204,6 +212,14 @@ class RowsNote:
     whole: bool = True
 
 
+@dataclass(slots=True)
+class SampleNote:
+    """Some of the rows of an earlier statement's result, whose number is known."""
+
+    statement: StatementNote
+    sample: RowSample
+
+
 if TYPE_CHECKING:
     _Reference = weakref.ref[Any]  # generic to type checkers only
 else:
@@ -215,6 +231,10 @@ class Counts(Protocol):
 
     def rows_so_far(self) -> int:
         """The number of rows that were fetched when the result was abandoned; 0 where that is not known."""
+        ...  # pragma: no cover
+
+    def sample(self) -> RowSample | None:
+        """Some of these rows."""
         ...  # pragma: no cover
 
 
@@ -247,7 +267,8 @@ class RecordNote:
     their number; `symlinks` are its other names; a write that `appends` keeps what was there. `input_columns` are those
     of each input; with them, `edges` are all edges. `later` computes these three in our thread. `description` names the
     call, or the operation of a `record_misc`. A write that moves or copies its input has this as its `effect`, and the
-    paths from and to which a file was `moved`.
+    paths from and to which a file was `moved`. `sample`, `origins`, `pending_events`, `compared`: as of a statement; the
+    sample of a read has rows that were read.
     """
 
     operation: Literal["read", "write", "misc", "drop"]
@@ -269,6 +290,10 @@ class RecordNote:
     later: Callable[[], RecordColumns] | None = None
     effect: str | None = None
     moved: tuple[Dataset, ...] = ()
+    sample: RowSample | None = None
+    origins: Origins | None = None
+    pending_events: list[Any] = field(default_factory=list)
+    compared: dict[int, tuple[StatementNote | RecordNote, RowVerdict]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -378,6 +403,7 @@ Note = (
     | FailureNote
     | TransactionNote
     | RowsNote
+    | SampleNote
     | AbandonedResultNote
     | RecordNote
     | FileNote

@@ -10,7 +10,15 @@ from uuid import UUID
 from prefect_lineage_events import encoding
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.emission.notes import SchemaLookup
-from prefect_lineage_events.events import MOVE, MOVE_OF_NEW, EmitterInfo, EventDataset, LineageEvent, UnnumberedEvent
+from prefect_lineage_events.events import (
+    MOVE,
+    MOVE_OF_NEW,
+    EmitterInfo,
+    EventDataset,
+    LineageEvent,
+    RowVerdict,
+    UnnumberedEvent,
+)
 
 Key = tuple[object, ...]
 # Statements that change a dataset's lifetime: statements before and after one of them are not counted together.
@@ -20,6 +28,7 @@ _MOVES = frozenset({MOVE, MOVE_OF_NEW})
 _MAX_TASK_RUNS = 2_000
 _MAX_THREADS = 20
 _MAX_ORIGINS = 50
+_MAX_COMPARED = 200
 MAX_SUBSET = 100
 _OWN, _ANY = ("",), ("*",)
 
@@ -48,6 +57,7 @@ class PendingEvent:
     files: int | None = field(init=False)
     subset: tuple[str, ...] = field(init=False)
     value_origins: tuple[UUID, ...] = field(init=False)
+    rows_compared: dict[UUID, RowVerdict] = field(init=False)
     threads: tuple[str, ...] = field(init=False)
     task_runs: list[UUID] = field(init=False, default_factory=list)
     coalesced_into: PendingEvent | None = field(init=False, default=None)
@@ -61,6 +71,7 @@ class PendingEvent:
         self.size, self.files = statement.size, statement.files
         self.subset = self._about.subset if self._about is not None else ()
         self.value_origins, self.threads = self.event.value_origins, self.event.threads
+        self.rows_compared = dict(self.event.rows_compared)
 
     @property
     def _about(self) -> EventDataset | None:
@@ -115,6 +126,8 @@ class PendingEvent:
             self.last = max(filter(None, (self.last or self.started, other.last or other.started)), default=None)
         if other.value_origins:
             self.value_origins = tuple(dict.fromkeys((*self.value_origins, *other.value_origins)))[:_MAX_ORIGINS]
+        if other.rows_compared != self.rows_compared:
+            self.rows_compared = _merged_verdicts(self.rows_compared, other.rows_compared)
         if other.threads != self.threads:
             self.threads = _merged_threads(self.threads, other.threads)
         for task_run in (other.run.info.task_run_id, *other.task_runs):
@@ -134,6 +147,11 @@ class PendingEvent:
         last = self.last or self.started
         self.last = started if last is None or started > last else last
 
+    def forget_differences(self) -> None:
+        """Forget which reads the rows differ from: those of one more execution are not compared."""
+        if "different" in self.rows_compared.values():
+            self.rows_compared = {read: v for read, v in self.rows_compared.items() if v != "different"}
+
     def add_rows(self, rows: int) -> bool:
         """Add the rows of one more execution. Returns whether those of all executions are known."""
         known = encoding.count(rows)
@@ -149,6 +167,7 @@ class PendingEvent:
         late = PendingEvent(self.run, event, self.tables)
         late.rows, late.executions, late.executions_without_rows = self.rows, 0, int(self.rows is None)
         late.last, late.value_origins, late.threads = self.last, self.value_origins, self.threads
+        late.rows_compared = self.rows_compared
         return late
 
     def doubt(self, reason: str) -> None:
@@ -171,6 +190,7 @@ class PendingEvent:
         counted = {
             "statement": statement,
             "value_origins": self.value_origins,
+            "rows_compared": tuple(self.rows_compared.items())[:_MAX_COMPARED],
             "threads": () if self.threads == _OWN else self.threads,
             "task_runs": tuple(self.task_runs),
         }
@@ -209,3 +229,16 @@ def _merged_threads(threads: tuple[str, ...], others: tuple[str, ...]) -> tuple[
         return _ANY
     whole = tuple(dict.fromkeys((threads or _OWN) + (others or _OWN)))
     return whole if len(whole) <= _MAX_THREADS else _ANY
+
+
+def _merged_verdicts(verdicts: dict[UUID, RowVerdict], others: dict[UUID, RowVerdict]) -> dict[UUID, RowVerdict]:
+    """The verdicts on the rows of two writes together: `different` only where both are."""
+    both = {}
+    for key in (*verdicts, *(key for key in others if key not in verdicts)):
+        some = {verdicts.get(key), others.get(key)}
+        found: RowVerdict | None = next((v for v in ("derived", "equal", "alike") if v in some), None)
+        if found is None and some == {"different"}:
+            found = "different"
+        if found is not None:
+            both[key] = found
+    return both

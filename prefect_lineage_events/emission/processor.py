@@ -26,6 +26,7 @@ from prefect_lineage_events.emission.notes import (
     RecordNote,
     RowsNote,
     RunEndedNote,
+    SampleNote,
     SeveralNote,
     StatementNote,
     TallyNote,
@@ -35,6 +36,7 @@ from prefect_lineage_events.emission.notes import (
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.emission.repeats import Repeats
+from prefect_lineage_events.emission.row_comparison import RowComparison
 from prefect_lineage_events.emission.transaction_processor import TransactionProcessor
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.settings import LineageSettings
@@ -55,6 +57,7 @@ class NoteProcessor(LossProcessor):
         self._current_note: StatementNote | None = None
         self._abandoned = False
         self._transactions = TransactionProcessor(values, self._report, self._drop)
+        self._row_comparison = RowComparison()
 
     def process(self, note: Note) -> None:
         """Process one note. A note that cannot be processed is counted as dropped, and the error raised."""
@@ -98,18 +101,23 @@ class NoteProcessor(LossProcessor):
         if isinstance(note, StatementNote):
             self._statement(note)
             if fetched := note.take_rows():
+                self._row_comparison.store(note, note.kept)
                 self._rows(note, fetched[0], whole=fetched[1])
         elif isinstance(note, FailureNote):
             self._transactions.failed(note, self._state(note.statement.connection))
         elif isinstance(note, TransactionNote):
             self._transactions.step(note, self._state(note.connection))
         elif isinstance(note, RowsNote):
+            self._row_comparison.store(note.statement, note.statement.kept)
             self._rows(note.statement, note.rows, whole=note.whole)
+        elif isinstance(note, SampleNote):
+            self._row_comparison.store(note.statement, note.sample)
         elif isinstance(note, AbandonedResultNote):
+            self._row_comparison.store(note.statement, note.counts.sample())
             if rows := note.counts.rows_so_far():
                 self._rows(note.statement, rows, whole=False)
         elif isinstance(note, RecordNote):
-            self._report(from_record(note))
+            self._record(note)
         elif isinstance(note, FileNote | TallyNote):
             record = record_of(note) if isinstance(note, FileNote) else note.tally.take()
             self._report(from_record(record) if record is not None else [])
@@ -119,6 +127,7 @@ class NoteProcessor(LossProcessor):
         elif isinstance(note, RunEndedNote):
             self._report(self._transactions.prepared.unfinished(note.run.key))
             self._run_end.close(note.run, even_none=note.elsewhere)
+            self._row_comparison.discard(note.run.key)
         elif isinstance(note, LossNote):
             self._count_loss(note)
         elif isinstance(note, FlushNote):
@@ -126,7 +135,18 @@ class NoteProcessor(LossProcessor):
         else:
             self._remark(note)
 
+    def _record(self, note: RecordNote) -> None:
+        if note.operation == "read":
+            self._row_comparison.store(note, note.sample)
+            note.sample = None
+        else:
+            self._row_comparison.compare(note)
+        found = from_record(note)
+        note.pending_events += found
+        self._report(found)
+
     def _statement(self, note: StatementNote) -> None:
+        self._row_comparison.compare(note)
         state = self._state(note.connection)
         emitter = self._emitters.open(note.run.key) if note.run is not None else None
         repeats = self._repeats.get(note.connection)

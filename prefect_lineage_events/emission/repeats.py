@@ -17,6 +17,7 @@ from prefect_lineage_events.emission.connection_state import ConnectionState
 from prefect_lineage_events.emission.emitter import Emitter
 from prefect_lineage_events.emission.notes import StatementNote
 from prefect_lineage_events.emission.pending import PendingEvent
+from prefect_lineage_events.emission.row_comparison import rows_compared
 from prefect_lineage_events.events import Column
 
 _MAX_KNOWN = 500  # of one connection
@@ -57,12 +58,16 @@ class Repeats:
         ):
             return False
         pending = known.pending.coalesced()
+        if note.compared and dict(rows_compared(note)) != pending.rows_compared:
+            return False
         if pending.sent or pending.is_full or not self._is_outside_of_transactions(note, state, pending):
             return False
         state.transaction.failed(False)
         note.countable = known.countable
         note.pending_events = (pending,)
         emitter.count_again(pending, now)
+        if not note.compared:
+            pending.forget_differences()
         pending.repeat(
             rows_of(note, written=pending.event.output is not None), encoding.seconds(note.duration), note.started
         )

@@ -25,6 +25,7 @@ from prefect_lineage_events.emission.losses import count_loss, count_without_run
 from prefect_lineage_events.emission.notes import RecordColumns, RecordNote
 from prefect_lineage_events.events import STAR, Column, EventColumnEdge
 from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.instrumentation import frames
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, code_in, in_file_of
 from prefect_lineage_events.instrumentation.read_frames import remember
 
@@ -44,7 +45,8 @@ class Access:
     the dataset, which the library knows (the location of a catalog's table). `appends`: a write keeps what was there.
     `effect` is "move" for a write after which its input is gone. `input_columns` are those of each dataset that is
     read, in order; with them, `edges` are all that there are. `later` computes columns and edges in our thread, where
-    that takes a while. None and () mean "not known".
+    that takes a while. `data` is the frame or the table, or a list of them, whose rows are compared with those of other
+    accesses. None and () mean "not known".
     """
 
     operation: Literal["read", "write", "drop"]
@@ -62,6 +64,7 @@ class Access:
     input_columns: tuple[tuple[Column, ...], ...] | None = None
     later: Callable[[], RecordColumns] | None = None
     effect: str | None = None
+    data: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,10 @@ def report(access: Access) -> None:
     with guarded("noting an access", count_loss):
         run = reporting_run()
         if run is not None:
-            worker.put(_note(access, run))
+            note = _note(access, run)
+            if access.data is not None:
+                _sample(note, access.data)
+            worker.put(note)
 
 
 def _note(access: Access, run: Run) -> RecordNote:
@@ -145,6 +151,15 @@ def _edges_of_copy(access: Access) -> tuple[EventColumnEdge, ...]:
         for source in access.inputs
         if source != access.dataset
     )
+
+
+def _sample(note: RecordNote, data: Any) -> None:
+    with guarded("taking a sample of rows"):
+        if note.operation == "read":
+            note.sample = frames.sample_read(data)
+            frames.keep_read(data, note)
+        else:
+            note.sample, note.origins = frames.sample_written(data), frames.origins_of(data)
 
 
 def is_inside() -> bool:

@@ -281,11 +281,14 @@ class Execution:
         if cursor is None:
             return note
         cursor._self_noted = True
-        if note is not None and has_result and (rows is None or rows == 1):
+        if note is not None and has_result:
             fetched = cursor._self_fetched
             if rows is None:
                 fetched.start(note, cursor, 1 if sets is None and returns_one_row(text) else None)
-            fetched.may_be_single(note)
+            else:
+                fetched.start_sample(note)
+            if rows is None or rows == 1:
+                fetched.may_be_single(note)
         return note
 
     def failed(self, error: BaseException, cursor: TracedCursor | None = None) -> None:

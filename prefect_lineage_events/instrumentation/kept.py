@@ -25,6 +25,9 @@ class Kept(Generic[T]):
         known = self._values.get(id(key))
         return known[1] if known is not None else None
 
+    def __len__(self) -> int:
+        return len(self._values)
+
     def pop(self, key: Any) -> T | None:
         """Remove and return the value of an object; None if it has none."""
         known = self._values.pop(id(key), None)

@@ -9,8 +9,10 @@ from typing import Any
 
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import AbandonedResultNote, StatementNote
+from prefect_lineage_events.emission.row_samples import MAX_ROWS_READ, RowSample, kept_rows, of_rows, positions_read
 from prefect_lineage_events.emission.value_matching import store_row
 from prefect_lineage_events.guard import guarded, is_suppressed
+from prefect_lineage_events.instrumentation.frames import note_result
 from prefect_lineage_events.instrumentation.tracer import ConnectionTracer
 
 _LONGEST = 5_000  # characters of a text that is matched: this runs in the user's thread
@@ -48,7 +50,18 @@ class FetchedRows:
     when the first fetch succeeds: only then does an asynchronous statement count as having succeeded.
     """
 
-    __slots__ = ("_note", "_reader", "_single", "_tracer", "_watched", "max_rows", "on_first_fetch", "rows")
+    __slots__ = (
+        "_kept",
+        "_note",
+        "_reader",
+        "_sampled",
+        "_single",
+        "_tracer",
+        "_watched",
+        "max_rows",
+        "on_first_fetch",
+        "rows",
+    )
 
     def __init__(self, tracer: ConnectionTracer) -> None:
         self._tracer = tracer
@@ -56,6 +69,8 @@ class FetchedRows:
         self._reader: weakref.ref[Any] | None = None
         self._watched: AbandonedResultNote | None = None
         self._single: StatementNote | None = None
+        self._kept: list[Any] = []
+        self._sampled: StatementNote | None = None
         self.on_first_fetch: Callable[[], None] | None = None
         self.rows = 0
         self.max_rows: int | None = None
@@ -71,6 +86,7 @@ class FetchedRows:
             self._unwatch()
         self._note, self.rows, self.max_rows = note, 0, max_rows
         self._reader = weakref.ref(reader)
+        self.start_sample(note)
 
     def may_be_single(self, note: StatementNote) -> None:
         """Mark the result as one that may have a single row, whose values later statements may bind."""
@@ -85,6 +101,7 @@ class FetchedRows:
         """Count the row that an iteration step returned."""
         if self._single is not None:
             self._remember_first(row)
+        self._keep_next(row)
         self.add(1)
         return row
 
@@ -111,6 +128,7 @@ class FetchedRows:
             return row
         if self._single is not None:
             self._remember_first(row)
+        self._keep_next(row)
         is_watched = self._watched is not None or self._note is None
         if is_watched and self.on_first_fetch is None and self.max_rows is None:
             self.rows += 1
@@ -122,6 +140,7 @@ class FetchedRows:
         """Count the rows that `fetchmany` returned; an empty list is the end of the result."""
         if self._single is not None:
             self._remember_only(rows)
+        self.keep(rows)
         self.add(len(rows))
         if not rows:
             self.end(exhausted=True)
@@ -131,9 +150,36 @@ class FetchedRows:
         """Count the rows that `fetchall` returned, and end the result."""
         if self._single is not None:
             self._remember_only(rows)
+        self.keep(rows)
         self.rows += len(rows)
         self.end(exhausted=True)
         return rows
+
+    def start_sample(self, note: StatementNote) -> None:
+        """Keep some of the rows of a new result, for the comparison with rows that are written."""
+        self._sampled, self._kept = note, []
+
+    def keep(self, rows: Any) -> None:
+        """Keep some of the rows that were fetched."""
+        room = MAX_ROWS_READ - len(self._kept)
+        if room > 0 and self._sampled is not None and type(rows) in (list, tuple):
+            self._kept += (
+                rows if len(rows) <= room else [rows[position] for position in positions_read(len(rows), room)]
+            )
+
+    def keep_frame(self, result: Any) -> None:
+        """Keep some of the rows of a frame or a table that was fetched, and that it was read."""
+        if self._sampled is not None:
+            note_result(result, self._sampled)
+
+    def _keep_next(self, row: Any) -> None:
+        if len(self._kept) < MAX_ROWS_READ and self._sampled is not None:
+            self._kept.append(row)
+
+    def sample(self, *, whole: bool = False) -> RowSample | None:
+        """Some of the rows that were fetched; these are all, if so many are the `whole`."""
+        kept, self._kept, self._sampled = self._kept, [], None
+        return of_rows(kept_rows(kept), whole=whole and len(kept) == self.rows) if kept else None
 
     def _remember_only(self, rows: Any) -> None:
         if type(rows) in (list, tuple):
@@ -158,15 +204,26 @@ class FetchedRows:
         self._single = None
         note, self._note = self._note, None
         if note is None:
+            self._end_sample(exhausted=exhausted)
             return
         try:
             if self._watched is not None:
                 self._unwatch()
             if exhausted or self.rows:
+                note.kept = self.sample(whole=exhausted)
                 self._tracer.rows(note, self.rows, whole=exhausted)
         except Exception as error:
             if not is_suppressed("counting rows", error):
                 raise
+
+    def _end_sample(self, *, exhausted: bool) -> None:
+        """Report the sample of a result whose number of rows was known before."""
+        sampled = self._sampled
+        if sampled is not None:
+            with guarded("keeping rows"):
+                self.rows = len(self._kept)
+                if (sample := self.sample(whole=exhausted and sampled.rows == self.rows)) is not None:
+                    self._tracer.sampled(sampled, sample)
 
     def rows_so_far(self) -> int:
         """The rows fetched until the reader was garbage-collected. Called in our thread, instead of `end`."""
@@ -185,12 +242,14 @@ class FetchedRows:
         The generator keeps a reference to `cursor`: in `for row in connection.execute(...)` there is no other one, and
         the result would end when the cursor is collected.
         """
-        note, add, exhausted = self._note, 0, False
+        note, add, exhausted, sampled = self._note, 0, False, self._sampled
         try:
             for row in rows:
                 add += 1
                 if self._single is not None:
                     self._remember_first(row)
+                if self._sampled is sampled:
+                    self._keep_next(row)
                 yield row
             exhausted = True
         finally:
@@ -198,12 +257,14 @@ class FetchedRows:
 
     async def counted_async(self, rows: AsyncIterator[Any], cursor: Any = None) -> AsyncIterator[Any]:
         """`counted`, for rows that are awaited."""
-        note, add, exhausted = self._note, 0, False
+        note, add, exhausted, sampled = self._note, 0, False, self._sampled
         try:
             async for row in rows:
                 add += 1
                 if self._single is not None:
                     self._remember_first(row)
+                if self._sampled is sampled:
+                    self._keep_next(row)
                 yield row
             exhausted = True
         finally:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect_lineage_events import filters
 from prefect_lineage_events.context.run import Run, current_run
-from prefect_lineage_events.emission import value_matching, worker
+from prefect_lineage_events.emission import row_samples, value_matching, worker
 from prefect_lineage_events.emission.losses import count_loss, count_without_run
 from prefect_lineage_events.emission.notes import (
     AbandonedResultNote,
@@ -21,10 +21,12 @@ from prefect_lineage_events.emission.notes import (
     Counts,
     FailureNote,
     RowsNote,
+    SampleNote,
     SchemaLookup,
     StatementNote,
     TransactionNote,
 )
+from prefect_lineage_events.emission.row_samples import RowSample
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import guarded, is_suppressed
 from prefect_lineage_events.stores import Store
@@ -42,6 +44,8 @@ _SESSION = re.compile(
     re.IGNORECASE,
 )
 _QUERY = re.compile(r"\s{0,99}SELECT\b", re.IGNORECASE)
+# A statement whose binds are rows of the program: those of an UPDATE or a DELETE select rows too.
+_INSERT = re.compile(r"\s{0,99}(?:INSERT|REPLACE|UPSERT|MERGE)\b", re.IGNORECASE)
 
 
 class ConnectionTracer:
@@ -115,6 +119,9 @@ class ConnectionTracer:
             )
             if (parameters is not None or sets is not None) and run is not None and not _QUERY.match(sql):
                 note.value_origins = value_matching.origins(run.key, parameters, sets)
+                if _binds_rows(sql, sets, rows):
+                    note.sample = row_samples.of_parameters(parameters, sets)
+            self._note_call(note)
             self.has_reported = self.has_reported or run is not None
             return note if worker.put(note) else None
         except Exception as error:
@@ -126,6 +133,11 @@ class ConnectionTracer:
         """Note the number of rows read from the result of a statement, exhausted (`whole`) or closed before."""
         if note is not None and note.run is not None and not note.add_rows(rows, whole):
             worker.put(RowsNote(note, rows, whole))
+
+    def sampled(self, note: StatementNote, sample: RowSample) -> None:
+        """Note some of the rows of a statement's result, whose number is known."""
+        if note.run is not None:
+            worker.put(SampleNote(note, sample))
 
     def watch(self, reader: Any, note: StatementNote, counts: Counts) -> AbandonedResultNote | None:
         """Note the rows in `counts` when `reader`, from which they are fetched, is garbage-collected."""
@@ -216,6 +228,13 @@ class ConnectionTracer:
     def _lose(self, reason: str) -> None:
         count_loss(reason, self._run, self._connection)
 
+    @staticmethod
+    def _note_call(note: StatementNote) -> None:
+        """Have a call of a library know the statement that it ran, and the statement the object that it writes."""
+        if (statements := row_samples.statements_in_call.get()) is not None:
+            statements.append(note)
+        note.origins = row_samples.origins_in_call.get()
+
     def _announce_begin(self) -> None:
         """Note the begin of the transaction, before its first noted statement."""
         if self._begun:
@@ -268,6 +287,11 @@ class TransactionScope:
     def rollback(self) -> None:
         """Note the rollback of the transaction, or to the savepoint."""
         self._tracer.rollback_to(self._savepoint) if self._savepoint else self._tracer.rollback()
+
+
+def _binds_rows(sql: str, sets: Any, rows: int | None) -> bool:
+    """Return whether the binds of a statement are rows of the program: one row, or one in each of the sets."""
+    return (sets is not None or rows is None or rows <= 1) and _INSERT.match(sql) is not None
 
 
 def _error_codes(error: BaseException) -> tuple[str, ...]:

@@ -103,6 +103,7 @@ def trace_fetch_frame(cursor: TracedCursor, method: Any, args: Any, kwargs: Any)
     unknown length."""
     frame = method(*args, **kwargs)
     rows = row_count(frame)
+    cursor._self_fetched.keep_frame(frame)
     cursor._self_fetched.add(rows or 0)
     cursor._self_fetched.end(exhausted=rows is not None)
     return frame

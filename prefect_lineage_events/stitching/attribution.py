@@ -21,6 +21,7 @@ from prefect_lineage_events.stitching.explanation import (
     has_many_rows,
     inlined_from,
     possibilities,
+    without_different,
 )
 from prefect_lineage_events.stitching.flow_body import FlowBody
 from prefect_lineage_events.stitching.lifetimes import Lifetime, ResolvedStep
@@ -132,19 +133,72 @@ class Attribution:
 
     def of(self, resolved: ResolvedStep, moment: Moment) -> Explanation:
         """The rows that a write took: those of which it binds a value, and those that the evidence names."""
-        found = self._explained(resolved, moment)
-        rows = [
-            rows
-            for id_ in sorted(resolved.step.value_origins)
-            for rows in self._by_statement[id_]
-            if rows.began < moment
-        ]
-        if not rows:
-            return found
+        found = self._recognised(resolved, moment)
+        if found is None:
+            found = without_different(self._explained(resolved, moment), resolved.step.reads_with("different"))
+        return found.with_more(self._possibilities_of(resolved, resolved.step.value_origins, moment))
+
+    def _possibilities_of(self, resolved: ResolvedStep, reads: Collection[UUID], moment: Moment) -> list[Possibility]:
+        """The rows of some reads before a write."""
+        rows = [rows for id_ in sorted(reads) for rows in self._by_statement[id_] if rows.began < moment]
         scopes = resolved.step.scopes
         seen = self._with_sources(rows)
         pairs = [(one, _SAME_TASK if scopes & one.read.step.scopes else _SAME_FLOW) for one in seen]
-        return found.with_more(possibilities(pairs, (), ()))
+        return possibilities(pairs, (), ())
+
+    def _recognised(self, resolved: ResolvedStep, moment: Moment) -> Explanation | None:
+        """The rows that were recognised among those that were written; None if there are none.
+
+        Rows that were derived from others are of these alone. Of rows that are equal to others, more reads may have
+        selected them, unless all were written.
+        """
+        step = resolved.step
+        reads = step.reads_with("derived")
+        chosen = self._possibilities_of(resolved, reads or step.reads_with("equal"), moment)
+        if not chosen:
+            chosen = self._possibilities_of(resolved, step.reads_with("alike"), moment)
+            if len({p.sources for p in chosen}) != 1:
+                return None
+        written = self.written(resolved)
+        totals = [p.total for p in chosen if p.total is not None]
+        if not reads and (len(totals) < len(chosen) or written.count is None or written.count > sum(totals)):
+            return None  # the sample has no row of another source
+        whole = len(totals) == len(chosen) and sum(totals) == written.count
+        candidates = [] if whole and not reads else self._beside(resolved, moment, chosen, are_all=bool(reads))
+        stacked = len(chosen) > 1 and (not reads or (whole and all(written.names <= p.names for p in chosen)))
+        if len(chosen) == 1:
+            for scope in step.scopes:
+                self._used[scope].add(chosen[0].sources)
+        return Explanation(
+            chosen, candidates, exactly=len(chosen) == 1, stacked=stacked, different=step.reads_with("different")
+        )
+
+    def _beside(
+        self, resolved: ResolvedStep, moment: Moment, chosen: Sequence[Possibility], *, are_all: bool
+    ) -> list[Possibility]:
+        """The rows that may be a source beside those that were recognised.
+
+        If these `are_all`, only rows with a column of the write that these do not have.
+        """
+        written = self.written(resolved)
+        known = {source for p in chosen for source in p.sources}
+        left = written.names - frozenset().union(*(p.names for p in chosen))
+        own, received = self._available_rows(resolved, moment)
+        if any(resolved.step.scopes.isdisjoint(rows.read.step.scopes) for p in chosen for rows, _ in p.rows):
+            near = [rows for some in self._rows.values() for rows in some[-MAX_READS:] if rows.began < moment]
+            in_turn, fresh = False, set[int]()
+        else:
+            thread, nearest = _nearest(resolved, own, received, written.names)
+            order = self._order(resolved, thread)
+            near, in_turn, fresh = [*nearest, *received], order.in_turn, order.fresh(nearest)
+        others = [
+            (rows, _SAME_FLOW)
+            for rows in near
+            if not rows.sources <= known
+            and not rows.is_scalar
+            and (left & rows.names if are_all else id(rows) in fresh or not in_turn)
+        ]
+        return possibilities(others, (), ())
 
     def _explained(self, resolved: ResolvedStep, moment: Moment) -> Explanation:
         """The explanation by rows that passed through the flow's body, else by rows that its scope read or received."""
@@ -204,7 +258,16 @@ class Attribution:
         counts = counts_of(rows, step.info.executions)
         executions = step.info.executions
         binds = step.evidence == "sql" and bool(step.bound) and not step.info.from_program
-        return Written(names, counts, rows, executions, single=single, binds=binds, inlined=step.values_stand_in_text)
+        return Written(
+            names,
+            counts,
+            rows,
+            executions,
+            single=single,
+            binds=binds,
+            inlined=step.values_stand_in_text,
+            alike=step.reads_with("alike"),
+        )
 
     def _available_rows(self, resolved: ResolvedStep, moment: Moment) -> tuple[list[Rows], list[Rows]]:
         """The rows that the write's scope read before, and those that it received."""

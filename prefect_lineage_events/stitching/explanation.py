@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 from prefect_lineage_events.stitching.lifetimes import Lifetime
 from prefect_lineage_events.stitching.model import Evidence
@@ -37,7 +38,7 @@ class Written:
 
     `single`: perhaps only one row per task run; `binds`: they were bound one by one, so their values were compared with
     those of single rows that were read (`LineageEvent.value_origins`). `inlined`: the values are in the statement's
-    text, and `names` are the columns of its constants.
+    text, and `names` are the columns of its constants. `alike` are reads whose rows are these, as those of others are.
     """
 
     names: frozenset[str]
@@ -47,6 +48,7 @@ class Written:
     single: bool = False
     binds: bool = False
     inlined: bool = False
+    alike: frozenset[UUID] = frozenset()
 
     @property
     def is_row_by_row(self) -> bool:
@@ -83,6 +85,10 @@ class Possibility:
         """Return whether these are rows that a library's call read, which did not report how many there were."""
         return self.total is None and all(one.read.step.evidence == "recorded" for one, _ in self.rows)
 
+    def is_of(self, reads: Collection[UUID]) -> bool:
+        """Return whether all of its rows are of these reads."""
+        return all(rows.read.step.info.id in reads for rows, _ in self.rows)
+
     def may_be_coincidence(self, written: Written) -> bool:
         """Return whether only the order suggests that these rows are the source."""
         if not (written.is_row_by_row and written.binds) or self.is_parameter:
@@ -114,19 +120,20 @@ class Explanation:
     """The sources of a write: `chosen` are certain, `candidates` are possible.
 
     `exactly`: the rows were written as they were read; `stacked`: the rows of all chosen reads were concatenated.
+    `different`: reads that have no value in common with the write, and so no part in its columns.
     """
 
     chosen: Sequence[Possibility] = ()
     candidates: Sequence[Possibility] = ()
     exactly: bool = False
     stacked: bool = False
+    different: frozenset[UUID] = frozenset()
 
     def having(self, name: str) -> list[Rows]:
         """The rows whose column of this name was written; none if it could come from several that were joined."""
         key = name.casefold()
-        having = [
-            p for p in (*self.chosen, *self.candidates) if any(key in rows.provenance.columns for rows, _ in p.rows)
-        ]
+        possible = (*self.chosen, *(p for p in self.candidates if not p.is_of(self.different)))
+        having = [p for p in possible if any(key in rows.provenance.columns for rows, _ in p.rows)]
         if not self.stacked and len({p.sources for p in having}) != 1:
             return []
         return [rows for p in self.chosen for rows, _ in p.rows if key in rows.provenance.columns]
@@ -193,7 +200,9 @@ def _explained(written: Written, among: Sequence[Possibility], *, alone: bool, i
     has_all = [p for p in among if names and names <= p.names]
     # A recorded read of unknown size (a dataset of files that was opened) may have been of that number too.
     may_be_exact = [p for p in has_all if p.is_recorded_without_number]
-    if (exact := [p for p in has_all if p.is_exactly(written)]) and not may_be_exact:
+    exact = [p for p in has_all if p.is_exactly(written)]
+    may_be_selection = [p for p in has_all if p not in exact and _has_selection(p, written)]
+    if exact and not may_be_exact and not may_be_selection:
         best = _narrowed(exact, written)
         return Explanation([best], exactly=True) if best else Explanation(candidates=exact)
     if not names or not all(p.names for p in among):
@@ -204,11 +213,32 @@ def _explained(written: Written, among: Sequence[Possibility], *, alone: bool, i
     explained = names & frozenset().union(*(p.names for p in among))
     # Rows of one read with more columns. A total by a table's key has as many rows as that table, but not its columns.
     widened = [p for p in among if p.has_number_of(written) and explained <= p.names]
-    if len(widened) == 1 and explained == widened[0].names:
+    if len(widened) == 1 and explained == widened[0].names and not may_be_selection:
         return Explanation(widened, exactly=True)
     if explained == names:
         return _by_columns(written, among, alone=alone, in_turn=in_turn)
     return _computed(written, explained, among, alone=alone, in_turn=in_turn)
+
+
+def without_different(found: Explanation, different: Collection[UUID]) -> Explanation:
+    """The explanation without choices of rows that have nothing in common with those that were written.
+
+    Python may have computed the latter from them, or made them of nothing that was read.
+    """
+    if not any(rows.read.step.info.id in different for p in found.chosen for rows, _ in p.rows):
+        return found
+    return Explanation(candidates=[*found.chosen, *found.candidates])
+
+
+def _has_selection(possibility: Possibility, written: Written) -> bool:
+    """Return whether the rows may be some of a longer read, as many as another one has by a join or by chance.
+
+    Rows that have been written as they are count no more, unless the values of several reads are equal.
+    """
+    total = possibility.total
+    if possibility.used and not possibility.fresh and not written.alike:
+        return False
+    return total is None or written.count is None or total > written.count
 
 
 def _is_more(written: Written, scalar: Possibility) -> bool:

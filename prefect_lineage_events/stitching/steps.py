@@ -13,6 +13,7 @@ from prefect_lineage_events.events import (
     EventColumnEdge,
     EventDataset,
     LineageEvent,
+    RowVerdict,
     StatementInfo,
     writes_python_rows,
 )
@@ -32,9 +33,9 @@ class Step:
     """One statement and one of its outputs (None: it only reads). It may stand for many executions, of many task runs.
 
     `started` and `last` are the starts of the first and the last execution. `bound`, `constant`, `program_columns`,
-    `value_origins` and `threads` are those of `LineageEvent`. `from_related_run`: another run read the rows and passed
-    them to this one, so they are no use of a dataset by this run; `guessed`: it may have passed them, and if
-    `doubtful`, others too.
+    `value_origins`, `rows_compared` and `threads` are those of `LineageEvent`. `from_related_run`: another run read the
+    rows and passed them to this one, so they are no use of a dataset by this run; `guessed`: it may have passed them,
+    and if `doubtful`, others too.
     """
 
     info: StatementInfo
@@ -51,6 +52,7 @@ class Step:
     constant: tuple[str, ...] = ()
     program_columns: tuple[tuple[str, str], ...] = ()
     value_origins: frozenset[UUID] = frozenset()
+    rows_compared: tuple[tuple[UUID, RowVerdict], ...] = ()
     threads: frozenset[str] = frozenset({""})
     description: str | None = None
     owners: tuple[str, ...] = field(default=())
@@ -82,6 +84,10 @@ class Step:
         """Return whether the rows that it writes come out of Python."""
         inputs, output = {i.uri for i in self.inputs}, self.output.uri if self.output else None
         return writes_python_rows(self.info, self.operation, inputs, output, (self.bound, self.constant))
+
+    def reads_with(self, *verdicts: RowVerdict) -> frozenset[UUID]:
+        """The reads on whose rows, beside those that it writes, there is one of these verdicts."""
+        return frozenset(read for read, verdict in self.rows_compared if verdict in verdicts)
 
     @property
     def values_stand_in_text(self) -> bool:
@@ -122,6 +128,7 @@ def _step(event: LineageEvent) -> Step:
         constant=event.constant_columns,
         program_columns=event.program_columns,
         value_origins=frozenset(event.value_origins),
+        rows_compared=event.rows_compared,
         threads=frozenset(event.threads or ("",)),
     )
 

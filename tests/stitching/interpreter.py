@@ -18,9 +18,16 @@ from uuid import UUID
 
 from prefect_lineage_events import stores
 from prefect_lineage_events.context.run import Run
-from prefect_lineage_events.emission.notes import Connection, DescribedColumns, RunEndedNote, StatementNote
+from prefect_lineage_events.emission.notes import (
+    Connection,
+    DescribedColumns,
+    RunEndedNote,
+    SampleNote,
+    StatementNote,
+)
 from prefect_lineage_events.emission.processor import NoteProcessor
 from prefect_lineage_events.emission.queue import NoteQueue
+from prefect_lineage_events.emission.row_samples import MAX_ROWS_READ, RowSample, of_parameters, positions_read
 from prefect_lineage_events.events import Column, HistoryEvent, RunInfo, parse
 from prefect_lineage_events.history.reader import Clock, Patience, read_history
 from prefect_lineage_events.history.runs import read_run
@@ -52,11 +59,12 @@ Cell = tuple[str, str]
 
 @dataclass(eq=False)
 class Frame:
-    """Rows: the origins of each column, the tables that filtered the rows, and their number."""
+    """Rows: the origins of each column, the tables that filtered the rows, their number and values by column."""
 
     columns: Mapping[str, frozenset[Cell]]
     tables: frozenset[str]
     rows: int
+    values: Mapping[str, list[Any]]
 
 
 @dataclass
@@ -96,6 +104,7 @@ class Interpreter:
 
     def __init__(self, random: Random) -> None:
         self._random = random
+        self._values_of = Random(0)
         self._now = START
         self._ids = count(1)
         self._flows: list[_FlowRun] = []
@@ -212,9 +221,12 @@ class Interpreter:
 
     def _read(self, step: Read, scope: _Scope) -> None:
         rows, _ = WORLD[step.table]
-        self._execute(scope, f"SELECT {step.listed} FROM {step.table}", rows, step.columns)
+        note = self._execute(scope, f"SELECT {step.listed} FROM {step.table}", rows, step.columns)
         cells = {name: frozenset({(step.table, name)}) for name in step.columns}
-        scope.values[step.var] = self._keep(Frame(cells, frozenset({step.table}), rows))
+        values = {name: [_value(step.table, name, number) for number in range(rows)] for name in step.columns}
+        kept = [[column[number] for number in positions_read(rows)] for column in values.values()]
+        self._pipeline.process(SampleNote(note, RowSample(lambda: kept, rows <= MAX_ROWS_READ)))
+        scope.values[step.var] = self._keep(Frame(cells, frozenset({step.table}), rows, values))
 
     def _scalar(self, step: Scalar, scope: _Scope) -> None:
         self._scalars[step] = self._execute(scope, step.sql, 1, (step.name,))
@@ -247,7 +259,22 @@ class Interpreter:
             rows = max(1, int(min(frame.rows for frame in frames) * step.share))
         else:
             rows = frames[0].rows
-        scope.values[step.var] = self._keep(Frame(columns, tables, rows))
+        values = self._values(step, frames, rows)
+        scope.values[step.var] = self._keep(Frame(columns, tables, rows, values))
+
+    def _values(self, step: Derive, frames: list[Frame], rows: int) -> dict[str, list[Any]]:
+        """The values of each column: those of the frames, in the rows that are left, or new ones."""
+        if step.change == "concat":
+            return {name: [value for frame in frames for value in frame.values[name]] for name in step.columns}
+        number = min(frame.rows for frame in frames)
+        chosen = sorted(self._values_of.sample(range(number), rows)) if rows < number else range(rows)
+        known = {name: column for frame in reversed(frames) for name, column in frame.values.items()}
+        old = iter([name for name in frames[0].columns if name not in step.columns])
+        values = {}
+        for name in step.columns:
+            column = known.get(next(old)) if step.change == "rename" and name not in known else known.get(name)
+            values[name] = [self._values_of.random() if column is None else column[row] for row in chosen]
+        return values
 
     def _write(self, step: Write, scope: _Scope) -> None:
         frame = scope.values[step.var]
@@ -257,7 +284,8 @@ class Interpreter:
         self._execute(scope, f"CREATE TABLE {step.target} ({defined})", None, ())
         listed = ", ".join(f'"{name}"' for name in names)
         marks = ", ".join("%s" for _ in names)
-        self._execute(scope, f"INSERT INTO {step.target} ({listed}) VALUES ({marks})", frame.rows, ())
+        insert = f"INSERT INTO {step.target} ({listed}) VALUES ({marks})"
+        self._execute(scope, insert, frame.rows, (), sets=list(zip(*frame.values.values(), strict=True)))
         truth = scope.flow.truth
         truth.tables[step.target] |= frame.tables
         for name, cells in frame.columns.items():
@@ -282,6 +310,7 @@ class Interpreter:
         rows: int | None,
         columns: tuple[str, ...],
         value_origins: tuple[StatementNote, ...] = (),
+        sets: list[Any] | None = None,
     ) -> StatementNote:
         named_columns = tuple(Column(name=name) for name in columns)
         note = StatementNote(
@@ -295,6 +324,7 @@ class Interpreter:
             result_columns=named_columns,
             thread=scope.thread,
             value_origins=value_origins,
+            sample=of_parameters(None, sets) if sets else None,
         )
         self._pipeline.process(note)
         self._pipeline.tick()
@@ -335,3 +365,15 @@ class Interpreter:
     def _tick(self) -> dt.datetime:
         self._now += dt.timedelta(milliseconds=10)
         return self._now
+
+
+def _value(table: str, column: str, number: int) -> Any:
+    """The value of a column in a row: keys of all tables are the same numbers, few texts are in many rows."""
+    if column == "id":
+        return number
+    if column in ("status", "country", "currency", "page"):
+        return f"{column} {number % 5}"
+    if column.endswith("_id"):
+        return number % 40
+    own = sum(map(ord, table + column)) / 1000
+    return f"{table} {column} {number}" if column in ("name", "title") else round(number * 7.3 + own, 3)

@@ -185,6 +185,7 @@ def accesses(
     *,
     columns: tuple[Column, ...] = (),
     rows: int | None = None,
+    data: Any = None,
 ) -> Iterator[Access]:
     """The access of a call to the datasets that it names: one read of all of them together, or a write of each.
 
@@ -194,9 +195,19 @@ def accesses(
         return
     first, *others = locations
     if operation == "read" and others:
-        yield Access("read", first.dataset, call, columns, rows=rows, inputs=tuple(o.dataset for o in others))
+        yield Access(
+            "read", first.dataset, call, columns, rows=rows, inputs=tuple(o.dataset for o in others), data=data
+        )
         return
     for one in locations:
         yield Access(
-            operation, one.dataset, call, columns, rows=rows, size=one.size(), files=one.files, subset=one.subset
+            operation,
+            one.dataset,
+            call,
+            columns,
+            rows=rows,
+            size=one.size(),
+            files=one.files,
+            subset=one.subset,
+            data=data,
         )

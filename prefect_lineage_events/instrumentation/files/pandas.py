@@ -19,6 +19,7 @@ from prefect_lineage_events.guard import count_loss, guarded
 from prefect_lineage_events.instrumentation.access import Access, Call, Describe, Make, is_inside, reports, suppressed
 from prefect_lineage_events.instrumentation.files.locations import Location, accesses, locate
 from prefect_lineage_events.instrumentation.files.schemas import columns_of_pandas
+from prefect_lineage_events.instrumentation.frames import follow_pandas
 from prefect_lineage_events.instrumentation.kept import Kept
 from prefect_lineage_events.instrumentation.library import Library
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of, shared
@@ -64,7 +65,7 @@ def _read(result: Any, locations: Sequence[Location], call_name: str) -> Iterato
     frames = _frames(result) or []
     columns = tuple({column.name: column for frame in frames for column in columns_of_pandas(frame)}.values())
     rows = sum(map(len, frames)) if frames else None
-    yield from accesses("read", locations, call_name, columns=columns, rows=rows)
+    yield from accesses("read", locations, call_name, columns=columns, rows=rows, data=frames)
 
 
 def _reads(call_name: str, position: int, name: str) -> Describe:
@@ -128,7 +129,7 @@ def _write(
     if locations:
         given = _given(call)
         columns, mode = _columns_written(frame, given, index=index), given.get("mode")
-        for access in accesses("write", locations, call_name, columns=columns, rows=len(frame)):
+        for access in accesses("write", locations, call_name, columns=columns, rows=len(frame), data=frame):
             yield replace(access, appends=isinstance(mode, str) and mode.startswith("a"))
 
 
@@ -263,7 +264,8 @@ _METHODS: dict[str, Make] = {
 
 
 def patch(pandas: Any) -> None:
-    """Patch pandas' functions and methods that read and write files."""
+    """Patch pandas' functions and methods that read and write files, and those that pass on the origins of frames."""
+    follow_pandas(pandas)
     for module_name, attribute, make in _INNER:
         owner = sys.modules.get(module_name)
         *classes, name = attribute.split(".")

@@ -59,7 +59,7 @@ def _accesses(operation: Any, locations: Sequence[Location], call_name: str, dat
     first = data[0] if isinstance(data, list | tuple) and data else data
     schema = getattr(first, "schema", None)
     columns = columns_of_arrow(schema) if schema is not None else ()
-    yield from accesses(operation, locations, call_name, columns=columns, rows=_rows(data))
+    yield from accesses(operation, locations, call_name, columns=columns, rows=_rows(data), data=data)
 
 
 def _located(call: Call, position: int, *names: str) -> tuple[Location, ...]:

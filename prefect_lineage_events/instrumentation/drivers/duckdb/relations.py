@@ -194,6 +194,8 @@ def _note_read(known: TracedRelation, relation: Any, name: str, result: Any, exe
             single = result[0] if type(result) is list and len(result) == 1 else result
             if type(single) is tuple:
                 store_row(note, single)
+    fetched.keep([result] if type(result) is tuple else result)
+    fetched.keep_frame(result)
     rows = (0 if result is None else 1) if name == "fetchone" else _rows(result)
     fetched.add(rows or 0)
     if name not in _PARTIAL_READS or rows == 0:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from prefect_lineage_events.emission.notes import Counted, StatementNote
+from prefect_lineage_events.emission import worker
+from prefect_lineage_events.emission.notes import Counted, SampleNote, StatementNote
+from prefect_lineage_events.emission.row_samples import MAX_ROWS_READ, kept_rows, of_rows
 from prefect_lineage_events.emission.value_matching import store_row
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.instrumentation import wrappers
@@ -73,8 +75,10 @@ def reached_the_server(error: BaseException) -> bool:
 
 
 def _remember(note: StatementNote, result: Any) -> None:
-    """Keep the values of a single row: a record, a list of one, or the value of one."""
+    """Keep some of the rows, and the values of a single row: a record, a list of one, or the value of one."""
     if isinstance(result, list):
+        if result and (sample := of_rows(kept_rows(result[:MAX_ROWS_READ]), whole=len(result) <= MAX_ROWS_READ)):
+            worker.put(SampleNote(note, sample))
         if len(result) == 1:
             store_row(note, result[0])
     elif result is not None:

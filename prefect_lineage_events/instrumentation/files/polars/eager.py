@@ -46,7 +46,9 @@ def _reads(name: str) -> Describe:
             source = _without_data(call.argument(0, "source"))
             found = locate(source, options=call.kwargs.get("storage_options"), patterns=bool(patterns))
             rows = sum(frame.height for frame in frames)
-            yield from accesses("read", found, f"polars.{name}", columns=tuple(columns.values()), rows=rows)
+            yield from accesses(
+                "read", found, f"polars.{name}", columns=tuple(columns.values()), rows=rows, data=frames
+            )
 
     return describe
 
@@ -55,14 +57,16 @@ def _reads_delta(call: Call) -> Iterator[Access]:
     table = delta_target(call.argument(0, "source"), call.kwargs)
     if table is not None and hasattr(call.result, "height"):
         columns = columns_of_schema(call.result.schema)
-        yield Access("read", table.dataset, "polars.read_delta", columns, rows=call.result.height)
+        yield Access("read", table.dataset, "polars.read_delta", columns, rows=call.result.height, data=call.result)
 
 
 def _writes(name: str) -> Describe:
     def describe(call: Call) -> Iterator[Access]:
         found = targets(call.argument(0, "file"), call.kwargs.get("storage_options"))
         columns = columns_of_schema(call.instance.schema)
-        yield from accesses("write", found, f"polars.DataFrame.{name}", columns=columns, rows=call.instance.height)
+        yield from accesses(
+            "write", found, f"polars.DataFrame.{name}", columns=columns, rows=call.instance.height, data=call.instance
+        )
 
     return describe
 
@@ -71,7 +75,9 @@ def _writes_excel(call: Call) -> Iterator[Access]:
     target = call.argument(0, "workbook")
     found = targets(_WORKBOOK if target is None else getattr(target, "filename", target))
     columns = columns_of_schema(call.instance.schema)
-    yield from accesses("write", found, "polars.DataFrame.write_excel", columns=columns, rows=call.instance.height)
+    yield from accesses(
+        "write", found, "polars.DataFrame.write_excel", columns=columns, rows=call.instance.height, data=call.instance
+    )
 
 
 def _writes_table(name: str, table_of: Any) -> Describe:
@@ -92,6 +98,7 @@ def _writes_table(name: str, table_of: Any) -> Describe:
                 rows=call.instance.height,
                 symlinks=table.symlinks,
                 appends=call.argument(1, "mode") == "append",
+                data=call.instance,
             )
 
     return describe

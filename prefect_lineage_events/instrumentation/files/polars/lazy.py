@@ -112,7 +112,7 @@ def _collected(frame: Any, result: Any, call: str, running: Running) -> Iterator
     if plan.has_sink:
         yield from _unknown_sink(plan, running)
     elif hasattr(result, "height"):
-        yield from read(plan, result.schema, running, call, result.height)
+        yield from read(plan, result.schema, running, call, rows=result.height, data=result)
 
 
 def _unknown_sink(plan: Plan, running: Running) -> Iterator[Access]:

@@ -176,7 +176,7 @@ def _tables(plan: Plan, running: Running) -> list[Dataset]:
 
 
 def read(
-    plan: Plan, schema: Mapping[str, Any], running: Running, call: str, rows: int | None = None
+    plan: Plan, schema: Mapping[str, Any], running: Running, call: str, *, rows: int | None = None, data: Any = None
 ) -> Iterator[Access]:
     """The read of a query whose result has a schema."""
     found = query(plan, schema, running)
@@ -191,4 +191,5 @@ def read(
             subset=found.subset,
             inputs=found.inputs[1:],
             later=found.later,
+            data=data,
         )
