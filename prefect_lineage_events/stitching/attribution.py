@@ -142,9 +142,14 @@ class Attribution:
         """The rows of some reads before a write."""
         rows = [rows for id_ in sorted(reads) for rows in self._by_statement[id_] if rows.began < moment]
         scopes = resolved.step.scopes
-        seen = self._with_sources(rows)
-        pairs = [(one, _SAME_TASK if scopes & one.read.step.scopes else _SAME_FLOW) for one in seen]
-        return possibilities(pairs, (), ())
+        upstream = {task for scope in scopes if rows for task in self._upstream.of(scope)}
+
+        def evidence(one: Rows) -> Evidence:
+            if scopes & one.read.step.scopes:
+                return _SAME_TASK
+            return _SAME_FLOW if upstream.isdisjoint(one.read.step.scopes) else _TASK_GRAPH
+
+        return possibilities([(one, evidence(one)) for one in self._with_sources(rows)], (), ())
 
     def _recognised(self, resolved: ResolvedStep, moment: Moment) -> Explanation | None:
         """The rows that were recognised among those that were written; None if there are none.
