@@ -221,11 +221,11 @@ def _explained(written: Written, among: Sequence[Possibility], *, alone: bool, i
 
 
 def without_different(found: Explanation, different: Collection[UUID]) -> Explanation:
-    """The explanation without choices of rows that have nothing in common with those that were written.
+    """The explanation without a choice of rows of which none has anything in common with those that were written.
 
     Python may have computed the latter from them, or made them of nothing that was read.
     """
-    if not any(rows.read.step.info.id in different for p in found.chosen for rows, _ in p.rows):
+    if not all(p.is_of(different) for p in found.chosen):
         return found
     return Explanation(candidates=[*found.chosen, *found.candidates])
 
