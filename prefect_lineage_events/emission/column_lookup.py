@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from prefect_lineage_events.emission.notes import DescribedColumns, SchemaLookup
+from prefect_lineage_events.emission.lookups import DescribedColumns, SchemaLookup
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.events import Column, EventDataset
 from prefect_lineage_events.guard import guarded

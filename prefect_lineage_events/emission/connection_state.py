@@ -11,7 +11,8 @@ from prefect_lineage_events import stores
 from prefect_lineage_events.context.process import process_token
 from prefect_lineage_events.datasets import DEVICES, Dataset, Located, file_at
 from prefect_lineage_events.dialects import dialect_of
-from prefect_lineage_events.emission.notes import Connection, SchemaNameLookup
+from prefect_lineage_events.emission.lookups import SchemaNameLookup
+from prefect_lineage_events.emission.notes import Connection
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.store_schemas import StoreSchemas
 from prefect_lineage_events.emission.temporary_files import is_temporary

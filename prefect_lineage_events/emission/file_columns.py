@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from prefect_lineage_events.emission.notes import InstanceSchemaLookup, StatementNote
+from prefect_lineage_events.emission.lookups import InstanceSchemaLookup
+from prefect_lineage_events.emission.notes import StatementNote
 from prefect_lineage_events.events import STAR, Column, EventDataset
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.settings import settings

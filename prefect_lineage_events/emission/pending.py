@@ -9,7 +9,7 @@ from uuid import UUID
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.context.run import Run
-from prefect_lineage_events.emission.notes import SchemaLookup
+from prefect_lineage_events.emission.lookups import SchemaLookup
 from prefect_lineage_events.events import (
     MOVE,
     MOVE_OF_NEW,

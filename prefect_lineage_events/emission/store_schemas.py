@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from itertools import count
 
-from prefect_lineage_events.emission.notes import SchemaNameLookup
+from prefect_lineage_events.emission.lookups import SchemaNameLookup
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.sql.model import Statement
 

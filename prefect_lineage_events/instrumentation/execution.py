@@ -13,8 +13,9 @@ from types import CoroutineType
 from typing import Any, Protocol, TypeVar
 
 from prefect_lineage_events import guard
+from prefect_lineage_events.emission.lookups import SchemaLookup
 from prefect_lineage_events.emission.losses import count_loss
-from prefect_lineage_events.emission.notes import Counted, SchemaLookup, StatementNote
+from prefect_lineage_events.emission.notes import Counted, StatementNote
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import described, guarded, log_failure, logger, raised_by_signal_handler
 from prefect_lineage_events.instrumentation.driver import Driver, statement_text

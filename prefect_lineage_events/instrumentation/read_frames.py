@@ -13,7 +13,7 @@ from typing import Any
 from weakref import ref
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.emission.notes import DescribedColumns
+from prefect_lineage_events.emission.lookups import DescribedColumns
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.instrumentation.kept import Kept
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from prefect_lineage_events import filters
 from prefect_lineage_events.context.run import Run, current_run
 from prefect_lineage_events.emission import row_samples, value_matching, worker
+from prefect_lineage_events.emission.lookups import SchemaLookup
 from prefect_lineage_events.emission.losses import count_loss, count_without_run
 from prefect_lineage_events.emission.notes import (
     AbandonedResultNote,
@@ -22,7 +23,6 @@ from prefect_lineage_events.emission.notes import (
     FailureNote,
     RowsNote,
     SampleNote,
-    SchemaLookup,
     StatementNote,
     TransactionNote,
 )

@@ -18,13 +18,8 @@ from uuid import UUID
 
 from prefect_lineage_events import stores
 from prefect_lineage_events.context.run import Run
-from prefect_lineage_events.emission.notes import (
-    Connection,
-    DescribedColumns,
-    RunEndedNote,
-    SampleNote,
-    StatementNote,
-)
+from prefect_lineage_events.emission.lookups import DescribedColumns
+from prefect_lineage_events.emission.notes import Connection, RunEndedNote, SampleNote, StatementNote
 from prefect_lineage_events.emission.processor import NoteProcessor
 from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.emission.row_samples import MAX_ROWS_READ, RowSample, of_parameters, positions_read

@@ -11,8 +11,8 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
 
+from prefect_lineage_events.emission.lookups import SchemaLookup
 from prefect_lineage_events.emission.losses import count_loss, count_untraced
-from prefect_lineage_events.emission.notes import SchemaLookup
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import tracer as tracing

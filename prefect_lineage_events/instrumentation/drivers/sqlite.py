@@ -17,8 +17,8 @@ from uuid import uuid4
 
 from prefect_lineage_events import stores
 from prefect_lineage_events.context.process import process_token
+from prefect_lineage_events.emission.lookups import DescribedColumns
 from prefect_lineage_events.emission.losses import count_loss
-from prefect_lineage_events.emission.notes import DescribedColumns
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation import subclasses, unwrapping, wrappers
 from prefect_lineage_events.instrumentation.dbapi import trace_new_cursor

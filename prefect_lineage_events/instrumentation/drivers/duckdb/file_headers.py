@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-from prefect_lineage_events.emission.notes import DescribedColumns
+from prefect_lineage_events.emission.lookups import DescribedColumns
 from prefect_lineage_events.instrumentation.execution import answer_or_default
 from prefect_lineage_events.instrumentation.opening import left_alone
 from prefect_lineage_events.instrumentation.read_frames import columns_of

@@ -11,7 +11,7 @@ from contextlib import closing
 from time import perf_counter
 from typing import Any
 
-from prefect_lineage_events.emission.notes import DescribedColumns
+from prefect_lineage_events.emission.lookups import DescribedColumns
 from prefect_lineage_events.instrumentation.drivers.duckdb.copies import copied_tables
 from prefect_lineage_events.instrumentation.drivers.duckdb.file_headers import file_columns
 from prefect_lineage_events.instrumentation.execution import answer_or_default

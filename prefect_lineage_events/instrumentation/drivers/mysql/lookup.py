@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from prefect_lineage_events.emission.notes import DescribedColumns
+from prefect_lineage_events.emission.lookups import DescribedColumns
 from prefect_lineage_events.instrumentation.opening import left_alone
 
 TIMEOUT = 3  # seconds

@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import Any
 from weakref import WeakValueDictionary
 
-from prefect_lineage_events.emission.notes import DescribedColumns
+from prefect_lineage_events.emission.lookups import DescribedColumns
 
 
 def by_table(
