@@ -65,7 +65,7 @@ class _Read:
         numbers = {number for cell in row for number in self.by_digest.get(cell.digest, ())}
         return max((sum(cell.digest in self.rows[n] for cell in row) for n in numbers), default=0)
 
-    def is_told_by(self, row: Sequence[_Cell]) -> bool:
+    def has_rare_value(self, row: Sequence[_Cell]) -> bool:
         """Return whether a row has a value that is rare here, and rarely equal to another by chance."""
         return any(cell.telling and 0 < len(self.by_digest.get(cell.digest, ())) < _MAX_SAME for cell in row)
 
@@ -167,7 +167,7 @@ def _compared(rows: list[list[_Cell | None]], reads: Sequence[_Read], *, made: b
     sources = {
         id(some[0])
         for row, some in zip(known, found_in, strict=True)
-        if len(some) == 1 and (cut == (not some[0].whole) or some[0].is_told_by(row))
+        if len(some) == 1 and (cut == (not some[0].whole) or some[0].has_rare_value(row))
     }
     verdicts: list[tuple[_Read, RowVerdict]] = []
     for read in reads:
