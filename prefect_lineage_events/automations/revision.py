@@ -15,7 +15,7 @@ from prefect.events.schemas.automations import AutomationCore
 
 from prefect_lineage_events.automations.definition import JSON
 
-_MARK = re.compile(r"\s*\(`prefect-lineage deploy`, revision ([0-9a-f]{8})\)\s*\Z")
+_MARK = re.compile(r"\(`prefect-lineage deploy`, revision ([0-9a-f]{8})\)\Z")
 
 
 def content_of(automation: AutomationCore) -> JSON:
@@ -25,7 +25,7 @@ def content_of(automation: AutomationCore) -> JSON:
     """
     fields = set(AutomationCore.model_fields) - {"enabled", "owner_resource"}
     content = automation.model_dump(mode="json", include=fields, exclude_defaults=True)
-    content["description"] = _MARK.sub("", automation.description)
+    content["description"] = _unmarked(automation.description)
     return {name: _sorted(value) for name, value in content.items()}
 
 
@@ -48,12 +48,17 @@ def revision_of(automation: AutomationCore) -> str:
 
 def marked(automation: AutomationCore) -> AutomationCore:
     """The automation with its revision in its description."""
-    text = _MARK.sub("", automation.description)
+    text = _unmarked(automation.description)
     description = f"{text} (`prefect-lineage deploy`, revision {revision_of(automation)})"
     return automation.model_copy(update={"description": description})
 
 
+def _unmarked(description: str) -> str:
+    """The description without a revision."""
+    return _MARK.sub("", description.rstrip()).rstrip()
+
+
 def is_as_deployed(automation: AutomationCore) -> bool:
     """Return whether the content is that of the revision in the description; False without one."""
-    found = _MARK.search(automation.description)
+    found = _MARK.search(automation.description.rstrip())
     return found is not None and found[1] == revision_of(automation)
