@@ -20,7 +20,7 @@ from prefect_lineage_events.blocks import BLOCK_TYPES
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import ASSEMBLED_EVENT, INCOMPLETE_EVENT, REJECTED_EVENT
 from prefect_lineage_events.history import api
-from prefect_lineage_events.history.announced import PAGE, recent_events, runs_of
+from prefect_lineage_events.history.assembler_events import PAGE, recent_events, runs_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

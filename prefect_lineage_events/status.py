@@ -22,7 +22,7 @@ from prefect_lineage_events.assembler import sweep_state
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
 from prefect_lineage_events.events import ASSEMBLED_EVENT, INCOMPLETE_EVENT, OWN_FLOW_PREFIX, REJECTED_EVENT
 from prefect_lineage_events.history import api
-from prefect_lineage_events.history.announced import PAGE, flow_of, recent_events, runs_of
+from prefect_lineage_events.history.assembler_events import PAGE, flow_of, recent_events, runs_of
 from prefect_lineage_events.history.runs import runs_by_id
 
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ import argparse
 import datetime as dt
 import os
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,15 +24,20 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--flows", type=int, default=500)
     parser.add_argument("--column-edges", type=int, default=100, help="of each flow")
+    parser.add_argument("--measure", action="store_true", help="measure the server of PREFECT_API_URL alone")
     options = parser.parse_args()
+    if options.measure:
+        measure()
+        return
     ended = dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=1)
     size = Size(options.runs, options.flows, options.column_edges, ended)
     with (
         tempfile.TemporaryDirectory(prefix="lineage-benchmark-") as folder,
         server_with(Path(folder), lambda database: write(database, size)) as (server, _),
     ):
-        os.environ.update(server.environment)
-        measure()
+        # In a process of its own: Prefect reads its settings once, and this process has imported it.
+        own = {**os.environ, **server.environment, "PREFECT_HOME": folder}
+        subprocess.run([sys.executable, "-m", "benchmarks.graph", "--measure"], env=own, check=True)
 
 
 def measure() -> None:

@@ -26,7 +26,7 @@ from prefect_lineage_events.events import (
     REJECTED_EVENT,
     TARGET_LABEL,
 )
-from prefect_lineage_events.history.announced import RUN_PREFIX
+from prefect_lineage_events.history.assembler_events import RUN_PREFIX
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.stitching.model import RunLineage
 

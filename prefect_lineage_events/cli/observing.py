@@ -91,7 +91,7 @@ def _refused(client: SyncPrefectClient, since: dt.datetime, target: str | None) 
     """The runs of which a target refuses events now, newest first: the ledger shows what was taken since."""
     from prefect_lineage_events.assembler import ledger
     from prefect_lineage_events.history import api
-    from prefect_lineage_events.history.announced import flow_of, runs_of
+    from prefect_lineage_events.history.assembler_events import flow_of, runs_of
 
     wanted = set(_target_ids(target)) if target else None
     events = {run: event for event in _events(client, since) for run in runs_of(event)[:1]}
@@ -106,14 +106,14 @@ def _refused(client: SyncPrefectClient, since: dt.datetime, target: str | None) 
 def _events(client: SyncPrefectClient, since: dt.datetime) -> Iterator[dict[str, Any]]:
     """The events of refusals, newest first."""
     from prefect_lineage_events.events import REJECTED_EVENT
-    from prefect_lineage_events.history.announced import pages
+    from prefect_lineage_events.history.assembler_events import pages
 
     for page in islice(pages(client, {"name": [REJECTED_EVENT]}, since), _MAX_PAGES):
         yield from (event for event in page if _has_run(event))
 
 
 def _has_run(event: dict[str, Any]) -> bool:
-    from prefect_lineage_events.history.announced import runs_of
+    from prefect_lineage_events.history.assembler_events import runs_of
 
     try:
         return bool(UUID(runs_of(event)[0]))

@@ -101,7 +101,7 @@ def _missed(since: dt.datetime) -> list[Event]:
     from prefect import get_client
     from prefect.events.schemas.events import Event as PrefectEvent
 
-    from prefect_lineage_events.history.announced import pages
+    from prefect_lineage_events.history.assembler_events import pages
 
     with get_client(sync_client=True) as client:
         found = islice(pages(client, {"prefix": [_PREFIX]}, since, "ASC"), _MISSED_PAGES)

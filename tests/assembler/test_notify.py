@@ -9,7 +9,7 @@ import pytest
 
 from prefect_lineage_events.assembler import notify, publishing
 from prefect_lineage_events.assembler.notify import MAX_RUNS, Announcements, Delivery, batched
-from prefect_lineage_events.history.announced import runs_of
+from prefect_lineage_events.history.assembler_events import runs_of
 from prefect_lineage_events.history.model import FlowRun
 
 

@@ -139,13 +139,11 @@ RELATED = [
 @pytest.mark.parametrize(
     ("name", "payload", "expected"),
     [
-        ("lineage.write", {"statement": {"rows": 1}}, "nightly / otter wrote sales (1 row) from orders"),
-        ("lineage.write", {"statement": {"effect": "update"}}, "nightly / otter updated sales from orders"),
-        ("lineage.read", {"statement": {"rows": 1200}}, "nightly / otter read sales (1,200 rows) and orders"),
-        ("lineage.closed", {"count": 3}, "nightly / otter ended, and reported 3 lineage events"),
-        ("lineage.rejected", {"target": "marquez", "reasons": ["no"]}, "marquez refused events of sales: no"),
-        ("lineage.write", None, "nightly / otter wrote sales from orders"),
-        ("lineage.write", {"statement": {"rows": "many"}}, "nightly / otter wrote sales from orders"),
+        ("lineage.write", {"summary": "3 rows were written"}, "nightly / otter: 3 rows were written"),
+        ("lineage.closed", {"summary": "3 events\x1b[2J"}, r"nightly / otter: 3 events\x1b[2J"),
+        ("lineage.rejected", {"summary": "load (otter): marquez refused"}, "load (otter): marquez refused"),
+        ("lineage.write", None, "nightly / otter: write sales"),
+        ("lineage.write", {"summary": 7}, "nightly / otter: write sales"),
     ],
 )
 def test_event_is_a_sentence(name, payload, expected):
