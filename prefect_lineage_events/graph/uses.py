@@ -14,8 +14,10 @@ from prefect_lineage_events.graph.values import Conflict, DatasetRef, Freshness,
 
 # A write is late when it is missing for this many times the usual time between writes.
 LATE = 2.0
-# The usual time needs this many times between writes.
+# The usual time needs this many times between writes. Writes within a minute count as one: several runs by hand, or the
+# runs of one batch.
 _FEWEST_TIMES = 2
+_APART = dt.timedelta(minutes=1)
 
 
 def writers(graph: Graph, dataset: Dataset, window: Window = ALWAYS) -> tuple[Use, ...]:
@@ -46,7 +48,8 @@ def freshness(graph: Graph, dataset: Dataset, now: dt.datetime, window: Window =
     times = [time for time, _, _ in writes if time]
     if not times:
         return Freshness(dataset=dataset_ref(graph, dataset), written=None, by=None, age_seconds=None)
-    between = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
+    times_between = ((later - earlier) for earlier, later in pairwise(times))
+    between = [time.total_seconds() for time in times_between if time >= _APART]
     usual = median(between) if len(between) >= _FEWEST_TIMES else None
     age = max(0.0, (now - times[-1]).total_seconds())
     return Freshness(

@@ -87,3 +87,11 @@ def test_other_names_of_a_dataset_lead_to_it():
     alias = table("databricks://host/shop/mart/sales")
     assert [use.flow for use in writers(world.graph, alias)] == ["load"]
     assert [use.flow for use in readers(world.graph, table("mart.sales"))] == ["dbt"]
+
+
+def test_writes_within_a_minute_count_as_one():
+    world = World()
+    for hours in (0, 0.001, 0.002, 0.003):
+        world.run("load", "raw.orders > mart.sales", hours=hours)
+    fresh = freshness(world.graph, table("mart.sales"), at(2))
+    assert (fresh.usual_seconds, fresh.late) == (None, False)
