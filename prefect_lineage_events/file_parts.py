@@ -33,11 +33,6 @@ _ANY_CONTENT = frozenset(
 )  # fmt: skip
 
 
-def has_pattern(path: str) -> bool:
-    """Return whether a path is a pattern of many files."""
-    return _PATTERN.search(path) is not None
-
-
 def split_parts(path: str, *, patterns: bool = False) -> tuple[str, str]:
     """The root of the dataset that a path belongs to, and the part of it that the path names; "" for all of it.
 

@@ -69,9 +69,7 @@ def assemble(flow_run_id: _OptionalId = None, gather_seconds: float = 0.0) -> As
     with get_client(sync_client=True) as client:
         _log_targets()
         if run_id:
-            done: AssemblyResult | Summary = assemble_run(
-                client, run_id, AssemblyOptions(retry=True, affected=affected)
-            )
+            done: AssemblyResult | Summary = assemble_run(client, run_id, _AT_LEISURE)
         else:
             done = assemble_recent(client, _SOON, _gather_until(gather_seconds))
     _log().info("%s", done)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from statistics import median
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -96,7 +97,8 @@ def read_status(client: SyncPrefectClient) -> Status:
         "rejected": lambda: recent_events(client, REJECTED_EVENT),
     }
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        futures = {name: pool.submit(_answer, part) for name, part in parts.items()}
+        # The settings of the client are values of the context, which threads of a pool do not have.
+        futures = {name: pool.submit(copy_context().run, _answer, part) for name, part in parts.items()}
         answers = {name: future.result() for name, future in futures.items()}
     unanswered = tuple(name for name, answer in answers.items() if isinstance(answer, Exception))
     found = {name: answer for name, answer in answers.items() if name not in unanswered}

@@ -148,9 +148,10 @@ class Archive:
             page = paths[start : start + _FILES_AT_ONCE]
             with _errors_of(self.name):
                 found = self._fs.cat([f"{self._root}/{path}" for path in page], on_error="return")
-            by_name = {str(name).rpartition("/")[2]: data for name, data in found.items()}
+            # A run that ended again on another day has two files of one name.
+            by_name = {"/".join(str(name).rsplit("/", 2)[1:]): data for name, data in found.items()}
             for path in page:
-                data = by_name.get(path.rpartition("/")[2])
+                data = by_name.get(path)
                 run_id = _run_id(path)
                 if run_id is None or data is None or isinstance(data, FileNotFoundError):
                     continue

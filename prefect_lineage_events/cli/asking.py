@@ -21,6 +21,11 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.timezone.utc)
 
 
+def as_of(asked: Asked | None) -> dt.datetime:
+    """The time as of which a question is asked, by which the ages in its answer are counted."""
+    return bounds(asked or Asked(), now())[1] or now()
+
+
 def graph_of(asked: Asked | None) -> Graph:
     """The graph of the runs in the window of the question. Notes on standard error name what it lacks as a whole."""
     start, end = bounds(asked or Asked(), now())

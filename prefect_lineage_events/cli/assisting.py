@@ -13,11 +13,12 @@ from prefect_lineage_events.cli.errors import OK, CommandError
 from prefect_lineage_events.cli.parameters import positive, whole_number
 
 if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
     from prefect_lineage_events.graph.loading import LoadedGraph
 
-# Seconds for which an answer may be behind Prefect. A refresh costs about five requests.
+# Seconds for which an answer may be behind Prefect. A refresh costs five requests, and one for each run in flight.
 _FRESH = 10.0
-_SECONDS_A_DAY = 86_400
 
 
 def mcp(
@@ -33,34 +34,36 @@ def mcp(
         raise CommandError(f'{error.name} is not installed: run pip install "prefect-lineage-events[mcp]"') from error
     require_api_address()
     require_reachable_api()
-    source = _Source(dt.timedelta(days=days))
-    if http:
-        serve_http(source, port)
-    else:
-        serve_stdio(source)
+    from prefect import get_client
+
+    with get_client(sync_client=True) as client:
+        source = _Source(client, dt.timedelta(days=days))
+        if http:
+            serve_http(source, port)
+        else:
+            serve_stdio(source)
     return OK
 
 
 class _Source:
-    """The graph, loaded at the first question, and refreshed when its last refresh is some seconds ago."""
+    """The graph, loaded at the first question, and refreshed when its last refresh is some seconds ago.
 
-    def __init__(self, span: dt.timedelta) -> None:
+    Never called by two threads at once.
+    """
+
+    def __init__(self, client: SyncPrefectClient, span: dt.timedelta) -> None:
+        self._client = client
         self._span = span
         self._loaded: LoadedGraph | None = None
         self._refreshed = 0.0
 
     def __call__(self) -> LoadedGraph:
-        from prefect import get_client
-
         from prefect_lineage_events.graph.graph import Window
         from prefect_lineage_events.graph.loading import load
         from prefect_lineage_events.history import api
 
         if self._loaded is None:
-            # Open until the process ends.
-            client = get_client(sync_client=True)
-            client.__enter__()
-            self._loaded = load(client, Window(start=api.now(client) - self._span))
+            self._loaded = load(self._client, Window(start=api.now(self._client) - self._span))
         elif time.monotonic() - self._refreshed < _FRESH:
             return self._loaded
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as as_json
-import sys
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -11,6 +10,7 @@ from cyclopts import Parameter
 from prefect_lineage_events.cli import checks, deploy_plan
 from prefect_lineage_events.cli.errors import OK, fail
 from prefect_lineage_events.cli.parameters import positive, whole_number
+from prefect_lineage_events.cli.progress import announce
 
 # A validator within `| None` is not called by older versions of cyclopts: it stands on the whole type.
 SweepMinutes = Annotated[
@@ -81,7 +81,7 @@ def deploy(
         settle=settle,
         automations=chosen,
         confirm=deploy_plan.confirmation(yes=yes, as_json=json),
-        progress=_progress,
+        progress=announce,
     )
     print(as_json.dumps(deployed.as_json(), indent=2) if json else deployed)
     if deployed.left:
@@ -96,7 +96,7 @@ def undeploy(*, json: Annotated[bool, Parameter(help="Print JSON.")] = False) ->
 
     checks.require_api_address()
     checks.require_reachable_api()
-    _progress("deleting the deployments and the automations")
+    announce("deleting the deployments and the automations")
     deleted = deploying.undeploy()
     if json:
         print(as_json.dumps({"deleted": deleted}, indent=2))
@@ -131,7 +131,7 @@ def register() -> int:
 
     checks.require_api_address()
     checks.require_reachable_api()
-    _progress("registering the lineage blocks")
+    announce("registering the lineage blocks")
     print("blocks registered: " + (", ".join(deploying.register_blocks()) or "none (no connector is installed)"))
     return OK
 
@@ -153,8 +153,3 @@ def convert(
         raise ValueError(f"{error} (`prefect block ls` lists the documents)") from error
     print(f"saved as {saved}; {document} is unchanged")
     return OK
-
-
-def _progress(step: str) -> None:
-    """Report a step that may take seconds. Standard output is kept for results."""
-    print(f"{step} ...", file=sys.stderr, flush=True)

@@ -79,6 +79,10 @@ def _openlineage(graph: Graph, uris: set[str]) -> Iterator[str]:
         if not uris or any(use.dataset.uri in uris for use in (*lineage.inputs, *lineage.outputs)):
             run = _run_lineage(graph, snapshot)
             for event in run_events(run, namespace=namespace, job_template=settings().job_name):
+                facet = event["run"]["facets"]["prefect"]
+                facet["completeness"] = {"complete": snapshot.complete, "lacks": list(snapshot.missing)}
+                if snapshot.not_captured:
+                    facet["notCaptured"] = list(snapshot.not_captured)
                 yield encoder.dumps(json_value(event), ensure_ascii=True) + "\n"
 
 

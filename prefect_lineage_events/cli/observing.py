@@ -130,8 +130,10 @@ def _target_ids(name: str) -> list[str]:
 def _send_again(rows: list[Row], as_json: bool) -> int:
     """Deliver these runs once more to the targets that refused them."""
     from prefect import get_client
+    from prefect.exceptions import PrefectHTTPStatusError
 
     from prefect_lineage_events.assembler.assemble import assemble_run
+    from prefect_lineage_events.assembler.lease import BusyError
     from prefect_lineage_events.assembler.options import AssemblyOptions
     from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 
@@ -145,7 +147,7 @@ def _send_again(rows: list[Row], as_json: bool) -> int:
             try:
                 options = AssemblyOptions(retry=True, force=True, targets=names)
                 results.append(assemble_run(client, UUID(run), options))
-            except (TransientDeliveryError, ValueError) as error:
+            except (BusyError, PrefectHTTPStatusError, TransientDeliveryError, ValueError) as error:
                 errors.append(f"{run}: {error}")
     if as_json:
         print_json(

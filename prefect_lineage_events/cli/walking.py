@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from prefect_lineage_events.datasets import Dataset
     from prefect_lineage_events.graph.graph import Direction, Graph
-    from prefect_lineage_events.graph.values import ColumnEdgeSeen, ColumnWalk, EdgeSeen, Impact, Walk
+    from prefect_lineage_events.graph.values import ColumnEdgeSeen, ColumnReached, ColumnWalk, EdgeSeen, Impact, Walk
 
 Hops = Annotated[
     int | None,
@@ -77,7 +78,7 @@ def impact(name: Start, /, *, asked: Asked | None = None) -> int:
     graph = asking.graph_of(asked)
     dataset, column = _dataset_or_column(graph, name)
     found = impact_of(graph, dataset, column)
-    print_json(found) if asked and asked.json else _print_impact(found)
+    print_json(found) if asked and asked.json else _print_impact(found, asking.as_of(asked))
     return OK
 
 
@@ -91,7 +92,7 @@ def unused(*, asked: Asked | None = None) -> int:
     if asked and asked.json:
         print_json(found)
         return OK
-    shown, now = Names(one.uri for one in found), asking.now()
+    shown, now = Names(one.uri for one in found), asking.as_of(asked)
     datasets = {dataset.uri: dataset for dataset in graph.datasets()}
     rows = [(one, use) for one in found for use in writers(graph, datasets[one.uri])[:1]]
     table(
@@ -115,7 +116,7 @@ def conflicts(*, asked: Asked | None = None) -> int:
     if asked and asked.json:
         print_json(found)
         return OK
-    shown, now = Names(one.dataset.uri for one in found), asking.now()
+    shown, now = Names(one.dataset.uri for one in found), asking.as_of(asked)
     table(
         "",
         ("dataset", "flow", "deployment", "runs", "last"),
@@ -210,7 +211,7 @@ def _print_column_walk(found: ColumnWalk) -> None:
     _say_cut(found.cut)
 
 
-def _print_impact(found: Impact) -> None:
+def _print_impact(found: Impact, now: dt.datetime) -> None:
     name = found.dataset.name if found.column is None else f"{found.dataset.name}.{found.column}"
     broken = len(found.values) + len(found.decisions) + len(found.unknown) + len(found.flows)
     heading(name, "a change of it reaches:" if broken else "nothing captured in this window uses it")
@@ -221,14 +222,13 @@ def _print_impact(found: Impact) -> None:
             *(one.dataset.uri for one in found.unknown),
         ]
     )
-    now = asking.now()
     table(
         "VALUES", ("column", "steps"), [(f"{shown(one.dataset)}.{one.column}", str(one.hops)) for one in found.values]
     )
     table(
-        "ROWS (it decides which)",
+        "DECISIONS (over rows, or over the values of a column)",
         ("dataset", "steps"),
-        [(shown(one.dataset), str(one.hops)) for one in found.decisions],
+        [(_decided(shown, one), str(one.hops)) for one in found.decisions],
     )
     table(
         "PERHAPS (which columns is not known)",
@@ -244,6 +244,11 @@ def _print_impact(found: Impact) -> None:
         ],
     )
     _say_cut(found.cut)
+
+
+def _decided(shown: Names, one: ColumnReached) -> str:
+    """A dataset whose rows are decided, or a column whose values are (CASE, a window)."""
+    return shown(one.dataset) if one.column == "*" else f"{shown(one.dataset)}.{one.column}"
 
 
 def _print_edges(edges: Iterable[EdgeSeen]) -> None:

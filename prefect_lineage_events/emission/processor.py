@@ -101,14 +101,14 @@ class NoteProcessor(LossProcessor):
         if isinstance(note, StatementNote):
             self._statement(note)
             if fetched := note.take_rows():
-                self._row_comparison.store(note, note.kept)
+                self._store_rows(note)
                 self._rows(note, fetched[0], whole=fetched[1])
         elif isinstance(note, FailureNote):
             self._transactions.failed(note, self._state(note.statement.connection))
         elif isinstance(note, TransactionNote):
             self._transactions.step(note, self._state(note.connection))
         elif isinstance(note, RowsNote):
-            self._row_comparison.store(note.statement, note.statement.kept)
+            self._store_rows(note.statement)
             self._rows(note.statement, note.rows, whole=note.whole)
         elif isinstance(note, SampleNote):
             self._row_comparison.store(note.statement, note.sample)
@@ -123,7 +123,7 @@ class NoteProcessor(LossProcessor):
             self._report(from_record(record) if record is not None else [])
         elif isinstance(note, SeveralNote):
             for one in note.records():
-                self._report(from_record(one))
+                self._record(one)
         elif isinstance(note, RunEndedNote):
             self._report(self._transactions.prepared.unfinished(note.run.key))
             self._run_end.close(note.run, even_none=note.elsewhere)
@@ -134,6 +134,11 @@ class NoteProcessor(LossProcessor):
             self._flush(note)
         else:
             self._remark(note)
+
+    def _store_rows(self, note: StatementNote) -> None:
+        """Store digests of the rows that the note kept. The values themselves are let go: the note lives longer."""
+        kept, note.kept = note.kept, None
+        self._row_comparison.store(note, kept)
 
     def _record(self, note: RecordNote) -> None:
         if note.operation == "read":

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from prefect_lineage_events.datasets import Dataset
@@ -97,6 +97,10 @@ class UseLink:
         return (snapshot.rows_written if self.writes else snapshot.rows_read)[self.position]
 
 
+_Key = TypeVar("_Key")
+_OfRuns = TypeVar("_OfRuns", Link, ColumnLink, UseLink)
+
+
 class Graph:
     """Datasets, columns, flows and runs of a window of history. Not safe to change from several threads at once.
 
@@ -138,6 +142,8 @@ class Graph:
             return
         del runs.snapshots[run_id]
         runs.runs = [entry for entry in runs.runs if entry[1] != run_id]
+        if not runs.runs:
+            self._unindex(runs)
 
     def snapshot(self, run_id: UUID) -> Snapshot | None:
         """The snapshot of a run; None for one that the graph does not hold."""
@@ -212,17 +218,15 @@ class Graph:
                 self._uses[use.dataset].append(UseLink(use, position, writes, runs))
                 if use.symlinks:
                     self._join_names(use.dataset, use.symlinks)
-                if use.renamed_from:
-                    self._link(Link(use.renamed_from, use.dataset, "rename", runs))
-        for edge in lineage.edges:
-            self._link(Link(edge.source, edge.target, edge.evidence, runs))
+        for link in self._edges_of(runs):
+            self._link(link)
         for bundle in lineage.bundles:
             for target in bundle.targets:
                 self._bundles["upstream"][target].append((bundle, runs))
             for source, _ in bundle.sources:
                 self._bundles["downstream"][source].append((bundle, runs))
         for column in lineage.columns:
-            link = ColumnLink(
+            column_link = ColumnLink(
                 column.source,
                 column.source_column,
                 column.target,
@@ -231,10 +235,41 @@ class Graph:
                 column.inferred,
                 runs,
             )
-            self._columns[link.source].add(link.source_column)
-            self._columns[link.target].add(link.target_column)
-            self._columns_into[link.target, link.target_column].append(link)
-            self._columns_out_of[link.source, link.source_column].append(link)
+            self._columns[column.source].add(column.source_column)
+            self._columns[column.target].add(column.target_column)
+            self._columns_into[column.target, column.target_column].append(column_link)
+            self._columns_out_of[column.source, column.source_column].append(column_link)
+
+    def _unindex(self, runs: ShapeRuns) -> None:
+        """Forget a shape whose last run is gone. Other names of its datasets stay known."""
+        del self._equal_shapes[runs.shape]
+        del self._shapes[id(runs.shape)]
+        lineage = runs.shape.lineage
+        for edge in self._edges_of(runs):
+            _drop(self._into, edge.target, runs)
+            _drop(self._out_of, edge.source, runs)
+        for use in (*lineage.inputs, *lineage.outputs):
+            _drop(self._uses, use.dataset, runs)
+        for column in lineage.columns:
+            for dataset, name, index, others in (
+                (column.target, column.target_column, self._columns_into, self._columns_out_of),
+                (column.source, column.source_column, self._columns_out_of, self._columns_into),
+            ):
+                _drop(index, (dataset, name), runs)
+                if (dataset, name) not in index and (dataset, name) not in others:
+                    self._columns[dataset].discard(name)
+        for bundles in self._bundles.values():
+            for dataset in [dataset for dataset, found in bundles.items() if any(one is runs for _, one in found)]:
+                bundles[dataset] = [one for one in bundles[dataset] if one[1] is not runs]
+
+    def _edges_of(self, runs: ShapeRuns) -> Iterator[Link]:
+        """The edges of a shape, without those of bundles."""
+        lineage = runs.shape.lineage
+        for use in (*lineage.inputs, *lineage.outputs):
+            if use.renamed_from:
+                yield Link(use.renamed_from, use.dataset, "rename", runs)
+        for edge in lineage.edges:
+            yield Link(edge.source, edge.target, edge.evidence, runs)
 
     def _link(self, link: Link) -> None:
         self._into[link.target].append(link)
@@ -246,6 +281,14 @@ class Graph:
             joined |= self._aliases.get(name, set())
         for name in joined:
             self._aliases[name] = joined
+
+
+def _drop(index: dict[_Key, list[_OfRuns]], key: _Key, runs: ShapeRuns) -> None:
+    """Remove the entries of a shape from one list of an index."""
+    if left := [one for one in index.get(key, ()) if one.runs is not runs]:
+        index[key] = left
+    else:
+        index.pop(key, None)
 
 
 def _bundled(bundle: Bundle, dataset: Dataset, direction: Direction, runs: ShapeRuns) -> Iterator[Link]:

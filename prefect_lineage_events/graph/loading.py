@@ -73,7 +73,8 @@ def load(
 class LoadedGraph:
     """The graph of a window of Prefect's history. Not safe to use from several threads at once.
 
-    `graph` is changed in place by `refresh`. `start` and `loaded_at` are times by the clock of Prefect's API.
+    `graph` is changed in place by `refresh`; a refresh that fails begins a new one, which the next refresh fills.
+    `start` and `loaded_at` are times by the clock of Prefect's API.
     """
 
     def __init__(
@@ -85,15 +86,19 @@ class LoadedGraph:
         cache: bool = True,
         read_seconds: float = READ_SECONDS,
     ) -> None:
-        self.graph = Graph()
         self.window = window
-        self.loaded_at: dt.datetime | None = None
         self.start = window.start or (window.end or api.now(client)) - DEFAULT_SPAN
         self._client = client
         self._progress = progress or (lambda _: None)
         self._read_seconds = read_seconds
         self._cache = SnapshotCache(str(client.api_url)) if cache else None
-        self._listing = Listing(client, self.start)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Forget all that was loaded."""
+        self.graph = Graph()
+        self.loaded_at: dt.datetime | None = None
+        self._listing = Listing(self._client, self.start)
         # The time of each stored snapshot's last change.
         self._stored: dict[UUID, dt.datetime] = {}
         # Ended runs without a snapshot that may have touched something, and runs in flight, with the number of their
@@ -116,6 +121,14 @@ class LoadedGraph:
 
         Requests, where nothing changed: about five, and one for each run in flight.
         """
+        try:
+            return self._refreshed()
+        except BaseException:
+            # What was read in part has no place to go on from: the next refresh loads the window anew.
+            self._begin()
+            raise
+
+    def _refreshed(self) -> frozenset[UUID]:
         before = self.loaded_at
         until = self.window.end or api.now(self._client)
         self._left_out = []

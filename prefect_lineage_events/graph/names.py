@@ -53,6 +53,7 @@ def search(graph: Graph, word: str) -> tuple[Dataset, ...]:
         dataset
         for dataset in graph.datasets()
         if wanted in dataset.uri.casefold()
+        or wanted in dataset.name.casefold()
         or any(wanted in c.name.casefold() for link in graph.uses(dataset) for c in link.use.columns)
     )
 
@@ -110,7 +111,7 @@ def find_run(graph: Graph, text: str) -> Snapshot:
     snapshots = sorted(graph.snapshots(), key=lambda snapshot: snapshot.run.started or EPOCH, reverse=True)
     named = [snapshot for snapshot in snapshots if snapshot.run.name == wanted]
     named = named or [
-        snapshot for snapshot in snapshots if len(wanted) >= 4 and str(snapshot.run.id).startswith(wanted)
+        snapshot for snapshot in snapshots if len(wanted) >= _SHORTEST_ID and str(snapshot.run.id).startswith(wanted)
     ]
     if len(named) == 1:
         return named[0]

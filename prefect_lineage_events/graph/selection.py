@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.graph.evidence import column_edges_seen, edges_seen
-from prefect_lineage_events.graph.graph import ALWAYS, Graph
+from prefect_lineage_events.graph.graph import ALWAYS, Direction, Graph
 from prefect_lineage_events.graph.values import ColumnEdgeSeen, EdgeSeen
 from prefect_lineage_events.graph.walks import walk
 
@@ -21,6 +21,9 @@ class Selection:
     columns: tuple[ColumnEdgeSeen, ...]
 
 
+_DIRECTIONS: tuple[Direction, ...] = ("upstream", "downstream")
+
+
 def select(graph: Graph, around: Sequence[Dataset] = (), hops: int | None = None) -> Selection:
     """All of the graph; or these datasets with what is upstream and downstream of them, at most `hops` steps away."""
     by_uri = {dataset.uri: dataset for dataset in graph.datasets()}
@@ -28,8 +31,8 @@ def select(graph: Graph, around: Sequence[Dataset] = (), hops: int | None = None
     if around:
         chosen = {dataset.uri for dataset in around}
         for dataset in around:
-            for direction in ("upstream", "downstream"):
-                found = walk(graph, dataset, "upstream" if direction == "upstream" else "downstream", hops=hops)
+            for direction in _DIRECTIONS:
+                found = walk(graph, dataset, direction, hops=hops, whole=True)
                 chosen = {*chosen, *(one.dataset.uri for one in found.datasets)}
     datasets = sorted(by_uri[uri] for uri in chosen if uri in by_uri)
     kept = set(datasets)

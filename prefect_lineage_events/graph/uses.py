@@ -33,8 +33,9 @@ def readers(graph: Graph, dataset: Dataset, window: Window = ALWAYS) -> tuple[Us
 def freshness(graph: Graph, dataset: Dataset, now: dt.datetime, window: Window = ALWAYS) -> Freshness:
     """The last write of the dataset by a run that completed, and whether the next one is late.
 
-    A run without an end counts from its start.
+    A run without an end counts from its start. A window that ends before `now` is asked as of its end.
     """
+    now = min(now, window.end or now)
     writes = sorted(
         (
             (snapshot.run.ended or snapshot.run.started, str(snapshot.run.id), snapshot)

@@ -10,17 +10,25 @@ from prefect_lineage_events.events import STAR
 from prefect_lineage_events.graph.evidence import column_edges_seen, dataset_ref, edges_seen
 from prefect_lineage_events.graph.graph import ALWAYS, ColumnKey, ColumnLink, Direction, Graph, Link, Window
 from prefect_lineage_events.graph.values import ColumnReached, ColumnWalk, Effect, Path, Reached, Walk
+from prefect_lineage_events.stitching.provenance import DIRECT
 
 # Datasets or columns that one answer holds at most.
 MAX_REACHED = 1_000
-# Transformations that decide over rows and pass no value, in OpenLineage's words.
-INDIRECT = frozenset({"JOIN", "FILTER", "GROUP_BY", "SORT", "WINDOW", "CONDITIONAL"})
 
 
 def walk(
-    graph: Graph, start: Dataset, direction: Direction, *, hops: int | None = None, window: Window = ALWAYS
+    graph: Graph,
+    start: Dataset,
+    direction: Direction,
+    *,
+    hops: int | None = None,
+    window: Window = ALWAYS,
+    whole: bool = False,
 ) -> Walk:
-    """The datasets upstream or downstream, nearest first, at most `hops` edges away (None: all)."""
+    """The datasets upstream or downstream, nearest first, at most `hops` edges away (None: all).
+
+    More than `MAX_REACHED` datasets are reported only if the `whole` is wanted.
+    """
     reached: dict[Dataset, int] = {start: 0}
     links: list[Link] = []
     queue, cut = deque([start]), False
@@ -36,7 +44,7 @@ def walk(
             if other == dataset:
                 continue
             if other not in reached:
-                if len(reached) > MAX_REACHED:
+                if len(reached) > MAX_REACHED and not whole:
                     cut = True
                     continue
                 reached[other] = reached[dataset] + 1
@@ -164,7 +172,7 @@ def column_steps(
 
 def effect_of(link: ColumnLink) -> Effect:
     """Return whether the edge passes values, or decides over rows."""
-    return "decision" if link.transformation in INDIRECT else "value"
+    return "value" if link.transformation in DIRECT else "decision"
 
 
 def columns_between(graph: Graph, source: Dataset, target: Dataset, window: Window) -> Iterator[ColumnLink]:

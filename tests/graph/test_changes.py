@@ -90,3 +90,17 @@ def test_a_removed_run_leaves_nothing():
     assert writers(graph, table("mart.t")) == ()
     graph.add(snapshot)
     assert [use.runs for use in writers(graph, table("mart.t"))] == [1]
+
+
+def test_a_graph_without_runs_is_empty():
+    world = World()
+    picked = [
+        world.run("load", "raw.a > mart.t", columns="x>y", bundle="raw.b > mart.u"),
+        world.run("load", "raw.a > mart.t", columns="x>z"),
+    ]
+    graph = world.graph
+    for snapshot in picked:
+        graph.remove(snapshot.run.id)
+    assert {name for name, value in vars(graph).items() if value} <= {"_bundles", "_columns"}
+    assert not any(found for index in graph._bundles.values() for found in index.values())
+    assert graph.columns_with_links(table("raw.a")) == set()

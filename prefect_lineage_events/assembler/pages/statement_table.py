@@ -17,8 +17,6 @@ MAX_NAMES = 3
 _NAMED_STATEMENTS = 10
 _CHANGING = frozenset({"write", "create", "alter", "drop"})
 
-Numbered = tuple[int, StatementSummary]
-
 
 def section(statements: Sequence[StatementSummary]) -> list[str]:
     """The statements in order of time. Of too many, those that changed something are shown first."""
