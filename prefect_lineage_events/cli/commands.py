@@ -78,8 +78,9 @@ COMMANDS = (
         "walking:impact",
         ASK,
         "Show what breaks or changes if a column is dropped or changed.",
-        "VALUES take its values. ROWS are datasets over whose rows it decides (JOIN, FILTER, GROUP BY). PERHAPS are "
-        "datasets made in a way that does not show which columns. Without a column: any column of the dataset.",
+        "VALUES take its values. DECISIONS are rows (JOIN, FILTER, GROUP BY) and columns (CASE) over which it decides. "
+        "PERHAPS are datasets made in a way that does not show which columns. Without a column: any column of the "
+        "dataset.",
         ("impact raw.orders.amount", "impact raw.orders"),
     ),
     Command(

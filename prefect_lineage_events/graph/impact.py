@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import STAR
 from prefect_lineage_events.graph.evidence import dataset_ref
-from prefect_lineage_events.graph.graph import ALWAYS, ColumnKey, Graph, Window
+from prefect_lineage_events.graph.graph import ALWAYS, ColumnKey, Graph, Link, Window
 from prefect_lineage_events.graph.uses import readers
 from prefect_lineage_events.graph.values import ColumnReached, Effect, Impact, Reached
-from prefect_lineage_events.graph.walks import MAX_REACHED, column_steps, columns_between, effect_of
+from prefect_lineage_events.graph.walks import MAX_REACHED, column_steps, columns_between, effect_of, lacks_sources
 
 _Distances = dict[Dataset, int]
 
@@ -31,7 +31,7 @@ def impact(graph: Graph, dataset: Dataset, column: str | None = None, *, window:
         link.target: hops + 1
         for name, hops in touched.items()
         for link in graph.links(name, "downstream", window)
-        if link.target not in touched and not any(columns_between(graph, name, link.target, window))
+        if _is_open(graph, link, touched, window)
     }
     decisions = _spread(graph, decided, window)
     unsure = {name: hops for name, hops in _spread(graph, unknown, window).items() if name not in decisions}
@@ -44,6 +44,15 @@ def impact(graph: Graph, dataset: Dataset, column: str | None = None, *, window:
         flows=readers(graph, dataset, window),
         cut=cut or len(decisions) > MAX_REACHED or len(unsure) > MAX_REACHED,
     )
+
+
+def _is_open(graph: Graph, link: Link, touched: _Distances, window: Window) -> bool:
+    """Return whether the target may take any column of the source, since not all of its sources are known."""
+    if link.source == link.target:
+        return False
+    if lacks_sources(link.runs, link.target):
+        return True
+    return link.target not in touched and not any(columns_between(graph, link.source, link.target, window))
 
 
 def _columns(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import STAR
 from prefect_lineage_events.graph.evidence import column_edges_seen, dataset_ref, edges_seen
-from prefect_lineage_events.graph.graph import ALWAYS, ColumnKey, ColumnLink, Direction, Graph, Link, Window
+from prefect_lineage_events.graph.graph import ALWAYS, ColumnKey, ColumnLink, Direction, Graph, Link, ShapeRuns, Window
 from prefect_lineage_events.graph.values import ColumnReached, ColumnWalk, Effect, Path, Reached, Walk
 from prefect_lineage_events.stitching.provenance import DIRECT
 
@@ -181,9 +181,22 @@ def columns_between(graph: Graph, source: Dataset, target: Dataset, window: Wind
         yield from (link for link in graph.column_links(source, column, "downstream", window) if link.target == target)
 
 
+def lacks_sources(runs: ShapeRuns, dataset: Dataset, column: str | None = None) -> bool:
+    """Return whether runs of this shape wrote rows, or values of the column, of unknown source to the dataset."""
+    found = [one for one in runs.shape.lineage.unknown if one.target == dataset]
+    return any(one.rows != "known" or (column in one.columns if column else bool(one.columns)) for one in found)
+
+
 def _open_ends(graph: Graph, columns: Iterable[ColumnKey], direction: Direction, window: Window) -> Iterator[Dataset]:
-    """The datasets next to these columns' datasets without a column edge between the two."""
-    for dataset in dict.fromkeys(dataset for dataset, _ in columns):
+    """The datasets at which the walk may be incomplete: columns of unknown source, and edges without columns."""
+    found = list(columns)
+    if direction == "upstream":
+        for dataset, column in found:
+            if any(
+                use.writes and lacks_sources(use.runs, use.use.dataset, column) for use in graph.uses(dataset, window)
+            ):
+                yield dataset
+    for dataset in dict.fromkeys(dataset for dataset, _ in found):
         for link in graph.links(dataset, direction, window):
             if link.source != link.target and not any(columns_between(graph, link.source, link.target, window)):
                 yield _end(link, direction)

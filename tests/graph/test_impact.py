@@ -75,3 +75,12 @@ def test_a_column_that_is_decided_is_reached_with_all_that_is_made_from_it():
     found = impact(world.graph, table("raw.orders"), "state")
     assert found.values == ()
     assert reached(found.decisions) == [("stage/orders", "label"), ("stage/orders", "rank"), ("mart/sales", "label")]
+
+
+def test_columns_of_unknown_source_may_come_from_any_and_so_may_all_beyond_them():
+    world = World()
+    world.run("frame", "s3://lake/o.csv > mart.orders", columns="id>id~", unknown="mart.orders")
+    world.run("sum", "mart.orders > mart.sums", columns="total>total")
+    found = impact(world.graph, table("s3://lake/o.csv"), "id")
+    assert reached(found.values) == [("mart/orders", "id")]
+    assert [one.dataset.name for one in found.unknown] == ["shop.mart.orders", "shop.mart.sums"]

@@ -117,3 +117,11 @@ def test_an_earlier_time_has_its_own_edges():
     graph = chain().graph
     assert downstream(graph, table("raw.orders"), window=Window(end=at(0.5))).datasets[-1].hops == 1
     assert len(downstream(graph, table("raw.orders")).datasets) == 3
+
+
+def test_a_column_of_unknown_source_is_an_open_end():
+    world = World()
+    world.run("frame", "raw.o > mart.orders", columns="id>id~", unknown="mart.orders")
+    world.run("sum", "mart.orders > mart.sums", columns="total>total")
+    found = column_walk(world.graph, table("mart.sums"), "total", "upstream")
+    assert found.open_ends == (table("mart.orders").uri,)

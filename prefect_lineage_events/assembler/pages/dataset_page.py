@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from prefect_lineage_events.assembler.pages import links, transformations
@@ -16,7 +16,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import code, word
 from prefect_lineage_events.events import STAR
 from prefect_lineage_events.rendering.svg import data_uri, svg
-from prefect_lineage_events.stitching.model import DatasetUse, Edge, Lineage, UnknownSource
+from prefect_lineage_events.stitching.model import DatasetUse, Edge, Evidence, Lineage, UnknownSource
 
 MAX_COLUMNS = 300
 MAX_NAMED = 5
@@ -131,6 +131,12 @@ def _origin(origin: Origin, users: Sequence[DatasetUser], *, several: bool) -> s
     return f"{code(qualified(origin.source, origin.source_column))}{note}{by}"
 
 
+def _evidence(other: Dataset, users: Iterable[DatasetUser]) -> Evidence:
+    """The evidence that the graph draws: inferred, unless some flow states the edge."""
+    stated = any(other in user.datasets and other not in user.inferred for user in users)
+    return "sql" if stated else "same flow"
+
+
 def _graph(record: DatasetRecord) -> Lineage:
     """The dataset between its sources and the datasets that were written from it."""
     this = record.dataset
@@ -141,7 +147,10 @@ def _graph(record: DatasetRecord) -> Lineage:
     return Lineage(
         inputs=(*map(DatasetUse, sources), *(() if record.writers else (use,))),
         outputs=(*((use,) if record.writers else ()), *map(DatasetUse, targets)),
-        edges=(*(Edge(source, this) for source in sources), *(Edge(this, target) for target in targets)),
+        edges=(
+            *(Edge(source, this, _evidence(source, record.writers)) for source in sources),
+            *(Edge(this, target, _evidence(target, record.readers)) for target in targets),
+        ),
         unknown=(UnknownSource(this, doubts[0].sources),) if doubts else (),
     )
 

@@ -21,8 +21,9 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.history.model import RunKind
+from prefect_lineage_events.rendering.graph import STATED
 from prefect_lineage_events.snapshots import Snapshot
-from prefect_lineage_events.stitching.model import Column, ColumnEdge, DatasetUse, RowsKnown
+from prefect_lineage_events.stitching.model import Column, ColumnEdge, DatasetUse, Evidence, RowsKnown
 
 VERSION = 1
 # What a record holds at most; the oldest flows, and columns beyond these, are left out.
@@ -51,8 +52,8 @@ class DatasetUser:
     """A flow that writes or reads the dataset, as of its newest run.
 
     `datasets`: the sources of what it wrote, or the datasets that it wrote from what it read. `origins`: of the columns
-    that it wrote. `sources`: as `UnknownSource.rows`. `left_out`: datasets and origins
-    beyond the bounds of a record.
+    that it wrote. `inferred`: those of `datasets` that no statement and no record joins with this one. `sources`: as
+    `UnknownSource.rows`. `left_out`: datasets and origins beyond the bounds of a record.
     """
 
     flow_id: UUID
@@ -68,6 +69,7 @@ class DatasetUser:
     renamed_from: Dataset | None = None
     sources: RowsKnown = "known"
     datasets: tuple[Dataset, ...] = ()
+    inferred: tuple[Dataset, ...] = ()
     columns: tuple[tuple[str, str | None], ...] = ()
     origins: tuple[Origin, ...] = ()
     left_out: int = 0
@@ -111,16 +113,16 @@ class LaterVersionError(ValueError):
 def records_of(snapshot: Snapshot) -> dict[Dataset, DatasetRecord]:
     """A record of each dataset of a run, with the run alone. Outputs come first."""
     lineage = snapshot.lineage
-    sources: dict[Dataset, dict[Dataset, None]] = defaultdict(dict)
-    targets: dict[Dataset, dict[Dataset, None]] = defaultdict(dict)
+    sources: dict[Dataset, dict[Dataset, Evidence]] = defaultdict(dict)
+    targets: dict[Dataset, dict[Dataset, Evidence]] = defaultdict(dict)
     for edge in lineage.edges:
-        sources[edge.target][edge.source] = None
-        targets[edge.source][edge.target] = None
+        sources[edge.target][edge.source] = edge.evidence
+        targets[edge.source][edge.target] = edge.evidence
     for bundle in lineage.bundles:
         for target in bundle.targets:
-            sources[target].update(dict.fromkeys(source for source, _ in bundle.sources))
-        for source, _ in bundle.sources:
-            targets[source].update(dict.fromkeys(bundle.targets))
+            sources[target].update(bundle.sources)
+        for source, evidence in bundle.sources:
+            targets[source].update(dict.fromkeys(bundle.targets, evidence))
     origins: dict[Dataset, list[ColumnEdge]] = defaultdict(list)
     for column in lineage.columns:
         origins[column.target].append(column)
@@ -175,7 +177,7 @@ def decode(text: str) -> DatasetRecord | None:
 
 
 def _user(
-    snapshot: Snapshot, use: DatasetUse, others: Mapping[Dataset, None], origins: Iterable[ColumnEdge]
+    snapshot: Snapshot, use: DatasetUse, others: Mapping[Dataset, Evidence], origins: Iterable[ColumnEdge]
 ) -> DatasetUser:
     run, named, edges = snapshot.run, [one for one in others if one != use.dataset], list(origins)
     return DatasetUser(
@@ -191,6 +193,7 @@ def _user(
         lifecycle=use.lifecycle,
         renamed_from=use.renamed_from,
         datasets=tuple(named[:MAX_DATASETS]),
+        inferred=tuple(one for one in named[:MAX_DATASETS] if others[one] not in STATED),
         columns=tuple((column.name, column.type) for column in use.columns[:MAX_COLUMNS]),
         origins=tuple(
             Origin(edge.target_column, edge.source, edge.source_column, edge.transformation, edge.inferred)

@@ -125,3 +125,12 @@ def test_record_of_a_later_version_is_named() -> None:
     later = encode(replace(record("nightly", "a>mart"), version=dataset_record.VERSION + 1))
     with pytest.raises(LaterVersionError):
         decode(later)
+
+
+def test_edges_that_nothing_states_stay_inferred() -> None:
+    found = run_lineage("nightly", "a>b")
+    lineage = replace(found.lineage, edges=tuple(replace(edge, evidence="same task") for edge in found.lineage.edges))
+    inferred = records_of(snapshot_of(replace(found, lineage=lineage)))[table("b")]
+    assert inferred.writers[0].inferred == (table("a"),)
+    assert decode(encode(inferred)) == inferred
+    assert records_of(snapshot_of(found))[table("b")].writers[0].inferred == ()
