@@ -124,7 +124,7 @@ class LoadedGraph:
         try:
             return self._refreshed()
         except BaseException:
-            # What was read in part has no place to go on from: the next refresh loads the window anew.
+            # What was read in part has no place to go on from: the next refresh loads the window.
             self._begin()
             raise
 
