@@ -103,5 +103,5 @@ class _ImportingSpec(ModuleSpec):
 
 def _call(hook: Hook, module: Any) -> None:
     """A version of a library that differs from those we know must not end the import, or `instrument()`."""
-    with guarded(f"patching {module.__name__}", count_loss):
+    with guarded("patching an imported module", count_loss):
         hook(module)

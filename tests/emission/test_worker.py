@@ -172,6 +172,7 @@ def test_an_error_while_putting_a_note_is_not_raised(monkeypatch: pytest.MonkeyP
     def broken() -> Worker:
         raise RuntimeError("no worker")
 
+    monkeypatch.setattr(worker, "_worker", None)
     monkeypatch.setattr(worker, "_current", broken)
     assert worker.put(note()) is False
 
