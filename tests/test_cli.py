@@ -191,7 +191,7 @@ def test_run_is_assembled_by_its_name_its_flow_and_its_address(prefect_server, m
         assert cli.main(["assemble", text, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["run"] == run_id
     assert cli.main(["assemble", "comand line load"]) == 2
-    assert "did you mean command line load?" in capsys.readouterr().err
+    assert "did you mean command line load" in capsys.readouterr().err
 
 
 def test_unknown_run_starts_no_assembler_run(prefect_server, capsys):

@@ -233,14 +233,14 @@ def test_run_with_missing_events_is_published_as_incomplete_and_again_when_compl
     run_id = copy_orders(skip=(0,), emitter=emitter)
     first = assemble(run_id)
     assert not first.complete
-    assert "have not arrived" in artifacts(client, run_id)[0]["data"]
+    assert "has not arrived" in artifacts(client, run_id)[0]["data"]
     missing = events_of(client, run_id, "lineage.incomplete")[0]["payload"]["missing"]
     assert missing == {str(emitter): [0]}
     late_write(client, run_id, emitter)
     second = assemble(run_id)
     assert second.complete
     assert second.outcome == "sent"
-    assert "have not arrived" not in artifacts(client, run_id)[0]["data"]
+    assert "not arrived" not in artifacts(client, run_id)[0]["data"]
     names = {o["name"] for o in target.of(run_id)[-1]["outputs"]}
     assert "shop.public.orders_copy" in names
 

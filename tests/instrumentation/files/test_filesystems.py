@@ -145,9 +145,10 @@ def test_moved_file_is_written_from_where_it_was(store: Store, touched: Touched)
     store.fs.pipe(store.path("a"), b"abc")
     touched.take()
     store.fs.mv(store.path("a"), store.path("b"))
-    (note,) = touched.notes
-    assert note.effect == "move"
-    assert touched.take() == [("write", store.uri("b"), store.uri("a"))]
+    # A move of the operating system is one note; one that copies and removes is two.
+    written, *dropped = touched.take()
+    assert written == ("write", store.uri("b"), store.uri("a"))
+    assert [note[:2] for note in dropped] in ([], [("drop", store.uri("a"))])
     store.fs.rm(store.path("b"))
     assert touched.take() == [("drop", store.uri("b"))]
 
