@@ -142,6 +142,7 @@ class NoteProcessor(LossProcessor):
 
     def _record(self, note: RecordNote) -> None:
         if note.operation == "read":
+            self._row_comparison.expect(note)
             self._row_comparison.store(note, note.sample)
             note.sample = None
         else:
@@ -152,6 +153,8 @@ class NoteProcessor(LossProcessor):
 
     def _statement(self, note: StatementNote) -> None:
         self._row_comparison.compare(note)
+        if note.result_columns:
+            self._row_comparison.expect(note)
         state = self._state(note.connection)
         emitter = self._emitters.open(note.run.key) if note.run is not None else None
         repeats = self._repeats.get(note.connection)

@@ -4,7 +4,8 @@ Digests of the values of rows that were read are kept until the run ends, within
 up among them:
 - `equal`: these rows, or some of their columns, are among those that were written, and in no other read. All rows of
   the sample were found in some read.
-- `alike`: they are among those that were written, and so are rows of another read.
+- `alike`: they are among those that were written, and so are rows of another read, or may be: of a read without a
+  sample, whose rows are not known, that is all there is to say.
 - `different`: the rows that were written have nothing in common with these.
 - `derived` needs no comparison: the object that was written was derived from the one that was read (`Origins`).
 A read of which neither is certain has no verdict. Small numbers and short texts are equal by chance, so they decide
@@ -28,10 +29,12 @@ from prefect_lineage_events.emission.row_samples import MAX_COLUMNS, RowSample, 
 from prefect_lineage_events.events import RowVerdict
 from prefect_lineage_events.guard import guarded
 
-# Limits: digests of a read and of a run, reads and comparisons of a run, rows kept for a value, runs.
+# Limits: digests of a read and of a run, reads, reads without a sample and comparisons of a run, rows kept for a value,
+# runs.
 _MAX_OF_READ = 4_000
 _MAX_OF_RUN = 100_000
 _MAX_READS = 200
+_MAX_UNSEEN = 100
 _MAX_COMPARED = 2_000
 _MAX_SAME = 16
 _MAX_RUNS = 100
@@ -42,6 +45,7 @@ _SMALL = 1_000
 _SHORT = 3
 
 ReadNote = StatementNote | RecordNote
+_Verdict = tuple[ReadNote, RowVerdict]
 
 
 class _Cell(NamedTuple):
@@ -72,7 +76,10 @@ class _Read:
 
 @dataclass(slots=True)
 class _RunRows:
+    """The rows of one run. `unseen` are reads, by the ids of their notes, of which there is no sample, or not yet."""
+
     reads: list[_Read] = field(default_factory=list)
+    unseen: dict[int, ReadNote] = field(default_factory=dict)
     stored: int = 0
     compared: int = 0
 
@@ -85,16 +92,29 @@ class RowComparison:
 
     def store(self, note: ReadNote, sample: RowSample | None) -> None:
         """Store digests of rows that were read."""
-        key = note.run.key if note.run is not None else None
-        if sample is None or key is None:
+        run = self._run_rows(note)
+        if sample is None or run is None:
             return
         with guarded("storing digests of rows"):
-            run = self._runs.setdefault(key, _RunRows())
-            if len(self._runs) > _MAX_RUNS:
-                self._runs.popitem(last=False)
             if len(run.reads) < _MAX_READS and run.stored < _MAX_OF_RUN:
+                run.unseen.pop(id(note), None)
                 run.reads.append(read := _stored(note, sample))
                 run.stored += sum(map(len, read.rows))
+
+    def expect(self, note: ReadNote) -> None:
+        """Store that there was a read, whose rows may be any until there is a sample of them."""
+        run = self._run_rows(note)
+        if run is not None and len(run.unseen) <= _MAX_UNSEEN:
+            run.unseen[id(note)] = note
+
+    def _run_rows(self, note: ReadNote) -> _RunRows | None:
+        key = note.run.key if note.run is not None else None
+        if key is None:
+            return None
+        run = self._runs.setdefault(key, _RunRows())
+        if len(self._runs) > _MAX_RUNS:
+            self._runs.popitem(last=False)
+        return run
 
     def compare(self, note: ReadNote) -> None:
         """Compare the rows of a write with all that its run has read before, and set `note.compared`."""
@@ -114,11 +134,24 @@ class RowComparison:
             run.compared += 1
             verdicts = _compared(_cells(_rows(sample)), run.reads, made=origins is not None and origins.made)
             note.compared = {id(read.note): (read.note, verdict) for read, verdict in verdicts}
+            if run.unseen:
+                note.compared = _beside_unseen(note.compared, run.unseen)
 
     def discard(self, key: UUID | None) -> None:
         """Discard the digests of a run that has ended."""
         if key is not None:
             self._runs.pop(key, None)
+
+
+def _beside_unseen(compared: dict[int, _Verdict], unseen: dict[int, ReadNote]) -> dict[int, _Verdict]:
+    """The verdicts if there were reads without a sample: the rows that were written may be theirs as well."""
+    found: dict[int, _Verdict] = {}
+    for key, (read, verdict) in compared.items():
+        if verdict == "different" or len(unseen) <= _MAX_UNSEEN:
+            found[key] = (read, "alike" if verdict == "equal" else verdict)
+    if any(verdict == "alike" for _, verdict in found.values()):
+        found |= {key: (read, "alike") for key, read in unseen.items()}
+    return found
 
 
 def _stored(note: ReadNote, sample: RowSample) -> _Read:

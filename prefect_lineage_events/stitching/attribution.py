@@ -158,13 +158,15 @@ class Attribution:
         selected them, unless all were written.
         """
         step = resolved.step
+        written = self.written(resolved)
         reads = step.reads_with("derived")
         chosen = self._possibilities_of(resolved, reads or step.reads_with("equal"), moment)
         if not chosen:
-            chosen = self._possibilities_of(resolved, step.reads_with("alike"), moment)
+            columns = written.names
+            alike = self._possibilities_of(resolved, step.reads_with("alike"), moment)
+            chosen = [p for p in alike if columns <= p.names or not p.names]
             if len({p.sources for p in chosen}) != 1:
                 return None
-        written = self.written(resolved)
         totals = [p.total for p in chosen if p.total is not None]
         if not reads and (len(totals) < len(chosen) or written.count is None or written.count > sum(totals)):
             return None  # the sample has no row of another source

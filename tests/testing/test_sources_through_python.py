@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from prefect_lineage_events.testing import recorded_lineage
@@ -149,3 +150,12 @@ def test_rows_of_a_driver_are_recognised_by_their_values() -> None:
     (edge,) = edges_of(program)
     assert "people > " in edge
     assert edge.endswith("copy")
+
+
+def test_a_file_that_is_read_back_without_a_sample_is_a_possible_source() -> None:
+    def program() -> None:
+        pd.read_csv("people.csv").to_parquet("middle.parquet", index=False)
+        batches = list(pq.ParquetFile("middle.parquet").iter_batches())
+        pl.DataFrame([row for batch in batches for row in batch.to_pylist()]).write_csv("out.csv")
+
+    assert "people.csv > out.csv" not in edges_of(program)

@@ -71,7 +71,13 @@ def _writes(call: Call) -> Iterator[Access]:
         data = call.argument(1, "data")
         keeps = call.kwargs.get("mode") == "append" or call.kwargs.get("predicate") is not None
         yield Access(
-            "write", table.dataset, "deltalake.write_deltalake", _columns(data), rows=_rows(data), appends=keeps
+            "write",
+            table.dataset,
+            "deltalake.write_deltalake",
+            _columns(data),
+            rows=_rows(data),
+            appends=keeps,
+            data=data,
         )
 
 
@@ -82,7 +88,14 @@ def _reads(name: str) -> Describe:
         table = delta_table(call.instance)
         if table is not None:
             columns = _columns(call.result)
-            yield Access("read", table.dataset, f"deltalake.DeltaTable.{name}", columns, rows=_rows(call.result))
+            yield Access(
+                "read",
+                table.dataset,
+                f"deltalake.DeltaTable.{name}",
+                columns,
+                rows=_rows(call.result),
+                data=call.result,
+            )
 
     return describe
 

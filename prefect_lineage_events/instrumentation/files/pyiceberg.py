@@ -54,6 +54,7 @@ def _reads(name: str) -> Describe:
                 _columns(call.result),
                 rows=rows,
                 symlinks=table.symlinks,
+                data=call.result,
             )
 
     return describe
