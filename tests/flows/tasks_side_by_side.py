@@ -31,7 +31,7 @@ def copy_through_pool(source: str, target: str) -> None:
     both_are_running.wait(60)
     ids = pool.submit(query, f"SELECT id FROM {source}").result()
     both_are_running.wait(60)
-    pool.submit(query, f"INSERT INTO {target} VALUES (?)", len(ids)).result()
+    pool.submit(query, f"INSERT INTO {target} VALUES (?)", ids[-1][0]).result()
     both_are_running.wait(60)
 
 
@@ -43,7 +43,7 @@ def copy_through_threads(source: str, target: str) -> None:
     reading.start()
     reading.join()
     both_are_running.wait(60)
-    writing = threading.Thread(target=query, args=(f"INSERT INTO {target} VALUES (?)", len(ids)))
+    writing = threading.Thread(target=query, args=(f"INSERT INTO {target} VALUES (?)", ids[-1][0]))
     writing.start()
     writing.join()
     both_are_running.wait(60)
