@@ -17,6 +17,7 @@ Each function returns a valid value unchanged, so encoding twice changes nothing
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import math
 import re
@@ -122,3 +123,8 @@ def _described(value: object) -> str:
 
 def _hex(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def digest_of(data: object) -> str:
+    """A digest that is the same for the same data of JSON."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()[:32]

@@ -20,7 +20,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, TypeAdapter
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.history.model import FlowRun, RunKind
+from prefect_lineage_events.history.model import FlowRun, ParentRun, RunKind
 from prefect_lineage_events.stitching import model
 from prefect_lineage_events.stitching.model import (
     Bundle,
@@ -180,6 +180,24 @@ def snapshot_run(run: FlowRun) -> SnapshotRun:
         deployment_id=run.deployment_id,
         deployment_name=run.deployment_name,
         parent_id=run.parents[0].flow_run_id if run.parents else None,
+        kind=run.kind,
+    )
+
+
+def flow_run_of(snapshot: Snapshot, parents: tuple[ParentRun, ...] = ()) -> FlowRun:
+    """The flow run of a snapshot, as far as that holds it."""
+    run = snapshot.run
+    return FlowRun(
+        id=run.id,
+        name=run.name,
+        flow_id=run.flow_id,
+        flow_name=run.flow_name,
+        state=run.state,
+        started=run.started,
+        ended=run.ended,
+        parents=parents,
+        deployment_id=run.deployment_id,
+        deployment_name=run.deployment_name,
         kind=run.kind,
     )
 

@@ -25,7 +25,6 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from prefect_lineage_events import encoding, snapshots
-from prefect_lineage_events.assembler.snapshot_store import digest_of
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.snapshots import Snapshot, UnreadableSnapshotError
 
@@ -176,7 +175,7 @@ def _address() -> str:
 
 
 def _place() -> str:
-    return digest_of(_address())[:16]
+    return encoding.digest_of(_address())[:16]
 
 
 @lru_cache(maxsize=8)
@@ -190,7 +189,7 @@ _away_until = 0.0
 def store(snapshot: Snapshot, events: Sequence[Event], known: ArchiveMark | None) -> ArchiveMark:
     """Write the run's file, unless it was written with this content. Fails soft, and lasts `_SECONDS` at most."""
     global _away_until
-    digest = digest_of([snapshots.encode(snapshot), list(events)])
+    digest = encoding.digest_of([snapshots.encode(snapshot), list(events)])
     if known is not None and known.current and known.digest == digest:
         return known
     mark = ArchiveMark(_place(), digest)

@@ -18,7 +18,7 @@ from prefect_lineage_events.assembler.options import AssemblyOptions, AssemblyRe
 from prefect_lineage_events.assembler.outbox import Outbox, TargetsAwayError
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.history.model import FlowRun
-from prefect_lineage_events.snapshots import Snapshot
+from prefect_lineage_events.snapshots import Snapshot, flow_run_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -53,26 +53,9 @@ def absent(start: dt.datetime, end: dt.datetime, known: Collection[UUID]) -> Ite
             if found.snapshot is None:
                 logger.warning("An archived run is left out: %s", found.fault)
             elif found.snapshot.run.ended and start <= found.snapshot.run.ended <= end:
-                yield run_of(found.snapshot), found.snapshot.run.parent_id
+                yield flow_run_of(found.snapshot), found.snapshot.run.parent_id
     except ArchiveError as error:
         logger.warning("The archive cannot be read: %s", error)
-
-
-def run_of(snapshot: Snapshot) -> FlowRun:
-    """The flow run of a snapshot, as far as that holds it."""
-    run = snapshot.run
-    return FlowRun(
-        id=run.id,
-        name=run.name,
-        flow_id=run.flow_id,
-        flow_name=run.flow_name,
-        state=run.state,
-        started=run.started,
-        ended=run.ended,
-        deployment_id=run.deployment_id,
-        deployment_name=run.deployment_name,
-        kind=run.kind,
-    )
 
 
 def deliver(client: SyncPrefectClient, run: FlowRun, options: AssemblyOptions) -> AssemblyResult | None:
@@ -108,7 +91,7 @@ def deliver(client: SyncPrefectClient, run: FlowRun, options: AssemblyOptions) -
 def _outbox(found: ArchivedRun, target: Target, record: _Record, *, force: bool) -> Outbox | None:
     """The events for a target, from where its delivery stands; None if it has them."""
     events = [encoding.json_value(event) for event in target.profile.shape(found.events)]
-    digest = ledger.digest_of(events)
+    digest = encoding.digest_of(events)
     state = record.entry.delivery_to(target.id)
     if state is not None and not force and (state.finished or (state.done and state.digest != digest)):
         return None

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler import (
     announced,
     assets,
@@ -231,7 +232,7 @@ def _outbox(
 ) -> Outbox:
     """The run's events for a target, from where its delivery stands by the ledger."""
     events = events_for(lineage, target, str(client.api_url))
-    digest = ledger.digest_of(events)
+    digest = encoding.digest_of(events)
     known = None if options.force else record.state(target.id, digest)
     if known is not None and known.total != len(events):
         known = None  # a record that was edited

@@ -145,11 +145,6 @@ def is_end(end: str) -> bool:
     return end.partition(" ")[0] in END_STATES
 
 
-def digest_of(events: Sequence[Event]) -> str:
-    """A digest that is the same for the same events."""
-    return hashlib.sha256(json.dumps(events, sort_keys=True, default=str).encode()).hexdigest()[:32]
-
-
 def read(client: SyncPrefectClient, flow_run_ids: Sequence[UUID]) -> dict[UUID, Entry]:
     """The entries of these runs; a run that was never assembled has none."""
     entries: dict[UUID, Entry] = {}

@@ -16,7 +16,8 @@ from typing import Any
 
 from prefect import get_run_logger
 
-from prefect_lineage_events.assembler.ledger import DeliveryState, digest_of
+from prefect_lineage_events import encoding
+from prefect_lineage_events.assembler.ledger import DeliveryState
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, deliver, event_id
 from prefect_lineage_events.delivery.targets import Target
 
@@ -51,7 +52,7 @@ class Outbox:
     ) -> None:
         self.events = events
         self.target = target
-        self.state = state or DeliveryState(target.id, digest_of(events), 0, len(events))
+        self.state = state or DeliveryState(target.id, encoding.digest_of(events), 0, len(events))
         self.sent = 0
         self._refused_before = len(self.state.reasons)
         self._record = record

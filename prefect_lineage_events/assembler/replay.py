@@ -22,7 +22,6 @@ from prefect.settings import PREFECT_HOME
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler.archive import SUFFIX, Archive, ArchiveError, shown
-from prefect_lineage_events.assembler.ledger import digest_of
 from prefect_lineage_events.assembler.outbox import RETRY_DELAYS
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, deliver, event_id
 from prefect_lineage_events.delivery.targets import Target
@@ -119,7 +118,7 @@ def replay(
                 result.unreadable += 1
                 result.faults += [one] if len(result.faults) < MAX_LISTED else []
                 continue
-            digest = bytes.fromhex(digest_of([one]))
+            digest = bytes.fromhex(encoding.digest_of([one]))
             if digest in seen:
                 result.repeated += 1
             elif digest in noted:

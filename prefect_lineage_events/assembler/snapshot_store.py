@@ -8,7 +8,6 @@ that works on the run writes it again.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -87,7 +86,7 @@ def store(
     `known`: the snapshot that the ledger names; `found`: the snapshots of the run that Prefect has now.
     """
     data = encoding.json_value(snapshots.encode(snapshot_of(lineage)))
-    digest = digest_of(data)
+    digest = encoding.digest_of(data)
     if known is not None and known.artifact_id is None and known.digest == digest:
         return known
     current = next((raw for raw in found if known and str(known.artifact_id) == raw["id"]), None)
@@ -106,7 +105,7 @@ def _write(client: SyncPrefectClient, lineage: RunLineage, data: Mapping[str, An
     metadata = {MARK: str(snapshots.VERSION)}
     if current is not None:
         id_ = UUID(current["id"])
-        if digest_of(current.get("data")) == digest:
+        if encoding.digest_of(current.get("data")) == digest:
             return id_
         try:
             publishing.update_artifact(client, id_, data=data, metadata_=metadata)
@@ -123,11 +122,6 @@ def _write(client: SyncPrefectClient, lineage: RunLineage, data: Mapping[str, An
         flow_run_id=run.id,
         task_run_id=run.id if run.kind == "task-run" else None,
     )
-
-
-def digest_of(data: object) -> str:
-    """A digest that is the same for the same data."""
-    return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
 def all_exist(client: SyncPrefectClient, stored: Collection[StoredSnapshot]) -> bool:

@@ -88,28 +88,16 @@ def _openlineage(graph: Graph, uris: set[str]) -> Iterator[str]:
 
 def _run_lineage(graph: Graph, snapshot: Snapshot) -> RunLineage:
     """The stitched run of a snapshot. The chain above a subflow is as long as the window holds its runs."""
-    from prefect_lineage_events.history.model import FlowRun, ParentRun
+    from prefect_lineage_events.history.model import ParentRun
+    from prefect_lineage_events.snapshots import flow_run_of
     from prefect_lineage_events.stitching import model
 
-    of, parents = snapshot.run, list[ParentRun]()
-    above: UUID | None = of.parent_id
+    parents = list[ParentRun]()
+    above: UUID | None = snapshot.run.parent_id
     while above is not None and len(parents) < 50 and (parent := graph.snapshot(above)) is not None:
         parents.append(ParentRun(above, parent.run.flow_name, parent.run.deployment_name))
         above = parent.run.parent_id
-    run = FlowRun(
-        of.id,
-        of.name,
-        of.flow_id,
-        of.flow_name,
-        of.state,
-        started=of.started,
-        ended=of.ended,
-        deployment_id=of.deployment_id,
-        deployment_name=of.deployment_name,
-        parents=tuple(parents),
-        kind=of.kind,
-    )
-    return model.RunLineage(run, snapshot.lineage)
+    return model.RunLineage(flow_run_of(snapshot, tuple(parents)), snapshot.lineage)
 
 
 def _write(text: str, output: str | None) -> None:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_lineage_events.assembler import ledger
-from prefect_lineage_events.assembler.ledger import DeliveryState, Entry, digest_of, end_of
+from prefect_lineage_events.assembler.ledger import DeliveryState, Entry, end_of
+from prefect_lineage_events.encoding import digest_of
 from prefect_lineage_events.history.model import FlowRun
 from tests.by_hand import NOON
 
