@@ -150,10 +150,5 @@ def _use(use: model.DatasetUse) -> DatasetOfRun:
 
 def _edges(lineage: model.Lineage) -> Iterator[EdgeOfRun]:
     """All edges, those of bundles too, sorted and each once."""
-    found = {(edge.source, edge.target): edge.evidence for edge in lineage.edges}
-    for bundle in lineage.bundles:
-        for source, evidence in bundle.sources:
-            for target in bundle.targets:
-                found.setdefault((source, target), evidence)
-    for (source, target), evidence in sorted(found.items()):
+    for (source, target), evidence in sorted(lineage.pairs().items()):
         yield EdgeOfRun(source=source, target=target, evidence=evidence)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime as dt
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, TypeAdapter
 
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.history.model import FlowRun, ParentRun, RunKind
 from prefect_lineage_events.stitching import model
 from prefect_lineage_events.stitching.model import (
@@ -67,6 +69,11 @@ class SnapshotRun:
     def succeeded(self) -> bool:
         """Return whether it completed."""
         return self.state == "COMPLETED"
+
+    @property
+    def began(self) -> dt.datetime:
+        """The time by which runs are ordered: of the start, or of the end of a run that never started."""
+        return self.started or self.ended or EPOCH
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,13 +41,9 @@ def emit(run: RunLineage) -> None:
 
 def _upstream(run: RunLineage) -> dict[Dataset, list[Dataset]]:
     """The sources of each output, sorted; without the output itself and datasets that no asset key can name."""
-    lineage = run.lineage
     found: dict[Dataset, set[Dataset]] = defaultdict(set)
-    for edge in lineage.edges:
-        found[edge.target].add(edge.source)
-    for bundle in lineage.bundles:
-        for target in bundle.targets:
-            found[target].update(source for source, _ in bundle.sources)
+    for source, target in run.lineage.pairs():
+        found[target].add(source)
     return defaultdict(list, {target: sorted(filter(_is_key, sources - {target})) for target, sources in found.items()})
 
 

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Iterable
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.graph.evidence import run_ref
 from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
 from prefect_lineage_events.graph.values import ColumnState, RowsChange, RunDiff, SchemaVersion
@@ -39,7 +38,7 @@ def schema_history(graph: Graph, dataset: Dataset, window: Window = ALWAYS) -> t
         if added or dropped or retyped:
             versions.append(
                 SchemaVersion(
-                    since=snapshot.run.started or snapshot.run.ended,
+                    since=snapshot.run.began,
                     run=run_ref(snapshot),
                     columns=tuple(ColumnState(name=name, type=type_) for name, type_ in merged.items()),
                     added=tuple(added) if versions else (),
@@ -66,7 +65,7 @@ def _seen(graph: Graph, dataset: Dataset, window: Window) -> list[tuple[Snapshot
         if link.use.columns
         for _, run_id in link.runs.within(window)
     ]
-    found.sort(key=lambda one: (one[0].run.started or one[0].run.ended or EPOCH, str(one[0].run.id)))
+    found.sort(key=lambda one: (one[0].run.began, str(one[0].run.id)))
     return found
 
 
@@ -100,10 +99,7 @@ def _uris(uses: Iterable[DatasetUse]) -> set[str]:
 
 
 def _edge_texts(lineage: Lineage) -> set[str]:
-    pairs = {(edge.source, edge.target) for edge in lineage.edges}
-    for bundle in lineage.bundles:
-        pairs |= {(source, target) for source, _ in bundle.sources for target in bundle.targets}
-    return {f"{source.uri} -> {target.uri}" for source, target in pairs}
+    return {f"{source.uri} -> {target.uri}" for source, target in lineage.pairs()}
 
 
 def _column_texts(lineage: Lineage) -> set[str]:

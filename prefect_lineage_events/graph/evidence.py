@@ -163,7 +163,7 @@ def _statement_ref(snapshot: Snapshot, number: int) -> StatementRef:
 
 
 def _began(snapshot: Snapshot) -> tuple[dt.datetime, str]:
-    return snapshot.run.started or snapshot.run.ended or EPOCH, str(snapshot.run.id)
+    return snapshot.run.began, str(snapshot.run.id)
 
 
 class _Seen:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.graph.evidence import dataset_ref, run_ref
 from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
 from prefect_lineage_events.graph.values import Gap, RunSummary
@@ -27,13 +26,13 @@ def run_summary(graph: Graph, snapshot: Snapshot) -> RunSummary:
 def in_flight(graph: Graph, window: Window = ALWAYS) -> tuple[RunSummary, ...]:
     """The runs that have not ended, with what they have touched so far, newest first."""
     found = [snapshot for snapshot in graph.snapshots(window) if snapshot.run.state not in END_STATES]
-    found.sort(key=lambda snapshot: snapshot.run.started or EPOCH, reverse=True)
+    found.sort(key=lambda snapshot: snapshot.run.began, reverse=True)
     return tuple(run_summary(graph, snapshot) for snapshot in found)
 
 
 def gaps(graph: Graph, window: Window = ALWAYS) -> tuple[Gap, ...]:
     """All that the snapshots of the window's runs say of what they lack, newest run first."""
-    found = sorted(graph.snapshots(window), key=lambda snapshot: snapshot.run.started or EPOCH, reverse=True)
+    found = sorted(graph.snapshots(window), key=lambda snapshot: snapshot.run.began, reverse=True)
     return tuple(gap for snapshot in found for gap in gaps_of(snapshot))
 
 

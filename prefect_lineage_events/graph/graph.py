@@ -129,8 +129,7 @@ class Graph:
         """Take a run's snapshot in place of an earlier one of the same run."""
         self.remove(snapshot.run.id)
         runs = self._runs_of(snapshot.shape)
-        began = snapshot.run.started or snapshot.run.ended or EPOCH
-        entry = (began, snapshot.run.id)
+        entry = (snapshot.run.began, snapshot.run.id)
         runs.runs.insert(bisect_left(runs.runs, entry), entry)
         runs.snapshots[snapshot.run.id] = snapshot
         self._snapshots[snapshot.run.id] = runs

@@ -11,7 +11,6 @@ from difflib import get_close_matches
 from uuid import UUID
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.events import STAR
 from prefect_lineage_events.graph.graph import Graph
 from prefect_lineage_events.snapshots import Snapshot
@@ -108,7 +107,7 @@ def find_run(graph: Graph, text: str) -> Snapshot:
         if (snapshot := graph.snapshot(run_id)) is not None:
             return snapshot
         raise UnknownNameError(f"the run {run_id} is not among the {len(graph):,} runs of this window")
-    snapshots = sorted(graph.snapshots(), key=lambda snapshot: snapshot.run.started or EPOCH, reverse=True)
+    snapshots = sorted(graph.snapshots(), key=lambda snapshot: snapshot.run.began, reverse=True)
     named = [snapshot for snapshot in snapshots if snapshot.run.name == wanted]
     named = named or [
         snapshot for snapshot in snapshots if len(wanted) >= _SHORTEST_ID and str(snapshot.run.id).startswith(wanted)

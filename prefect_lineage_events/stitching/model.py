@@ -145,6 +145,15 @@ class Lineage:
     def empty(self) -> bool:
         return not (self.inputs or self.outputs)
 
+    def pairs(self) -> dict[tuple[Dataset, Dataset], Evidence]:
+        """The source and the target of each edge, those of bundles too, with its evidence."""
+        found = {(edge.source, edge.target): edge.evidence for edge in self.edges}
+        for bundle in self.bundles:
+            for source, evidence in bundle.sources:
+                for target in bundle.targets:
+                    found.setdefault((source, target), evidence)
+        return found
+
     @property
     def queries(self) -> tuple[StatementSummary, ...]:
         """The statements without recorded calls."""

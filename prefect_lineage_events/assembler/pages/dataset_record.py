@@ -19,7 +19,6 @@ from uuid import UUID
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.history.model import RunKind
 from prefect_lineage_events.rendering.graph import STATED
 from prefect_lineage_events.snapshots import Snapshot
@@ -115,14 +114,9 @@ def records_of(snapshot: Snapshot) -> dict[Dataset, DatasetRecord]:
     lineage = snapshot.lineage
     sources: dict[Dataset, dict[Dataset, Evidence]] = defaultdict(dict)
     targets: dict[Dataset, dict[Dataset, Evidence]] = defaultdict(dict)
-    for edge in lineage.edges:
-        sources[edge.target][edge.source] = edge.evidence
-        targets[edge.source][edge.target] = edge.evidence
-    for bundle in lineage.bundles:
-        for target in bundle.targets:
-            sources[target].update(bundle.sources)
-        for source, evidence in bundle.sources:
-            targets[source].update(dict.fromkeys(bundle.targets, evidence))
+    for (source, target), evidence in lineage.pairs().items():
+        sources[target][source] = evidence
+        targets[source][target] = evidence
     origins: dict[Dataset, list[ColumnEdge]] = defaultdict(list)
     for column in lineage.columns:
         origins[column.target].append(column)
@@ -185,7 +179,7 @@ def _user(
         flow_name=run.flow_name,
         run_id=run.id,
         run_name=run.name,
-        began=run.started or run.ended or EPOCH,
+        began=run.began,
         state=run.state,
         kind=run.kind,
         complete=snapshot.complete,
