@@ -23,7 +23,7 @@ from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.datasets import DEVICES, Dataset, Located, located
 from prefect_lineage_events.emission.notes import FileNote, RecordNote
 from prefect_lineage_events.emission.pending import PendingEvent
-from prefect_lineage_events.emission.temporary_files import is_temporary
+from prefect_lineage_events.emission.temporary_files import has_temporary, is_temporary
 from prefect_lineage_events.events import COPY, MOVE, MOVE_OF_NEW, STAR, EventColumnEdge
 
 _DATA = re.compile(
@@ -88,25 +88,19 @@ def is_data(path: str) -> bool:
 
 def record_of(note: FileNote) -> RecordNote | None:
     """The record of a call on files; None if they are no data of the run."""
-    known = _known.get(note.run.key) or _Known()
-    # A moved file is not at its old place any more, where a link to the new one may be.
-    source = realpath(note.source) if note.operation == COPY else _place(note.source)
+    source = _source_of(note.operation, note.source)
     if source.startswith(DEVICES):
         return None
+    is_known = _is_known(note.run, note.operation, source)
     if note.operation == "remove":
         dropped = located(Dataset("file", source))
-        if not known.holds(source) or dropped.part or is_temporary(dropped.dataset):
+        if not is_known or dropped.part or is_temporary(dropped.dataset):
             return None
         return _record(note, "drop", dropped)
     target = _place(note.target)
     if source == target or target.startswith(DEVICES):
         return None
     before, after = located(Dataset("file", source)), located(Dataset("file", target))
-    is_known = (
-        any(one.has(source) for one in _known.values())
-        or known.holds(before.dataset.name)
-        or is_temporary(before.dataset)
-    )
     if not is_known and not (note.by_user and _looks_like_data(note, source, target)):
         return None
     known_as_new = note.operation == MOVE and note.is_new and not is_known
@@ -164,7 +158,24 @@ def _upwards(path: str) -> Iterator[str]:
         yield path
 
 
-def may_be_of(run: Run, path: str) -> bool:
-    """Return whether the run has touched this path, as far as our thread knows by now."""
-    known = _known.get(run.key)
-    return known is not None and known.holds(path)
+def is_known(run: Run, operation: str, path: str) -> bool:
+    """Return whether a call on a file is one on data of a run, as far as our thread knows by now.
+
+    It knows all that ran before the call once it has taken all earlier notes.
+    """
+    return (bool(_known) or has_temporary()) and _is_known(run, operation, _source_of(operation, path))
+
+
+def _source_of(operation: str, path: str) -> str:
+    # A moved file is not at its old place any more, where a link to the new one may be.
+    return realpath(path) if operation == COPY else _place(path)
+
+
+def _is_known(run: Run, operation: str, source: str) -> bool:
+    own = _known.get(run.key)
+    if operation == "remove":
+        return own is not None and own.holds(source)
+    if any(one.has(source) for one in list(_known.values())):  # a list: other threads ask as well
+        return True
+    dataset = located(Dataset("file", source)).dataset
+    return (own is not None and own.holds(dataset.name)) or is_temporary(dataset)

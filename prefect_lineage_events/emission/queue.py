@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import UUID
@@ -40,15 +41,20 @@ class NoteQueue:
         self._lock = threading.RLock()  # a signal handler or finaliser of the user may run a statement while it is held
         self._warned = False
         self._watched: dict[int, AbandonedResultNote] = {}
+        # One element for each note that may name datasets and is not processed. Both ends are atomic: no lock.
+        self._unprocessed: deque[None] = deque()
+        self._is_processing = False
 
     def put(self, note: Note) -> bool:
         """Put a note; returns whether it was taken.
 
         Reentrant, and without a lock while there is room, so that it may be called anywhere.
         """
-        if isinstance(note, _DROPPED_WHEN_FULL) and self._notes.qsize() >= self._limit:
-            self._drop(note)
-            return False
+        if isinstance(note, _DROPPED_WHEN_FULL):
+            if self._notes.qsize() >= self._limit:
+                self._drop(note)
+                return False
+            self._unprocessed.append(None)
         self._notes.put(note)
         return True
 
@@ -67,11 +73,16 @@ class NoteQueue:
         self._watched.pop(id(note), None)
 
     def get(self, timeout: float) -> Note | None:
-        """The next note, None when there is none for `timeout` seconds."""
+        """The next note, None when there is none for `timeout` seconds. The one before it has been processed."""
+        if self._is_processing:
+            self._is_processing = False
+            self._unprocessed.popleft()
         try:
-            return self._notes.get(timeout=timeout) if timeout > 0 else self._notes.get_nowait()
+            note = self._notes.get(timeout=timeout) if timeout > 0 else self._notes.get_nowait()
         except Empty:
             return None
+        self._is_processing = isinstance(note, _DROPPED_WHEN_FULL)
+        return note
 
     def wake(self) -> None:
         """Let a waiting `get` return."""
@@ -79,6 +90,13 @@ class NoteQueue:
 
     def empty(self) -> bool:
         return self._notes.empty()
+
+    def is_processed(self) -> bool:
+        """Return whether all notes that may name datasets have been processed. For any thread."""
+        return not self._unprocessed
+
+    def is_half_full(self) -> bool:
+        return self._notes.qsize() * 2 >= self._limit
 
     def dropped(self) -> list[tuple[Run, int]]:
         """The runs with dropped statements, and the number of these so far."""

@@ -28,6 +28,11 @@ def made(path: str) -> None:
         _paths[path] = None
 
 
+def has_temporary() -> bool:
+    """Return whether any was made."""
+    return bool(_paths)
+
+
 def is_temporary(dataset: Dataset) -> bool:
     """Return whether a dataset ends with the run or its process.
 

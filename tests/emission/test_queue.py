@@ -48,3 +48,25 @@ def test_notes_left_at_the_end_count_as_dropped() -> None:
     queue.drop_rest()
     assert queue.dropped() == [(RUN, 3)]
     assert queue.empty()
+
+
+def test_a_note_is_processed_when_the_next_one_is_asked_for() -> None:
+    queue = NoteQueue(4)
+    queue.put(TransactionNote(Connection(sqlite("/x.db")), "rollback"))
+    assert queue.is_processed()
+    queue.put(note())
+    assert queue.get(0) is not None
+    assert queue.get(0) is not None
+    assert not queue.is_processed()
+    assert queue.get(0) is None
+    assert queue.is_processed()
+
+
+def test_notes_that_were_dropped_are_not_waited_for() -> None:
+    queue = NoteQueue(1)
+    queue.put(note())
+    queue.put(note())
+    assert queue.is_half_full()
+    assert queue.get(0) is not None
+    assert queue.get(0) is None
+    assert queue.is_processed()

@@ -1,8 +1,11 @@
 """Python's own functions that move, copy and remove files: `os`, `shutil` and `pathlib`.
 
-The user's thread only takes a note of the paths, with one look at the file. Whether it is data of the run is decided
-later (`emission.moved_files`). What a noted function calls is a part of it: `Path.rename` calls `os.rename`,
-`shutil.move` copies to another disk. Links that are made or moved are no data.
+The user's thread takes a note of the paths, with one look at the file. Whether it is data of the run is decided later
+(`emission.moved_files`). A file that cannot be data is not noted: our thread has taken all notes of statements and
+accesses before the call, and none of them was about it.
+
+What a noted function calls is a part of it: `Path.rename` calls `os.rename`, `shutil.move` copies to another disk.
+Links that are made or moved are no data.
 """
 
 from __future__ import annotations
@@ -12,11 +15,11 @@ import os
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from sysconfig import get_paths
 from types import FrameType
 from typing import Any, Literal, NamedTuple
+from uuid import UUID
 
 from prefect.context import FlowRunContext
 
@@ -25,7 +28,7 @@ from prefect_lineage_events.context import running
 from prefect_lineage_events.context.run import Run, current_run, in_call
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.losses import count_loss
-from prefect_lineage_events.emission.moved_files import is_data, may_be_of
+from prefect_lineage_events.emission.moved_files import is_data, is_known
 from prefect_lineage_events.emission.notes import FileNote
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.access import is_inside
@@ -36,9 +39,6 @@ from prefect_lineage_events.instrumentation.patched_function import PatchedFunct
 _Operation = Literal["move", "copy", "remove"]
 # Arguments that give paths another meaning: paths below an open directory.
 _ELSEWHERE = ("dir_fd", "src_dir_fd", "dst_dir_fd")
-# Calls on files that the run is not known to have touched, which are noted in a process: a cleaner of a cache makes
-# many, and none of them matters.
-_MAX_UNKNOWN = 5_000
 _MAX_FRAMES = 60
 _OWN = "prefect_lineage_events."
 # Code between the user's and the noted function, which is neither.
@@ -51,7 +51,10 @@ _PATHS = ("src", "dst", "path", "target", "target_dir")
 _CLOCK = 0.05
 # The modules of Prefect that call the functions of flows and tasks: `task(shutil.move)`.
 _ENGINES = frozenset({"prefect.flow_engine", "prefect.task_engine", "prefect.utilities.callables"})
-_unknown = 0
+# The reason of a loss that is counted once for each run.
+_TOO_MANY = "files were moved or removed faster than it could be decided whether they are data"
+_MAX_LOSSY = 1_000
+_lossy: set[UUID | None] = set()
 
 
 class _FileCall(NamedTuple):
@@ -86,7 +89,7 @@ def _noted(name: str, operation: _Operation) -> Callable[[Any, Callable[[], bool
             in_call.reset(token)
         with guarded("noting a moved file", count_loss):
             run = _run()
-            if run is not None and not is_inside() and not any(kwargs.get(one) is not None for one in _ELSEWHERE):
+            if run is not None and not (kwargs and _is_elsewhere(kwargs)) and not is_inside():
                 given = (instance, *args) if isinstance(instance, os.PathLike) else args
                 _note(_FileCall(name, operation, given, kwargs, result), run)
         return result
@@ -95,6 +98,10 @@ def _noted(name: str, operation: _Operation) -> Callable[[Any, Callable[[], bool
         return PatchedFunction(original, in_file_of(original, wrapper), enabled=is_on)
 
     return make
+
+
+def _is_elsewhere(kwargs: dict[str, Any]) -> bool:
+    return any(kwargs.get(one) is not None for one in _ELSEWHERE)
 
 
 def _run() -> Run | None:
@@ -110,15 +117,21 @@ def _note(call: _FileCall, run: Run) -> None:
     if not paths:
         return
     if call.operation == "remove":
-        if _matters(run, paths[0], paths[0], by_user=False) and not os.path.lexists(paths[0]):
+        if _may_be_known(call, paths[0], run) and not os.path.lexists(paths[0]):
             worker.put(FileNote("remove", paths[0], "", run, now, call.name, run.thread))
         return
-    target, by_user = call.target(paths), _is_called_by_user()
-    if target is None or not _matters(run, paths[0], target, by_user=by_user):
+    target = call.target(paths)
+    if target is None:
         return
     found = _look_at(target)
-    if found is not None and not (S_ISDIR(found.st_mode) or S_ISREG(found.st_mode)):
+    is_directory = found is not None and S_ISDIR(found.st_mode)
+    if found is not None and not (is_directory or S_ISREG(found.st_mode)):
         return  # a link
+    source = os.path.realpath(paths[0]) if call.operation == "copy" else paths[0]
+    looks_like_data = is_directory or is_data(source) or is_data(target)
+    by_user = looks_like_data and _is_called_by_user()
+    if not by_user and not _may_be_known(call, paths[0], run):
+        return
     worker.put(
         FileNote(
             call.operation,
@@ -128,8 +141,8 @@ def _note(call: _FileCall, run: Run) -> None:
             now,
             call.name,
             run.thread,
-            size=found.st_size if found is not None and S_ISREG(found.st_mode) else None,
-            is_directory=found is not None and S_ISDIR(found.st_mode),
+            size=found.st_size if found is not None and not is_directory else None,
+            is_directory=is_directory,
             is_new=call.operation == "move" and (found is None or found.st_mtime > _began() - _CLOCK),
             by_user=by_user,
         )
@@ -142,18 +155,30 @@ def _absolute(path: Any) -> str:
 
 def _look_at(path: str) -> os.stat_result | None:
     try:
-        return Path(path).lstat()
+        return os.lstat(path)
     except OSError:  # it is gone already
         return None
 
 
-def _matters(run: Run, source: str, target: str, *, by_user: bool) -> bool:
-    """Return whether a call is to be noted: it may be data of the run, or too few calls were noted to be sure."""
-    global _unknown
-    if may_be_of(run, source) or (by_user and (is_data(source) or is_data(target))):
+def _may_be_known(call: _FileCall, path: str, run: Run) -> bool:
+    """Return whether a file may be data of a run: our thread knows it, or has not taken all earlier notes.
+
+    Notes of files that are not known may not fill the queue, which statements need: a cleaner of a cache makes many.
+    """
+    queue = worker.queue()
+    is_all_known = queue.is_processed()  # asked first: our thread learns meanwhile
+    if is_known(run, call.operation, path):
         return True
-    _unknown += 1
-    return _unknown <= _MAX_UNKNOWN
+    if is_all_known:
+        return False
+    if not queue.is_half_full():
+        return True
+    if run.key not in _lossy:
+        if len(_lossy) >= _MAX_LOSSY:
+            _lossy.clear()
+        _lossy.add(run.key)
+        count_loss(_TOO_MANY, run)
+    return False
 
 
 def _began() -> float:

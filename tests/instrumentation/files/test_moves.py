@@ -21,8 +21,9 @@ import pytest
 from prefect import flow, task
 
 from prefect_lineage_events import instrument, lineage_disabled, uninstrument
-from prefect_lineage_events.emission import worker
+from prefect_lineage_events.emission import losses, moved_files, worker
 from prefect_lineage_events.emission.notes import FileNote, LossNote
+from prefect_lineage_events.emission.queue import NoteQueue
 from prefect_lineage_events.instrumentation.access import suppressed
 from prefect_lineage_events.instrumentation.files import moves
 from tests.conftest import PrefectServer
@@ -48,8 +49,9 @@ def notes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Any]
 
 @pytest.fixture
 def in_run(notes: list[Any], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The notes of the test's own code, which counts as a flow."""
+    """The notes of the test's own code, which counts as a flow. Our thread has not taken all earlier notes."""
     run = make_run(task="load")
+    monkeypatch.setattr(NoteQueue, "is_processed", lambda _: False)
     monkeypatch.setattr(moves, "current_run", lambda: run)
     return notes
 
@@ -214,15 +216,50 @@ def test_calls_of_libraries_are_known_as_such(
     assert [note.by_user for note in in_run] == [False]
 
 
-def test_many_calls_on_unknown_files_are_not_noted(in_run: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moves, "_MAX_UNKNOWN", 3)
-    monkeypatch.setattr(moves, "_unknown", 0)
+def test_files_that_cannot_be_data_are_not_noted(in_run: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NoteQueue, "is_processed", lambda _: True)
+    Path("x.lock").touch()
+    os.rename("x.lock", "y.lock")
+    os.remove("y.lock")
+    assert in_run == []
+    os.symlink("a.csv", "latest")
+    shutil.copy("latest", "b")
+    os.replace("a.csv", "c")
+    assert [note[0] for note in _taken(in_run)] == ["shutil.copy", "os.replace"]
+
+
+def test_known_files_are_noted_whatever_their_names_are(
+    in_run: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(NoteQueue, "is_processed", lambda _: True)
+    linked = tmp_path / "linked"
+    linked.symlink_to(tmp_path / "d")
+    (tmp_path / "d").mkdir()
+    known = moved_files._Known()
+    known.add(f"{tmp_path}/d/x.lock")
+    monkeypatch.setitem(moved_files._known, make_run(task="load").key, known)
+    for name in ("x.lock", "other.lock"):
+        (linked / name).touch()
+        shutil.copyfile(linked / name, linked / "copied")
+        os.remove(linked / name)
+    assert [note[:2] for note in _taken(in_run)] == [
+        ("shutil.copyfile", "linked/x.lock"),
+        ("os.remove", "linked/x.lock"),
+    ]
+
+
+def test_unknown_files_leave_half_of_the_queue_to_statements_and_are_counted_once(
+    in_run: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NoteQueue, "is_half_full", lambda _: True)
+    monkeypatch.setattr(moves, "_lossy", set())
+    monkeypatch.setattr(losses, "current_run", lambda run: run)
     for number in range(10):
         Path(f"{number}.lock").touch()
         os.remove(f"{number}.lock")
-    assert len(in_run) == 3
+    assert _taken(in_run) == [("loss", moves._TOO_MANY)]
     shutil.copy("a.csv", "b.csv")
-    assert len(in_run) == 4
+    assert _taken(in_run) == [("shutil.copy", "a.csv", "b.csv")]
 
 
 @pytest.mark.usefixtures("notes")
