@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -43,23 +44,25 @@ def bystander() -> None:
 
 
 @flow(name="hostile values")
-def hostile() -> UUID:
+def hostile(database: Path) -> UUID:
     for bad in (NUL, HALF):
         record_write(f"s3://bucket/{bad}.csv", inputs=[Dataset(f"kafka://{bad}", bad)])
         record_misc("s3://bucket/kept.csv", description=bad)
     record_write("s3://bucket/nul%00.csv", rows=2**70)
     record_read("s3://bucket/negative.csv", rows=-1)
     record_read("s3://bucket/nan.csv", rows=float("nan"))  # type: ignore[arg-type]
-    with closing(instrument_connection(sqlite3.connect(":memory:"))) as connection:
-        connection.execute('create table "t%00" ("c%~1" text)')
+    with closing(instrument_connection(sqlite3.connect(database))) as connection:
+        connection.execute('create table if not exists "t%00" ("c%~1" text)')
         connection.execute("insert into \"t%00\" select 'é' where 1 = 1")
         connection.commit()
     bystander()
     return UUID(flow_run.id)
 
 
-def test_values_that_a_database_refuses_lose_no_event(client: SyncPrefectClient, target: RecordingTarget) -> None:
-    run_id = hostile()
+def test_values_that_a_database_refuses_lose_no_event(
+    client: SyncPrefectClient, target: RecordingTarget, tmp_path: Path
+) -> None:
+    run_id = hostile(tmp_path / "shop.db")
     assert worker.flush()
     stored(client, run_id)
     assembled = assemble(flow_run_id=run_id)
@@ -72,7 +75,7 @@ def test_values_that_a_database_refuses_lose_no_event(client: SyncPrefectClient,
     assert entry.complete
     # The target's reason for a refusal is recorded as well, with any characters.
     target.refusal = f"500 {NUL} {HALF}"
-    refused = hostile()
+    refused = hostile(tmp_path / "shop.db")
     assert worker.flush()
     stored(client, refused)
     assert assemble(flow_run_id=refused).rejected

@@ -78,7 +78,8 @@ def _events_now(server: PrefectServer, way: str) -> FlowEvents:
     while True:
         for event in answer["events"]:
             payload = event["payload"]
-            if payload["run"].get("flow_name") != f"processes-{way}":
+            # Other tests of this server emit events without a run.
+            if payload.get("run", {}).get("flow_name") != f"processes-{way}":
                 continue
             if event["event"] == "lineage.write":
                 found.written.add(payload["output"]["name"])

@@ -110,7 +110,6 @@ def replace_names(sql: str, query_of_name: Callable[[str], str | None]) -> str:
 
 _BIND = re.compile(r"""'[^']*'|"[^"]*"|--[^\n]*|\?\d{0,9}|\$\w{1,99}""")
 _LOCATION = re.compile(r"(?:\b(?:read_\w{1,30}|\w{1,30}_scan)\s{0,20}\(|\b(?:TO|FROM))\s{0,20}\Z", re.IGNORECASE)
-_MAY_BE_SECRET = re.compile(r"://[^?@]{0,4000}[?@]")
 _BEFORE_LOCATION = 80  # characters
 
 
@@ -130,12 +129,17 @@ def with_bound_files(sql: str, parameters: Any) -> str:
             value = parameters[int(key) - 1] if key.isdecimal() and 0 < int(key) <= len(parameters) else None
         if (
             isinstance(value, str)
-            and not _MAY_BE_SECRET.search(value)
+            and not _may_be_secret(value)
             and _LOCATION.search(sql[max(found.start() - _BEFORE_LOCATION, 0) : found.start()])
         ):
             parts += [sql[end : found.start()], "'" + value.replace("'", "''") + "'"]
             end = found.end()
     return "".join([*parts, sql[end:]])
+
+
+def _may_be_secret(location: str) -> bool:
+    after_scheme = location.partition("://")[2]
+    return "?" in after_scheme or "@" in after_scheme
 
 
 def _items(sql: str) -> Iterator[re.Match[str]]:
