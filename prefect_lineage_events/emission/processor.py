@@ -192,6 +192,8 @@ class NoteProcessor(LossProcessor):
 
     def _rows(self, statement: StatementNote, rows: int, *, whole: bool) -> None:
         """Add the rows that a statement returned. A write wrote all of them, even if only some were fetched."""
+        if whole and not rows:
+            self._row_comparison.without_rows(statement)
         if not statement.countable:
             return
         for pending in statement.pending_events:

@@ -134,8 +134,15 @@ class RowComparison:
             run.compared += 1
             verdicts = _compared(_cells(_rows(sample)), run.reads, made=origins is not None and origins.made)
             note.compared = {id(read.note): (read.note, verdict) for read, verdict in verdicts}
-            if run.unseen:
-                note.compared = _beside_unseen(note.compared, run.unseen)
+            # A statement on the catalogue, such as PRAGMA table_info, reads no dataset.
+            if unseen := {id_: read for id_, read in run.unseen.items() if read.pending_events}:
+                note.compared = _beside_unseen(note.compared, unseen)
+
+    def without_rows(self, note: ReadNote) -> None:
+        """Store that a read returned no row, so that none of its rows are in a write."""
+        run = self._run_rows(note)
+        if run is not None:
+            run.unseen.pop(id(note), None)
 
     def discard(self, key: UUID | None) -> None:
         """Discard the digests of a run that has ended."""

@@ -152,6 +152,23 @@ def test_rows_of_a_driver_are_recognised_by_their_values() -> None:
     assert edge.endswith("copy")
 
 
+@pytest.mark.parametrize("other", ["PRAGMA table_info(people)", "SELECT * FROM log"])
+def test_statements_without_rows_of_a_dataset_are_no_possible_source(other: str) -> None:
+    def program() -> None:
+        connection = sqlite3.connect("shop.db")
+        connection.execute("CREATE TABLE strangers (id int, name text)")
+        connection.execute("INSERT INTO strangers VALUES (71, 'Ada'), (78, 'Sofya'), (79, 'Emmy')")
+        connection.execute(other).fetchall()
+        rows = connection.execute("SELECT id, name FROM people").fetchall()
+        connection.execute("SELECT id, name FROM strangers").fetchall()
+        connection.executemany("INSERT INTO copy VALUES (?, ?)", rows)
+        connection.commit()
+        connection.close()
+
+    (edge,) = edges_of(program)
+    assert "people > " in edge
+
+
 def test_a_file_that_is_read_back_without_a_sample_is_a_possible_source() -> None:
     def program() -> None:
         pd.read_csv("people.csv").to_parquet("middle.parquet", index=False)
