@@ -28,7 +28,7 @@ the capture of a library, with their number, and the real thing or the stand-in 
 UNCOVERED_HEAD = """
 ## Not captured
 
-A run that uses one of these libraries names it on its page, in its `prefect` facet (`notCaptured`) and in the event
+A run that uses one of these libraries names it on its page, in its `prefect_run` facet (`notCaptured`) and in the event
 `lineage.closed`. Record such reads and writes by [the SDK](write-your-own.md). `prefect-lineage doctor` lists the installed
 libraries of both kinds.
 """

@@ -177,6 +177,12 @@ class LineageSettings(PrefectBaseSettings):
         description="One job for each flow, or also child jobs `flow.task` with the lineage of the tasks; the flow's "
         "job then has only the lineage of its own body.",
     )
+    tag_source: str = Field(
+        default="PREFECT",
+        min_length=1,
+        max_length=100,
+        description="Source of the tags of runs and jobs in OpenLineage, such as `INTEGRATION` or your team's name.",
+    )
     run_facets: Globs = Field(
         default_factory=list,
         description="Functions, as `module:function`, that add run facets of your own to each assembled run. See "

@@ -277,6 +277,7 @@ class _UseWire:
     renamed_from: int | None = None
     description: str | None = None
     owners: tuple[str, ...] = ()
+    ordered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,6 +377,7 @@ def _use_wire(use: DatasetUse, number: Callable[[Dataset], int]) -> _UseWire:
         number(use.renamed_from) if use.renamed_from else None,
         use.description,
         use.owners,
+        use.ordered,
     )
 
 
@@ -441,6 +443,7 @@ def _use(wire: _UseWire, at: Callable[[int], Dataset]) -> DatasetUse:
         renamed_from=at(wire.renamed_from) if wire.renamed_from is not None else None,
         description=wire.description,
         owners=wire.owners,
+        ordered=wire.ordered,
     )
 
 

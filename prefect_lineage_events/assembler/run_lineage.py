@@ -59,6 +59,7 @@ def _events(lineage: RunLineage, api_url: str) -> list[Event]:
         granularity=settings().granularity,
         prefect_url=PREFECT_UI_URL.value() or None,
         job_template=settings().job_name,
+        tag_source=settings().tag_source,
     )
 
 

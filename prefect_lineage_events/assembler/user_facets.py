@@ -20,6 +20,7 @@ from typing import Any
 from prefect_lineage_events import encoding
 from prefect_lineage_events.guard import described
 from prefect_lineage_events.lineage_values import RunLineage, value_of
+from prefect_lineage_events.openlineage.facets import RUN_KEY
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.stitching import model
 
@@ -71,6 +72,8 @@ def _fault(key: object, content: object, known: Mapping[str, Any]) -> str:
     """The reason why a facet cannot be added; empty for a valid one."""
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         return "has no key of the form prefix_name, such as acme_costCentre"
+    if key == RUN_KEY:
+        return "has the key of our own facet"
     if key in known:
         return "is added by two functions"
     if not isinstance(content, Mapping):

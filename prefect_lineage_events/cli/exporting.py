@@ -71,6 +71,7 @@ def _openlineage(graph: Graph, uris: set[str]) -> Iterator[str]:
     from prefect_lineage_events.assembler.run_lineage import job_namespace
     from prefect_lineage_events.encoding import EPOCH, json_value
     from prefect_lineage_events.openlineage.events import run_events
+    from prefect_lineage_events.openlineage.facets import RUN_KEY
     from prefect_lineage_events.settings import settings
 
     namespace = job_namespace(PREFECT_API_URL.value() or "")
@@ -78,8 +79,10 @@ def _openlineage(graph: Graph, uris: set[str]) -> Iterator[str]:
         lineage = snapshot.shape.lineage
         if not uris or any(use.dataset.uri in uris for use in (*lineage.inputs, *lineage.outputs)):
             run = _run_lineage(graph, snapshot)
-            for event in run_events(run, namespace=namespace, job_template=settings().job_name):
-                facet = event["run"]["facets"]["prefect"]
+            for event in run_events(
+                run, namespace=namespace, job_template=settings().job_name, tag_source=settings().tag_source
+            ):
+                facet = event["run"]["facets"][RUN_KEY]
                 facet["completeness"] = {"complete": snapshot.complete, "lacks": list(snapshot.missing)}
                 if snapshot.not_captured:
                     facet["notCaptured"] = list(snapshot.not_captured)

@@ -11,6 +11,7 @@ from uuid import UUID
 from prefect_lineage_events import encoding
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import LineageEvent, RunInfo, SchemaEvent
+from prefect_lineage_events.history.source_code import SourceCode
 
 RunKind = Literal["flow-run", "task-run"]
 
@@ -103,7 +104,7 @@ class FlowRun:
     deployment_entrypoint: str | None = None
     schedule: str | None = None
     owners: tuple[str, ...] = ()
-    source_url: str | None = None
+    source: SourceCode | None = None
     work_pool: str | None = None
     work_queue: str | None = None
     # The task run that stands for a subflow in its parent; None for a run that no flow called.

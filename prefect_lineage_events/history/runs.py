@@ -12,6 +12,7 @@ from prefect_lineage_events.events import OWN_FLOW_PREFIX
 from prefect_lineage_events.history import api, standalone_tasks
 from prefect_lineage_events.history.api import JSON
 from prefect_lineage_events.history.model import END_STATES, FlowRun, ParentRun
+from prefect_lineage_events.history.source_code import source_code
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -229,7 +230,7 @@ def _flow_run(raw: JSON, flow_name: str, parents: tuple[ParentRun, ...], deploym
         deployment_entrypoint=deployment.get("entrypoint"),
         schedule=_schedule(deployment),
         owners=_owners([*tags, *(deployment.get("tags") or ())]),
-        source_url=version.get("url") or _repository(deployment),
+        source=source_code(deployment),
         work_pool=raw.get("work_pool_name") or deployment.get("work_pool_name"),
         work_queue=raw.get("work_queue_name") or deployment.get("work_queue_name"),
         parent_task_run_id=UUID(raw["parent_task_run_id"]) if raw.get("parent_task_run_id") else None,
@@ -251,12 +252,3 @@ def _schedule(deployment: JSON) -> str | None:
 def _owners(tags: Sequence[str]) -> tuple[str, ...]:
     """The owners in tags `owner:<name>` of the run or its deployment: Prefect has no owners of flows."""
     return tuple(dict.fromkeys(t.removeprefix(_OWNER_TAG).strip() for t in tags if t.startswith(_OWNER_TAG)))
-
-
-def _repository(deployment: JSON) -> str | None:
-    """The git repository that a deployment's pull steps clone; None if there is none."""
-    for step in deployment.get("pull_steps") or ():
-        for name, arguments in step.items() if isinstance(step, dict) else ():
-            if "git_clone" in name and isinstance(arguments, dict) and arguments.get("repository"):
-                return str(arguments["repository"])
-    return None

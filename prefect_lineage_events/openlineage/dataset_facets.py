@@ -10,10 +10,18 @@ from urllib.parse import unquote
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import STAR
-from prefect_lineage_events.openlineage.facets import Facet, facet, own_facet, put
+from prefect_lineage_events.openlineage.facets import (
+    DATASET_KEY,
+    DATASET_SCHEMA,
+    MARKDOWN,
+    Facet,
+    facet,
+    own_facet,
+    put,
+)
 from prefect_lineage_events.openlineage.run_facets import unknown_source
 from prefect_lineage_events.openlineage.symlinks import symlinks
-from prefect_lineage_events.stitching.model import Bundle, ColumnEdge, DatasetUse, Evidence, Lineage
+from prefect_lineage_events.stitching.model import Bundle, Column, ColumnEdge, DatasetUse, Evidence, Lineage
 from prefect_lineage_events.stitching.provenance import DIRECT
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
@@ -41,7 +49,7 @@ def outputs(lineage: Lineage) -> list[Described]:
     for use in lineage.outputs:
         output = _output(use, _documentation(written, use), columns[use.dataset])
         if source := unknown.get(use.dataset):
-            output["facets"]["prefect"] = own_facet("1-0-0/PrefectDatasetFacet", **unknown_source(source))
+            output["facets"][DATASET_KEY] = own_facet(DATASET_SCHEMA, **unknown_source(source))
         described.append(output)
     return described
 
@@ -154,15 +162,23 @@ def _facets(use: DatasetUse, documented: DatasetUse) -> dict[str, Facet]:
     }
     put(facets, "symlinks", symlinks(use))
     if use.columns:
-        fields = [{"name": c.name} if c.type is None else {"name": c.name, "type": c.type} for c in use.columns]
+        fields = [_schema_field(column, at <= use.ordered and at) for at, column in enumerate(use.columns, 1)]
         facets["schema"] = facet("1-2-0/SchemaDatasetFacet", fields=fields)
     if documented.description:
-        facets["documentation"] = facet("1-1-0/DocumentationDatasetFacet", description=documented.description)
+        facets["documentation"] = facet(
+            "1-1-0/DocumentationDatasetFacet", description=documented.description, contentType=MARKDOWN
+        )
     if documented.owners:
         facets["ownership"] = facet(
             "1-0-1/OwnershipDatasetFacet", owners=[{"name": name} for name in documented.owners]
         )
     return facets
+
+
+def _schema_field(column: Column, position: int) -> Described:
+    """A column with what is known of it. `position` is 0 if its place in the table is not known."""
+    typed = {"name": column.name} if column.type is None else {"name": column.name, "type": column.type}
+    return {**typed, "ordinal_position": position} if position else typed
 
 
 def _column_lineage(columns: list[ColumnEdge]) -> Facet | None:

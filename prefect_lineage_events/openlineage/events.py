@@ -12,9 +12,9 @@ from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.history.model import TaskRun
 from prefect_lineage_events.job_names import BY_FLOW
 from prefect_lineage_events.openlineage.dataset_facets import inputs, outputs
-from prefect_lineage_events.openlineage.facets import PRODUCER, RUN_EVENT, Event, Facet, facet
+from prefect_lineage_events.openlineage.facets import PRODUCER, RUN_EVENT, RUN_KEY, Event, Facet, facet
 from prefect_lineage_events.openlineage.job_facets import above, job_facets, job_name
-from prefect_lineage_events.openlineage.run_facets import end_facets, iso, run_facets, task_facet
+from prefect_lineage_events.openlineage.run_facets import TAG_SOURCE, end_facets, iso, run_facets, task_facet
 from prefect_lineage_events.stitching.model import Lineage, RunLineage, TaskLineage
 
 # Prefect's state types. A run without one of these ends is RUNNING.
@@ -29,6 +29,7 @@ def run_events(
     granularity: Literal["flow", "task"] = "flow",
     prefect_url: str | None = None,
     job_template: str = BY_FLOW,
+    tag_source: str = TAG_SOURCE,
 ) -> list[Event]:
     """The events of a run in sending order, ready for JSON: START, then its end, or RUNNING when it has not ended.
 
@@ -36,7 +37,7 @@ def run_events(
     own events hold only the work outside of tasks: otherwise its job would join what tasks kept apart. START has the
     same inputs and outputs as the end: a target that shows the last event received loses nothing.
     """
-    about = _Naming(run, namespace, prefect_url, job_template)
+    about = _Naming(run, namespace, prefect_url, job_template, tag_source)
     if granularity == "flow" or run.run.kind == "task-run" or not run.tasks:
         return _flow_events(about, run.lineage)
     start, end = _flow_events(about, run.body)
@@ -51,13 +52,17 @@ class _Naming:
     namespace: str
     prefect_url: str | None
     template: str
+    tag_source: str
 
     @property
     def job(self) -> str:
         return job_name(self.run.run, self.template)
 
     def facets(self, lineage: Lineage) -> dict[str, Facet]:
-        return run_facets(self.run, lineage, self.prefect_url)
+        return run_facets(self.run, lineage, self.prefect_url, self.tag_source)
+
+    def job_facets(self, lineage: Lineage, kind: Literal["FLOW", "TASK"]) -> dict[str, Facet]:
+        return job_facets(self.run.run, lineage, kind, self.tag_source)
 
     def parent(self) -> Facet:
         """The parent facet of a subflow's run, with the job name that the parent's own events have."""
@@ -115,7 +120,7 @@ def _flow_events(about: _Naming, lineage: Lineage) -> list[Event]:
     kind: Literal["FLOW", "TASK"] = "TASK" if of.kind == "task-run" else "FLOW"
     subject = _RunAndJob(
         run_id=of.id,
-        job={"namespace": about.namespace, "name": about.job, "facets": job_facets(of, lineage, kind)},
+        job={"namespace": about.namespace, "name": about.job, "facets": about.job_facets(lineage, kind)},
         lineage=lineage,
         facets=facets,
         times=_times(of.started or of.expected_start, of.ended),
@@ -134,13 +139,13 @@ def _task_events(about: _Naming, task: TaskLineage) -> list[Event]:
     ended = [run.ended for run in task.runs if run.ended]
     all_ended = len(ended) == len(task.runs)
     facets = about.facets(task.lineage)
-    facets["prefect"] = {**facets["prefect"], "task": task_facet(task)}
+    facets[RUN_KEY] = {**facets[RUN_KEY], "task": task_facet(task)}
     subject = _RunAndJob(
         run_id=task.run_id,
         job={
             "namespace": about.namespace,
             "name": f"{about.job}.{task.job}",
-            "facets": job_facets(of, task.lineage, "TASK"),
+            "facets": about.job_facets(task.lineage, "TASK"),
         },
         lineage=task.lineage,
         facets={**facets, "parent": about.task_parent()},

@@ -19,6 +19,18 @@ _ANY_RUN_FACET = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunF
 _SPEC = "https://openlineage.io/spec/facets"
 _OWN_SPEC = "https://github.com/prefect-lineage-events/prefect-lineage-events/spec/facets"
 
+# The type of descriptions in Prefect, of deployments and of assets.
+MARKDOWN = "text/markdown"
+# Keys of our own facets: `{prefix}_{name}` (https://openlineage.io/docs/spec/facets/custom-facets).
+RUN_KEY = "prefect_run"
+DATASET_KEY = "prefect_dataset"
+# The earlier key of both, in events of files and archives.
+EARLIER_KEY = "prefect"
+# The definitions are called as those of the specification: its compatibility tests know a custom facet by
+# `$defs/RunFacet` or `$defs/DatasetFacet` in the address of its schema.
+RUN_SCHEMA = "2-0-0/PrefectRunFacet.json#/$defs/RunFacet"
+DATASET_SCHEMA = "2-0-0/PrefectDatasetFacet.json#/$defs/DatasetFacet"
+
 
 def facet(schema: str, **content: Any) -> Facet:
     """A facet that follows a schema of the specification, as `VERSION/NAME`; without values of None."""
@@ -33,6 +45,11 @@ def own_facet(schema: str, **content: Any) -> Facet:
 def with_schema(content: Mapping[str, Any]) -> Facet:
     """A run facet of a user's. One without a schema of its own follows that of all run facets."""
     return {"_producer": PRODUCER, "_schemaURL": _ANY_RUN_FACET, **content}
+
+
+def run_key(facets: Mapping[str, Facet]) -> str:
+    """The key of our own facet in the run facets of an event, which an earlier version may have built."""
+    return RUN_KEY if RUN_KEY in facets or EARLIER_KEY not in facets else EARLIER_KEY
 
 
 def put(facets: dict[str, Facet], key: str, found: Facet | None) -> None:

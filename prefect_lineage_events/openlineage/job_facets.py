@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from typing import Literal
-from urllib.parse import urlsplit
 
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.job_names import BY_FLOW, name_of
 from prefect_lineage_events.openlineage.dataset_facets import explicit_lineage
-from prefect_lineage_events.openlineage.facets import Facet, facet, put
-from prefect_lineage_events.openlineage.run_facets import tag_list
+from prefect_lineage_events.openlineage.facets import MARKDOWN, Facet, facet, put
+from prefect_lineage_events.openlineage.run_facets import TAG_SOURCE, tag_list
 from prefect_lineage_events.stitching.model import Lineage, StatementSummary
 
 
@@ -29,7 +28,9 @@ _EMISSION = {"eventTrigger": "EVENT_BASED", "eventContentMode": "COMPLETE_SNAPSH
 _CHANGING = frozenset({"write", "create", "alter"})
 
 
-def job_facets(run: FlowRun, lineage: Lineage, kind: Literal["FLOW", "TASK"]) -> dict[str, Facet]:
+def job_facets(
+    run: FlowRun, lineage: Lineage, kind: Literal["FLOW", "TASK"], tag_source: str = TAG_SOURCE
+) -> dict[str, Facet]:
     facets = {
         "jobType": facet(
             "2-0-4/JobTypeJobFacet",
@@ -44,22 +45,28 @@ def job_facets(run: FlowRun, lineage: Lineage, kind: Literal["FLOW", "TASK"]) ->
     put(facets, "lineage", explicit_lineage(lineage))
     if kind == "FLOW" and run.deployment_description:
         facets["documentation"] = facet(
-            "1-1-0/DocumentationJobFacet", description=run.deployment_description, contentType="text/markdown"
+            "1-1-0/DocumentationJobFacet", description=run.deployment_description, contentType=MARKDOWN
         )
     if run.owners:
         facets["ownership"] = facet("1-0-1/OwnershipJobFacet", owners=[{"name": owner} for owner in run.owners])
     if run.tags and run.deployment_id:
-        facets["tags"] = facet("1-0-0/TagsJobFacet", tags=tag_list(run.tags))
+        facets["tags"] = facet("1-0-0/TagsJobFacet", tags=tag_list(run.tags, tag_source))
     return facets
 
 
 def _location(run: FlowRun) -> Facet | None:
     """The location of the flow's code, when the deployment has it."""
-    if not run.source_url or not urlsplit(run.source_url).scheme:
+    source = run.source
+    if source is None:
         return None
-    path = run.deployment_entrypoint.partition(":")[0] if run.deployment_entrypoint else None
     return facet(
-        "1-1-0/SourceCodeLocationJobFacet", type="git", url=run.source_url, path=path, version=run.deployment_version
+        "1-1-0/SourceCodeLocationJobFacet",
+        type="git",
+        url=source.url,
+        repoUrl=source.repository,
+        path=source.path,
+        version=source.commit or run.deployment_version,
+        branch=source.branch,
     )
 
 

@@ -11,9 +11,20 @@ from typing import Any
 
 from prefect_lineage_events.history.model import Completeness, FlowRun
 from prefect_lineage_events.openlineage.errors import sanitised
-from prefect_lineage_events.openlineage.facets import OWN_VERSION, Facet, facet, own_facet, put, with_schema
+from prefect_lineage_events.openlineage.facets import (
+    OWN_VERSION,
+    RUN_KEY,
+    RUN_SCHEMA,
+    Facet,
+    facet,
+    own_facet,
+    put,
+    with_schema,
+)
 from prefect_lineage_events.stitching.model import Lineage, RunLineage, StatementSummary, TaskLineage, UnknownSource
 
+# The source of tags, where no setting replaces it.
+TAG_SOURCE = "PREFECT"
 MAX_QUERIES = 50
 MAX_UNKNOWN = 100
 MAX_TASK_RUNS = 50
@@ -30,7 +41,9 @@ def iso(time: dt.datetime) -> str:
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def run_facets(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> dict[str, Facet]:
+def run_facets(
+    run: RunLineage, lineage: Lineage, prefect_url: str | None, tag_source: str = TAG_SOURCE
+) -> dict[str, Facet]:
     """The facets that every event of a flow run has."""
     of = run.run
     facets = {
@@ -40,13 +53,13 @@ def run_facets(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> di
             name="Prefect",
             openlineageAdapterVersion=OWN_VERSION,
         ),
-        "prefect": _prefect(run, lineage, prefect_url),
+        RUN_KEY: _prefect(run, lineage, prefect_url),
     }
     if of.expected_start:
         facets["nominalTime"] = facet("1-0-1/NominalTimeRunFacet", nominalStartTime=iso(of.expected_start))
     put(facets, "executionParameters", _execution_parameters(of.parameters))
     if of.tags:
-        facets["tags"] = facet("1-0-0/TagsRunFacet", tags=tag_list(of.tags))
+        facets["tags"] = facet("1-0-0/TagsRunFacet", tags=tag_list(of.tags, tag_source))
     return {**{key: with_schema(content) for key, content in run.facets.items()}, **facets}
 
 
@@ -68,9 +81,9 @@ def end_facets(lineage: Lineage, error: str | None) -> dict[str, Facet]:
     return facets
 
 
-def tag_list(tags: tuple[str, ...]) -> list[dict[str, str]]:
+def tag_list(tags: tuple[str, ...], source: str) -> list[dict[str, str]]:
     """Tags as key and value: Prefect's tags are words without a value."""
-    return [{"key": tag, "value": "true", "source": "PREFECT"} for tag in sorted(tags)]
+    return [{"key": tag, "value": "true", "source": source} for tag in sorted(tags)]
 
 
 def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Facet:
@@ -87,7 +100,7 @@ def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Face
     )
     in_flow = of.kind == "flow-run"
     return own_facet(
-        "1-0-0/PrefectRunFacet",
+        RUN_SCHEMA,
         flowRun=details if in_flow else None,
         flow={"id": str(of.flow_id), "name": of.flow_name} if in_flow else None,
         taskRun=None if in_flow else details,
@@ -160,7 +173,7 @@ def _completeness(completeness: Completeness) -> dict[str, Any]:
 
 
 def _external_query(lineage: Lineage) -> Facet | None:
-    """The last query of the run that wrote, or else the last one. All are in the `prefect` facet."""
+    """The last query of the run that wrote, or else the last one. All are in the `prefect_run` facet."""
     queried = [s for s in lineage.queries if s.query_id]
     if not queried:
         return None

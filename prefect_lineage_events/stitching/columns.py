@@ -78,6 +78,7 @@ class Schemas:
         self._whole: dict[Dataset, list[_Observation]] = defaultdict(list)
         self._kinds: dict[Lifetime, str] = {}
         self._listed: dict[Lifetime, tuple[Column, ...]] = {}
+        self._unordered: set[Lifetime] = set()
         for one in resolved_steps:
             self._learn_from(one)
         for one in resolved_steps:
@@ -96,6 +97,7 @@ class Schemas:
                 and (known := inherited.get(lifetime.first_name))
             ):
                 found.setdefault(lifetime, known)
+                self._unordered.add(lifetime)
         self._listed.update(found)
         for lifetime, columns in found.items():
             self._columns[lifetime] = {c.name.casefold(): c for c in columns}
@@ -106,6 +108,14 @@ class Schemas:
     def listed(self, lifetime: Lifetime) -> tuple[str, ...]:
         """Its columns in the table's own order; none unless all are known."""
         return tuple(c.name for c in self._listed.get(lifetime, ()))
+
+    def in_order(self, lifetime: Lifetime) -> bool:
+        """Return whether `columns` are all columns of the table in its own order.
+
+        Not of a table that the run altered, or whose columns are those that another run used.
+        """
+        known = [name.casefold() for name in self.listed(lifetime)]
+        return bool(known) and known == list(self._columns[lifetime]) and lifetime not in self._unordered
 
     def kind(self, lifetime: Lifetime) -> str:
         """Its kind by its statements; if these do not show it, its kind in the store."""
@@ -143,6 +153,7 @@ class Schemas:
                 self._whole[resolved.target.as_target].append(_Observation(columns, looked_up=False))
             self._add(resolved.target, columns)
         if step.operation == "alter" and resolved.target:
+            self._unordered.add(resolved.target)
             self._listed.pop(resolved.target, None)
         for dataset in step.inputs:
             if dataset.columns and (lifetime := resolved.by_uri.get(dataset.uri)):

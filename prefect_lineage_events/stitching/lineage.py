@@ -254,9 +254,11 @@ def _use(dataset: Dataset, usage: _Usage, schemas: Schemas, *, written: bool) ->
     lifetimes = sorted(usage.lifetimes, key=lambda lifetime: lifetime.dropped)
     best = lifetimes[0]
     columns: dict[str, Column] = {}
+    ordered = 0
     for lifetime in lifetimes:
         if not columns:
             columns = {c.name.casefold(): c for c in schemas.columns(lifetime)}
+            ordered = len(columns) if schemas.in_order(lifetime) else 0
     for name in usage.columns:
         columns.setdefault(name.casefold(), Column(name))
     assets = [s for s in usage.steps if written and (s.description or s.owners)]
@@ -265,6 +267,7 @@ def _use(dataset: Dataset, usage: _Usage, schemas: Schemas, *, written: bool) ->
         dataset=dataset,
         kind=schemas.kind(best),
         columns=tuple(columns.values()),
+        ordered=ordered,
         rows=_sum(s.info.rows for s in counted) if written or all(map(_gives_rows_of_source, counted)) else None,
         size=_sum(s.info.size for s in counted),
         files=_sum(s.info.files for s in counted),

@@ -26,6 +26,7 @@ class Column:
 class DatasetUse:
     """A dataset as an input or as an output of the run, with the columns that are known.
 
+    The first `ordered` columns are all of the dataset's, in its order; 0 if these are not known.
     `rows`, `size` (bytes) and `files` are those of all its statements together; None if one of them did not report it.
     `subset` are the parts that were touched, relative to the dataset; () if it was used as a whole. `symlinks` are
     other names of it that its events stated.
@@ -34,6 +35,7 @@ class DatasetUse:
     dataset: Dataset
     kind: str = "table"
     columns: tuple[Column, ...] = ()
+    ordered: int = 0
     rows: int | None = None
     size: int | None = None
     files: int | None = None

@@ -120,5 +120,5 @@ def test_a_package_adds_facets_by_its_entry_point(use: Callable[..., None], monk
 
 
 def test_facets_of_ours_cannot_be_replaced() -> None:
-    lineage = replace(stitched(HISTORY), facets={"prefect": {"own": True}})
-    assert "own" not in events(lineage)[0]["run"]["facets"]["prefect"]
+    lineage = replace(stitched(HISTORY), facets={"prefect_run": {"own": True}})
+    assert "own" not in events(lineage)[0]["run"]["facets"]["prefect_run"]

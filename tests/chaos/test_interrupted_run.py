@@ -72,7 +72,7 @@ def outputs(event) -> set[str]:
 
 
 def completeness_of(event) -> dict[str, object]:
-    return event["run"]["facets"]["prefect"]["completeness"]
+    return event["run"]["facets"]["prefect_run"]["completeness"]
 
 
 def test_killed_flow_is_delivered_as_failed_when_prefect_records_its_end(

@@ -93,7 +93,7 @@ def test_kafka_delivery_is_always_waited_for(events, configured):
 def test_too_large_event_is_refused_and_the_next_is_sent(events, brokers, configured):
     configured({"bootstrap.servers": brokers, "message.max.bytes": 60_000})
     start = copy.deepcopy(events[0])
-    start["run"]["facets"]["prefect"]["large"] = "x" * 80_000
+    start["run"]["facets"]["prefect_run"]["large"] = "x" * 80_000
     first, second = send([start, events[1]])
     assert "MSG_SIZE_TOO_LARGE" in first
     assert second is None

@@ -77,7 +77,7 @@ def test_deployment_has_schedule_source_and_owners():
     assert run.schedule == "0 3 * * * Europe/Berlin, every 3600 s UTC"
     assert run.owners == ("ann", "data platform")
     assert run.deployment_version == "3f2a"
-    assert run.source_url == "https://git.example/acme/flows/tree/3f2a"
+    assert run.source.url == "https://git.example/acme/flows/tree/3f2a"
 
 
 def test_run_of_a_deleted_deployment_is_read():
@@ -96,7 +96,8 @@ def test_the_source_is_the_repository_that_is_pulled():
     api.request = lambda m, path, **k: (
         Answer({"pull_steps": [step]}) if path.startswith("/deployments/") else answer(m, path, **k)
     )
-    assert read_run(api, UUID(raw["id"])).source_url == "https://git.example/acme/flows.git"
+    source = read_run(api, UUID(raw["id"])).source
+    assert (source.url, source.branch) == ("https://git.example/acme/flows.git", "main")
 
 
 def test_a_window_has_all_runs_that_ended_in_it_and_none_of_ours(monkeypatch):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from prefect_lineage_events.history.model import FlowRun, ParentRun
+from prefect_lineage_events.history.source_code import SourceCode
 from prefect_lineage_events.stitching.model import RunLineage
 from prefect_lineage_events.stitching.stitch import stitch
 from tests.stitching.histories import START, Story, ident
@@ -55,7 +56,12 @@ def deployed(run: FlowRun, **more: Any) -> FlowRun:
         deployment_entrypoint="flows/nightly.py:nightly",
         schedule="0 3 * * *",
         owners=("team:data",),
-        source_url="https://github.com/example/flows/blob/main/flows/nightly.py",
+        source=SourceCode(
+            "https://github.com/example/flows/blob/main/flows/nightly.py",
+            "https://github.com/example/flows.git",
+            branch="main",
+            path="flows/nightly.py",
+        ),
         work_pool="pool",
         work_queue="default",
         tags=("gold", "daily"),

@@ -79,7 +79,10 @@ def test_an_output_without_column_edges_has_no_column_facet():
 
 def test_columns_have_their_known_types():
     facet = output(Story().create("b", "a", into="x:int y"), "b")["facets"]["schema"]
-    assert facet["fields"] == [{"name": "x", "type": "int"}, {"name": "y"}]
+    assert facet["fields"] == [
+        {"name": "x", "type": "int", "ordinal_position": 1},
+        {"name": "y", "ordinal_position": 2},
+    ]
 
 
 def test_known_numbers_of_rows_are_in_the_statistics():
@@ -198,6 +201,43 @@ def many(count: int) -> Story:
 
 def test_output_has_its_unknown_sources():
     story = Story().read("a", result="x", columns="a.x>x").write("b", binds="x total")
-    own_facet = output(story, "b")["facets"]["prefect"]
+    own_facet = output(story, "b")["facets"]["prefect_dataset"]
     assert (own_facet["sources"], own_facet["columns"]) == ("known", ["total"])
-    assert "prefect" not in output(Story().write("b", "a"), "b")["facets"]
+    assert "prefect_dataset" not in output(Story().write("b", "a"), "b")["facets"]
+
+
+def positions(story: Story, name: str = "b"):
+    fields = output(story, name)["facets"]["schema"]["fields"]
+    return {field["name"]: field.get("ordinal_position") for field in fields}
+
+
+def test_columns_that_were_looked_up_have_positions():
+    story = Story().write("b", "a", columns="a.x>y", into="y:int").looked_up("b", "id:int y:int")
+    assert positions(story) == {"id": 1, "y": 2}
+
+
+def test_columns_of_a_created_table_have_positions():
+    assert positions(Story().create("b", "a", into="x:int y:text")) == {"x": 1, "y": 2}
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        Story().write("b", "a", columns="a.x>y", into="y:int"),
+        Story().create("b", "a", columns="a.x>x", into="x:int").alter("b"),
+        Story().looked_up("b", "x:int y:int").alter("b").write("b", "a"),
+    ],
+    ids=["some columns", "altered", "altered after the look-up"],
+)
+def test_columns_of_unknown_order_have_no_positions(story):
+    assert set(positions(story).values()) == {None}
+
+
+def test_field_of_a_struct_has_no_position():
+    story = Story().write("b", "a", columns="a.x>address.city", into="address:struct")
+    assert positions(story.looked_up("b", "id:int address:struct")) == {"id": 1, "address": 2}
+
+
+def test_descriptions_of_assets_are_markdown():
+    story = Story().write("b", "a").asset(f"{NAMESPACE}/b", description="The **b**.")
+    assert output(story, "b")["facets"]["documentation"]["contentType"] == "text/markdown"

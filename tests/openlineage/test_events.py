@@ -144,7 +144,7 @@ def test_all_runs_of_a_task_are_one_with_the_inputs_outputs_and_columns_of_all(b
 def test_run_of_a_task_spans_all_its_task_runs(built):
     _, start, end, _ = events(built(looped(*["COMPLETED"] * 3)), granularity="task")
     assert (start["eventTime"], end["eventTime"]) == ("2026-11-01T12:00:00.000Z", "2026-11-01T12:00:03.000Z")
-    task_facet = end["run"]["facets"]["prefect"]["task"]
+    task_facet = end["run"]["facets"]["prefect_run"]["task"]
     assert (task_facet["name"], task_facet["runCount"]) == ("copy", 3)
     assert task_facet["runs"][0] == {"id": str(ident("copy-0")), "name": "copy-0", "state": "COMPLETED"}
     assert faults([start, end]) == []

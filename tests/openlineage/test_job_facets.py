@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from prefect_lineage_events.history.source_code import SourceCode
 from prefect_lineage_events.openlineage.job_facets import MAX_SQL, job_facets
 from tests.openlineage.conftest import deployed, elt
 from tests.stitching.histories import Story
@@ -33,9 +34,18 @@ def test_source_code_location_is_that_of_the_deployment():
     assert (reported["type"], reported["path"], reported["version"]) == ("git", "flows/nightly.py", "3f2a1c")
 
 
-@pytest.mark.parametrize("url", [None, "flows/nightly.py"])
-def test_text_that_is_no_address_is_no_location(url):
-    assert "sourceCodeLocation" not in facets(elt(), source_url=url)
+def test_source_code_location_has_repository_and_branch():
+    reported = facets(elt())["sourceCodeLocation"]
+    assert (reported["repoUrl"], reported["branch"]) == ("https://github.com/example/flows.git", "main")
+
+
+def test_the_commit_is_the_version_of_the_code():
+    source = SourceCode("https://git.example/flows", commit="0123456789abcdef")
+    assert facets(elt(), source=source)["sourceCodeLocation"]["version"] == "0123456789abcdef"
+
+
+def test_run_without_known_source_code_has_no_location():
+    assert "sourceCodeLocation" not in facets(elt(), source=None)
 
 
 def test_job_has_owners_and_tags():

@@ -26,14 +26,14 @@ def test_nominal_time_is_the_scheduled_start(built):
 
 
 def test_prefect_facet_has_page_and_state(built):
-    reported = facets(built(elt()))["prefect"]["flowRun"]
+    reported = facets(built(elt()))["prefect_run"]["flowRun"]
     assert reported["url"] == f"http://127.0.0.1:4200/runs/flow-run/{reported['id']}"
     assert (reported["name"], reported["state"], reported["runCount"]) == ("merry-otter", "COMPLETED", 1)
 
 
 def test_prefect_facet_has_the_deployment(built):
     run = built(elt())
-    reported = facets(replace(run, run=deployed(run.run)))["prefect"]["deployment"]
+    reported = facets(replace(run, run=deployed(run.run)))["prefect_run"]["deployment"]
     assert (reported["name"], reported["schedule"], reported["workPool"], reported["version"]) == (
         "nightly",
         "0 3 * * *",
@@ -43,12 +43,12 @@ def test_prefect_facet_has_the_deployment(built):
 
 
 def test_prefect_facet_has_no_deployment_without_one(built):
-    assert "deployment" not in facets(built(elt()))["prefect"]
+    assert "deployment" not in facets(built(elt()))["prefect_run"]
 
 
 def test_parameters_show_by_name_and_only_harmless_values(built):
     run = built(elt())
-    assert facets(replace(run, run=deployed(run.run)))["prefect"]["parameters"] == {
+    assert facets(replace(run, run=deployed(run.run)))["prefect_run"]["parameters"] == {
         "day": "2026-11-01",
         "full": True,
         "limit": 5,
@@ -59,7 +59,7 @@ def test_parameters_show_by_name_and_only_harmless_values(built):
 def test_missing_events_are_counted(built):
     emitter = UUID(int=1)
     lacking = Completeness(missing={emitter: (3, 4)}, unclosed=(emitter,), dropped=7)
-    reported = facets(replace(built(elt()), completeness=lacking))["prefect"]["completeness"]
+    reported = facets(replace(built(elt()), completeness=lacking))["prefect_run"]["completeness"]
     assert (
         reported["complete"],
         reported["missingEvents"],
@@ -96,7 +96,7 @@ def test_sql_facet_has_the_last_writing_query_and_lists_all(built):
         "q-2",
         "postgres://db:5432",
     )
-    assert [q["id"] for q in found["prefect"]["queries"]] == ["q-1", "q-2", "q-3"]
+    assert [q["id"] for q in found["prefect_run"]["queries"]] == ["q-1", "q-2", "q-3"]
 
 
 def test_statements_understood_in_part_are_named_with_the_reason(built):
@@ -115,15 +115,29 @@ def test_start_has_no_end_facets(built):
 
 def test_changed_schemas_are_in_the_prefect_facet(built):
     story = Story().write("t").looked_up("t", "a:int").looked_up("t", "a:int b:int")
-    assert facets(built(story))["prefect"]["schemaChanges"] == {"postgres://db:5432/t": "added b"}
+    assert facets(built(story))["prefect_run"]["schemaChanges"] == {"postgres://db:5432/t": "added b"}
 
 
 def test_outputs_of_an_unknown_source_are_named(built):
     story = (
         Story().read("a", result="x").read("c", result="x").write("b", binds="x", rows=3).write("d", binds="x", rows=2)
     )
-    reported = facets(built(story))["prefect"]["unknownSources"]
+    reported = facets(built(story))["prefect_run"]["unknownSources"]
     assert reported["postgres://db:5432/b"] == {
         "sources": "unknown",
         "candidates": ["postgres://db:5432/a", "postgres://db:5432/c"],
     }
+
+
+def test_the_source_of_tags_can_be_chosen(built):
+    run = built(elt())
+    run = replace(run, run=deployed(run.run))
+    (event, *_) = run_events(run, namespace="n", tag_source="data platform")
+    for facets_of in (event["run"]["facets"], event["job"]["facets"]):
+        assert {tag["source"] for tag in facets_of["tags"]["tags"]} == {"data platform"}
+    assert {tag["source"] for tag in facets(run)["tags"]["tags"]} == {"PREFECT"}
+
+
+def test_own_facets_have_keys_that_the_specification_allows(built):
+    keys = {key for key in facets(built(Story().write("b"))) if key.startswith("prefect")}
+    assert keys == {"prefect_run"}

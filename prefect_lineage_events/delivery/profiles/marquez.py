@@ -9,7 +9,7 @@ from typing import Any
 
 from prefect_lineage_events.delivery.profiles import marquez_names
 from prefect_lineage_events.delivery.profiles.base import Profile
-from prefect_lineage_events.openlineage.facets import Event
+from prefect_lineage_events.openlineage.facets import Event, run_key
 
 _SPACE = re.compile(r"\s+")
 # Parentheses around a length, and not around the fields of a struct.
@@ -83,7 +83,7 @@ class Marquez(Profile):
         Names are made safe (`marquez_names`). A column is sent with its one type (`type_name`) or not at all: without a
         type, each event adds the column once more, and two types make the graph fail for good. So an empty type is no
         substitute for an unknown one: once the type is known, it is the second (tried on 0.51.2). Edges of columns that
-        are not sent, or beyond `MAX_COLUMN_EDGES`, are left out; the `prefect` run facet counts them. START has no
+        are not sent, or beyond `MAX_COLUMN_EDGES`, are left out; the facet `prefect_run` counts them. START has no
         column edges, which would take the time twice for nothing.
         """
         return [_without_nul(_shaped(event)) for event in events]
@@ -271,7 +271,8 @@ def _run_facets(event: Event, left_out: dict[str, int]) -> dict[str, Any]:
             # Marquez stores a cut name with its parent's name before it, which is longer than it can store.
             del facets["parent"]
     if left_out:
-        facets["prefect"] = {**facets["prefect"], "leftOut": left_out}
+        key = run_key(facets)
+        facets[key] = {**facets[key], "leftOut": left_out}
     return facets
 
 

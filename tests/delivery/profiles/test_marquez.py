@@ -10,6 +10,7 @@ import pytest
 from prefect_lineage_events.delivery.profiles.base import events_to_restore
 from prefect_lineage_events.delivery.profiles.marquez import MARQUEZ, MAX_COLUMN_EDGES
 from prefect_lineage_events.delivery.profiles.registry import PLAIN
+from prefect_lineage_events.history.source_code import SourceCode
 from prefect_lineage_events.openlineage.events import run_events
 from tests.openlineage.conftest import child_of, deployed, elt, later
 from tests.openlineage.validation import faults
@@ -150,7 +151,7 @@ def test_a_column_without_a_type_is_not_sent_and_counted():
     event = shaped(story)
     assert fields(one(event["outputs"])) == {"y": "INTEGER"}
     assert column_edges(event) == {("a", "x", "b", "y")}
-    assert event["run"]["facets"]["prefect"]["leftOut"] == {"columns": 1, "columnEdges": 1}
+    assert event["run"]["facets"]["prefect_run"]["leftOut"] == {"columns": 1, "columnEdges": 1}
 
 
 def test_an_empty_type_is_one_type():
@@ -194,12 +195,12 @@ def test_column_edges_are_bounded_shared_evenly_and_counted():
     kept = column_edges(event)
     assert len(kept) == MAX_COLUMN_EDGES
     assert sum(edge[2] == "b" for edge in kept) == MAX_COLUMN_EDGES / 2
-    assert event["run"]["facets"]["prefect"]["leftOut"] == {"columnEdges": MAX_COLUMN_EDGES}
+    assert event["run"]["facets"]["prefect_run"]["leftOut"] == {"columnEdges": MAX_COLUMN_EDGES}
 
 
 def test_complete_event_counts_nothing_as_left_out():
     story = Story().write("b", "a", columns="a.x>y").looked_up("a", "x:int").looked_up("b", "y:int")
-    assert "leftOut" not in shaped(story)["run"]["facets"]["prefect"]
+    assert "leftOut" not in shaped(story)["run"]["facets"]["prefect_run"]
 
 
 def test_no_text_has_a_nul():
@@ -210,8 +211,8 @@ def test_no_text_has_a_nul():
 
 def test_a_location_that_is_too_long_is_left_out():
     url = "https://github.com/example/" + "x" * 300
-    assert "sourceCodeLocation" not in shaped(elt(), source_url=url)["job"]["facets"]
-    assert "sourceCodeLocation" in shaped(elt(), source_url=url[:255])["job"]["facets"]
+    assert "sourceCodeLocation" not in shaped(elt(), source=SourceCode(url))["job"]["facets"]
+    assert "sourceCodeLocation" in shaped(elt(), source=SourceCode(url[:255]))["job"]["facets"]
 
 
 def test_latest_run_is_resent_after_a_failed_run():
@@ -263,3 +264,13 @@ def test_completed_run_without_datasets_is_not_restored():
     """All its tasks were cached, say."""
     failed = events(elt(), state="FAILED", **later(run(elt()).run, 1))
     assert events_to_restore(failed, events(Story())) == []
+
+
+def test_columns_left_out_of_an_event_of_an_earlier_version_are_counted_in_its_own_facet():
+    story = Story().write("b", "a", columns="a.x>x", into="x")
+    (event, *_) = run_events(run(story), namespace="prefect://acme")
+    facets = event["run"]["facets"]
+    facets["prefect"] = facets.pop("prefect_run")
+    (shaped_event,) = MARQUEZ.shape([event])
+    assert shaped_event["run"]["facets"]["prefect"]["leftOut"]["columns"] == 2
+    assert "prefect_run" not in shaped_event["run"]["facets"]

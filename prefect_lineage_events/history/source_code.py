@@ -1,0 +1,143 @@
+"""The source code of a deployment: its repository, branch and commit, without credentials."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+# `git@host:owner/repository.git`, which git-clone(1) calls the scp-like syntax.
+_SCP = re.compile(r"(?:(?P<user>[A-Za-z0-9._\-]+)@)?(?P<host>[A-Za-z0-9.\-]+):(?P<path>[^\s/][^\s]*)")
+_SCHEMES = frozenset({"http", "https", "ssh", "git", "svn", "file"})
+_COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
+_BRANCH = re.compile(r"[^\s\x00-\x1f~^:?*\[\\]{1,255}")
+# Hosts whose pages of a file are at `<repository>/<word>/<commit or branch>/<path>`.
+_FILE_PAGES = {"github.com": "blob", "gitlab.com": "-/blob", "bitbucket.org": "src"}
+# The page of a commit, as Prefect makes it from the variables of a CI service (`prefect._internal.versioning`).
+_TREE = re.compile(r"(?:/-)?/(?:tree|src)/[0-9a-fA-F]{7,64}/?\Z")
+# Azure DevOps names the commit in the query: `?version=GC<commit>`.
+_HARMLESS_PARAMETERS = frozenset({"version", "path"})
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCode:
+    """`url` is the page of the code or the repository's address, `repository` as git takes it.
+
+    `path` is that of the file in the repository.
+    """
+
+    url: str
+    repository: str | None = None
+    branch: str | None = None
+    commit: str | None = None
+    path: str | None = None
+
+
+def source_code(deployment: Mapping[str, Any]) -> SourceCode | None:
+    """The source code of a deployment in Prefect's API: by its version's, else by the pull step that clones it.
+
+    The address of a version is taken as it is. That of a repository on a well-known host becomes the address of the
+    file, if the pull step clones it to where the entrypoint begins.
+    """
+    version: Mapping[str, Any] = deployment.get("version_info") or {}
+    cloned = next(_cloned(deployment), {})
+    branch = _branch(version.get("branch")) or _branch(cloned.get("branch"))
+    commit = _commit(version.get("commit_sha")) or _commit(cloned.get("commit_sha"))
+    path = _path(deployment)
+    repository = repository_address(cloned.get("repository"))
+    page = repository_address(version.get("url"))
+    if page is not None and version.get("type") == "vcs:git":
+        # Prefect takes the remote's address for it.
+        repository, page = repository or page, None
+    if page is not None:
+        repository = repository or repository_address(_TREE.split(page.url)[0] if _TREE.search(page.url) else None)
+        return SourceCode(page.url, repository.as_given if repository else None, branch, commit, path)
+    if repository is None:
+        return None
+    return SourceCode(_file_page(repository.url, commit or branch, path), repository.as_given, branch, commit, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address without credentials, as it was given and as a URL."""
+
+    as_given: str
+    url: str
+
+
+def repository_address(given: object) -> Address | None:
+    """The address of a repository without its credentials; None for a text that is none, such as a template's."""
+    text = str(given or "").strip()
+    if not text or "\\" in text or any(ord(letter) < 33 for letter in _without_user(text)):
+        return None
+    if "://" not in text:
+        found = _SCP.fullmatch(text)
+        if found is None or "{" in text:
+            return None
+        user = "git" if found["user"] in ("git", None) else found["user"]
+        path = found["path"].partition("?")[0]
+        web = _web(found["host"].lower(), path)
+        return Address(f"{user}@{found['host']}:{path}", web or f"ssh://{user}@{found['host']}/{path.lstrip('/')}")
+    try:
+        parts = urlsplit(_without_user(text))
+    except ValueError:
+        return None
+    if parts.scheme.lower() not in _SCHEMES or not (parts.netloc or parts.scheme == "file") or "{" in parts.netloc:
+        return None
+    user = "git@" if parts.scheme.lower() == "ssh" else ""
+    query = urlencode([(k, v) for k, v in parse_qsl(parts.query) if k in _HARMLESS_PARAMETERS])
+    if "{" in parts.path or "@" in parts.path:  # a password with a slash in it puts the `@` there
+        return None
+    whole = urlunsplit((parts.scheme, user + parts.netloc, parts.path, query, ""))
+    is_ssh = parts.scheme.lower() == "ssh"
+    return Address(whole, (_web((parts.hostname or "").lower(), parts.path) or whole) if is_ssh else whole)
+
+
+def _without_user(text: str) -> str:
+    """The address without `user:token@`, which may be a template with spaces and slashes in it."""
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return text
+    rest = re.sub(r"\{\{.*?\}\}", "", rest)
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def _web(host: str, path: str) -> str | None:
+    """The address on the web of a repository on a well-known host."""
+    return f"https://{host}/{path.strip('/')}" if host in _FILE_PAGES else None
+
+
+def _file_page(url: str, version: str | None, path: str | None) -> str:
+    host = (urlsplit(url).hostname or "").lower()
+    if not version or not path or host not in _FILE_PAGES:
+        return url
+    return f"{url.removesuffix('/').removesuffix('.git')}/{_FILE_PAGES[host]}/{version}/{path}"
+
+
+def _cloned(deployment: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The arguments of the pull steps that clone a git repository."""
+    steps = deployment.get("pull_steps") or ()
+    for step in steps if isinstance(steps, list | tuple) else ():
+        for name, arguments in step.items() if isinstance(step, Mapping) else ():
+            if "git_clone" in name and isinstance(arguments, Mapping) and arguments.get("repository"):
+                yield arguments
+
+
+def _path(deployment: Mapping[str, Any]) -> str | None:
+    """The path of the flow's file, from the entrypoint `path/flow.py:function`; a module has none in the repository."""
+    path = str(deployment.get("entrypoint") or "").rpartition(":")[0]
+    is_relative = not path.startswith(("/", "~")) and ".." not in path.split("/") and ":" not in path
+    return path.removeprefix("./") if path.endswith(".py") and is_relative else None
+
+
+def _branch(value: object) -> str | None:
+    text = str(value or "").strip()
+    return text if _BRANCH.fullmatch(text) and "{" not in text and text != "HEAD" else None
+
+
+def _commit(value: object) -> str | None:
+    text = str(value or "").strip()
+    return text if _COMMIT.fullmatch(text) else None
