@@ -124,7 +124,9 @@ def current_run(known: Run | None = None) -> Run | None:
     flow, task = _flow_context(None), _task_context(None)
     if flow is not None or task is not None:
         last_flow, last_task, last = _of_thread.last
-        if last is None or last_flow() is not flow or last_task() is not task:
+        # A task's context is gone after its end, and its reference returns None: this is not the same as no task.
+        is_of_last = last_flow() is flow and last_task() is task and (task is None) is (last_task is _none)
+        if last is None or not is_of_last:
             last = _run_of(flow, task)
             _of_thread.last = (_reference(flow), _reference(task), last)
         return last

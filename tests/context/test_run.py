@@ -1,9 +1,15 @@
-"""The run of a process that another one started."""
+"""The run of the calling code, and of a process that another one started."""
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+from typing import Any
+
+import pytest
+
+from prefect_lineage_events.context import run as runs
 
 _PROGRAM = """
 import multiprocessing
@@ -34,3 +40,20 @@ def test_a_child_of_a_process_without_lineage_is_reported_once() -> None:
 
 def test_a_child_of_a_process_outside_any_run_is_not_reported() -> None:
     assert standard_error('record_read("s3://b/k")') == ""
+
+
+class _Context:
+    """A context of Prefect."""
+
+
+def test_code_after_a_task_belongs_to_the_flow_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow, tasks = _Context(), [_Context()]
+    monkeypatch.setattr(runs, "_run_of", lambda _, task: "the flow's" if task is None else "the task's")
+    monkeypatch.setattr(runs, "_flow_context", lambda _: flow)
+    monkeypatch.setattr(runs, "_task_context", lambda _: tasks[0] if tasks else None)
+    found: list[Any] = [runs.current_run()]
+    tasks.clear()
+    gc.collect()
+    found.append(runs.current_run())
+    runs.forget()
+    assert found == ["the task's", "the flow's"]
