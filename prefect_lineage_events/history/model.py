@@ -245,7 +245,7 @@ class RunHistory:
     `stored_events` counts all events of the run that were read: a later count shows whether more arrived. `parent` is
     the parent run if rows in a parameter, or columns of a table, may have come from it; `subflows` are the subflow runs
     whose results the run may have used. `cached` holds, for tasks whose results came from a cache, the run that made
-    each.
+    each. `ambiguous_tasks` are names of tasks whose jobs would have the name of another flow's job, or of its tasks.
     """
 
     run: FlowRun
@@ -259,6 +259,7 @@ class RunHistory:
     parent: RunHistory | None = None
     subflows: Mapping[UUID, RunHistory] = field(default_factory=dict)
     cached: Mapping[UUID, CachedResult] = field(default_factory=dict)
+    ambiguous_tasks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,15 @@ from uuid import UUID
 
 from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.history import api, clocks, event_log, runs
+from prefect_lineage_events.history.ambiguous_tasks import ambiguous_tasks
 from prefect_lineage_events.history.completeness import judge
 from prefect_lineage_events.history.event_log import EventLog, Window
 from prefect_lineage_events.history.model import Completeness, FlowRun, RunHistory, TaskRun
 from prefect_lineage_events.history.python_writes import any_writes_python_rows
 from prefect_lineage_events.history.related_runs import RelatedRunReader
+from prefect_lineage_events.history.task_names import task_names
 from prefect_lineage_events.history.tasks import read_tasks
+from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -67,6 +70,7 @@ def read_history(
     if log.empty and not log.from_emitters:
         completeness = replace(completeness, end_unrecorded=_end_unrecorded(client, run, clock))
     tasks = _read_tasks(client, run, log, patience, clock)
+    names = {task.name for task in task_names(tasks.values()).values()} if settings().granularity == "task" else ()
     history = RunHistory(
         run=run,
         events=tuple(log.lineage),
@@ -76,6 +80,7 @@ def read_history(
         completeness=completeness,
         descendants_have_lineage=log.empty and _descendants_have_lineage(client, run, clock),
         stored_events=log.stored,
+        ambiguous_tasks=ambiguous_tasks(client, run, names, settings().job_name) if names else frozenset(),
     )
     return RelatedRunReader(client, _events_reader(client, patience, clock)).read(history)
 

@@ -167,8 +167,8 @@ class TaskLineage:
     """Lineage of all runs of one task in a flow run, together (granularity `task`). `runs` are in order of time.
 
     `run_id` is derived from the flow run's id and the task's name: it is the same at each assembly. `job` is the task's
-    name, followed by a mark if a subflow of the flow has this name too. Inputs are the datasets that the task read, and
-    those that tasks before it read and passed to it for its outputs.
+    name, followed by its function's or by a mark if another job would have this name too. Inputs are the datasets that
+    the task read, and those that tasks before it read and passed to it for its outputs.
     """
 
     run_id: UUID

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from uuid import UUID, uuid5
 
 from prefect_lineage_events.history.model import RunHistory, TaskRun
+from prefect_lineage_events.history.task_names import TaskName, called_flows, task_names
 from prefect_lineage_events.stitching.dataflow import WriteSources
 from prefect_lineage_events.stitching.lifetimes import ResolvedStep
 from prefect_lineage_events.stitching.model import Lineage, TaskLineage
@@ -29,25 +29,37 @@ def lineage_by_task(
     as one for each of their outputs to have a writer.
     """
     tasks = _known_tasks(history, scopes_of(p.step for p in resolved_steps))
-    names = _names(tasks)
-    its_steps: dict[str, list[ResolvedStep]] = defaultdict(list)
-    its_writes: dict[str, list[WriteSources]] = defaultdict(list)
+    names = task_names(tasks)
+    its_steps: dict[TaskName, list[ResolvedStep]] = defaultdict(list)
+    its_writes: dict[TaskName, list[WriteSources]] = defaultdict(list)
     for one in resolved_steps:
         for name in {names[scope] for scope in one.step.scopes if scope in names}:
             its_steps[name].append(one)
     for write in writes:
         for name in {names[scope] for scope in write.scopes if scope in names}:
             its_writes[name].append(write)
-    runs: dict[str, list[TaskRun]] = defaultdict(list)
+    runs: dict[TaskName, list[TaskRun]] = defaultdict(list)
     for task in sorted(tasks, key=_by_time):
         runs[names[task.id]].append(task)
-    jobs = _jobs(runs, _subflow_names(history))
+    shared = _with_shared_names(runs)
+    jobs = task_jobs(runs, called_flows(history.tasks.values()), history.ambiguous_tasks)
     lineages = {name: part(its_steps[name], its_writes[name]) for name in runs if name in its_steps}
     return tuple(
-        TaskLineage(uuid5(history.run.id, f"task {name}"), name, jobs[name], lineage, tuple(runs[name]))
+        TaskLineage(
+            run_id=_run_id(history.run.id, name, by_function=name in shared),
+            task_name=name.name,
+            job=jobs[name],
+            lineage=lineage,
+            runs=tuple(runs[name]),
+        )
         for name, lineage in lineages.items()
         if not lineage.empty
     )
+
+
+def _run_id(flow_run_id: UUID, task: TaskName, *, by_function: bool) -> UUID:
+    """The same at each assembly, also if the name of the task's job is marked since."""
+    return uuid5(flow_run_id, f"task {task.name}" + (f"\0{task.function}" if by_function else ""))
 
 
 def lineage_of_body(
@@ -72,51 +84,34 @@ def _known_tasks(history: RunHistory, scopes: Iterable[Scope]) -> list[TaskRun]:
     return [*known, *(TaskRun(id_, "task", "task") for id_ in unknown)]
 
 
-def _names(tasks: Collection[TaskRun]) -> dict[UUID, str]:
-    """The name of each task run's task, the same for all its runs.
+def task_jobs(
+    tasks: Iterable[TaskName], subflows: Collection[str], ambiguous: Collection[str] = ()
+) -> dict[TaskName, str]:
+    """The name of each task among the jobs below its flow, no two of them equal.
 
-    If a flow names the runs of a task itself, the name of the task's function is the same for all runs. The key has it,
-    followed by a hash of the code, which changes.
+    It is the task's own name. The name of its function follows it if another task has that name. A mark follows if a
+    subflow has the name, or would have a task of that name, or if it is `ambiguous` for another reason. The mark is
+    repeated until no other task and no subflow has the name.
     """
-    by_prefect: dict[str, set[str | None]] = defaultdict(set)
-    for task in tasks:
-        by_prefect[task.task_key].add(_named_by_prefect(task))
-    named = {key: names.pop() if len(names) == 1 else None for key, names in by_prefect.items()}
-    return {task.id: named[task.task_key] or task.task_key.rpartition("-")[0] or task.task_key for task in tasks}
-
-
-def _named_by_prefect(task: TaskRun) -> str | None:
-    """The task's name, if Prefect named the run: `<task>-` and the dynamic key, or up to three characters of it."""
-    if task.dynamic_key is not None:
-        ends = (f"-{task.dynamic_key}", f"-{task.dynamic_key[:3]}")
-        return next((task.name.removesuffix(end) for end in ends if task.name.endswith(end)), None)
-    by_prefect = re.fullmatch(r"(.+)-[0-9a-f]{1,3}", task.name)
-    return by_prefect[1] if by_prefect else None
-
-
-def _subflow_names(history: RunHistory) -> set[str]:
-    """The names of the flows that the run called, by the task runs that stand for their calls."""
-    called = {_named_by_prefect(task) or task.name for task in history.tasks.values() if task.subflow}
-    # A deployment that was called is named FLOW/DEPLOYMENT.
-    return called | {name.partition("/")[0] for name in called}
-
-
-def _jobs(names: Iterable[str], subflows: Collection[str]) -> dict[str, str]:
-    """The name of each task among the jobs below its flow: its own, followed by a mark if a subflow has that name, or
-    would have a task of that name.
-
-    The mark is repeated until no other task and no subflow has the name.
-    """
-    names = sorted(names)
-    taken = {*names, *subflows}
+    tasks = sorted(tasks)
+    shared = _with_shared_names(tasks)
+    names = {task: f"{task.name} ({task.function})" if task in shared else task.name for task in tasks}
+    taken = Counter([*names.values(), *subflows])
     jobs = {}
-    for name in names:
-        jobs[name] = name
-        if name in subflows or any(name.startswith(f"{subflow}.") for subflow in subflows):
-            while jobs[name] in taken:
-                jobs[name] += _MARK
-            taken.add(jobs[name])
+    for task, name in names.items():
+        jobs[task] = name
+        is_of_subflow = name in subflows or any(name.startswith(f"{subflow}.") for subflow in subflows)
+        if is_of_subflow or name in ambiguous or taken[name] > 1:
+            while taken[jobs[task]]:
+                jobs[task] += _MARK
+            taken[jobs[task]] += 1
     return jobs
+
+
+def _with_shared_names(tasks: Collection[TaskName]) -> set[TaskName]:
+    """The tasks whose name others have too. A function that bears the name itself keeps it."""
+    count = Counter(task.name for task in tasks)
+    return {task for task in tasks if count[task.name] > 1 and task.name != task.function}
 
 
 def _by_time(task: TaskRun) -> tuple[dt.datetime, str, str]:

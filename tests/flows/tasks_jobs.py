@@ -39,9 +39,16 @@ def keep(table: str) -> None:
         connection.execute(sa.text(f"CREATE TABLE {table}_kept AS SELECT * FROM {table}"))
 
 
+@task(name="keep")
+def keep_few(table: str) -> None:
+    with ENGINE.begin() as connection:
+        connection.execute(sa.text(f"CREATE TABLE few_{table} AS SELECT * FROM {table} WHERE id = 1"))
+
+
 @flow(name="keep")
 def keep_report() -> None:
     keep.with_options(name="keep report")("by_country")
+    keep.with_options(name="keep summary")("summary")
 
 
 @flow(name="country report")
@@ -49,11 +56,12 @@ def country_report() -> None:
     write(join(read_orders(), read_customers()))
     for table in ("orders", "customers"):
         keep(table)
-    keep_report()
+    keep_few("orders")
     with ENGINE.begin() as connection:
         connection.execute(sa.text("CREATE TABLE summary AS SELECT count(*) AS countries FROM by_country"))
-    ENGINE.dispose()
+    keep_report()
 
 
 if __name__ == "__main__":
     country_report()
+    ENGINE.dispose()

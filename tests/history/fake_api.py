@@ -90,6 +90,9 @@ class FakeApi:
             return Answer(mine[offset : offset + json["limit"]])
         if path == "/flow_runs/filter":
             return Answer(self._flow_runs(json))
+        if path == "/deployments/filter":
+            named = json["deployments"]["name"]["any_"]
+            return Answer([one for one in self.deployments.values() if one["name"] in named])
         if path == "/flows/filter":
             return Answer(self._flows(json.get("flows", {})))
         if path.startswith("/flow_runs/"):

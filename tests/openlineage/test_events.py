@@ -14,6 +14,7 @@ from prefect_lineage_events.history.model import ParentRun
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.openlineage.job_facets import job_name
 from prefect_lineage_events.stitching.model import RunLineage
+from prefect_lineage_events.stitching.stitch import stitch
 from tests.openlineage.conftest import child_of, deployed, elt
 from tests.openlineage.validation import OWN_SPEC, faults
 from tests.stitching.histories import Story, ident
@@ -206,6 +207,23 @@ def test_a_task_that_shares_its_name_with_a_subflow_is_another_job(built):
         "nightly.loader",
         "nightly",
     ]
+
+
+def test_tasks_of_one_name_are_a_job_each_named_by_their_functions(built):
+    story = Story()
+    for number, key in enumerate(["load-1a2b", "load_b-3c4d", "load_b-5e6f"]):
+        story.task(f"T{number}", span=(number, number + 1)).write(f"to{number}", f"from{number}", task=f"T{number}")
+        run = story.tasks[ident(f"T{number}")]
+        story.tasks[run.id] = replace(run, name="load-7f3", task_key=key, dynamic_key="7f3e")
+    sent = events(built(story), granularity="task")
+    ends = {e["job"]["name"]: {d["name"] for d in e["outputs"]} for e in sent if e["eventType"] == "COMPLETE"}
+    assert ends == {"nightly.load": {"to0"}, "nightly.load (load_b)": {"to1", "to2"}, "nightly": set()}
+    assert len({e["run"]["runId"] for e in sent}) == 3
+
+
+def test_name_that_another_job_has_is_marked(built):
+    history = replace(looped("COMPLETED").history(), ambiguous_tasks=frozenset({"copy"}))
+    assert types(events(stitch(history), granularity="task"))[1] == ("nightly.copy (task)", "START")
 
 
 def test_each_deployment_has_a_job_if_the_template_names_it(built):

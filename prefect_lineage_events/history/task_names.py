@@ -1,0 +1,57 @@
+"""The names of tasks and of called flows, by their task runs. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from prefect_lineage_events.history.model import TaskRun
+
+
+class TaskName(NamedTuple):
+    """A task of a flow: its name, and the name of its function. Two tasks of one name have different functions."""
+
+    name: str
+    function: str
+
+
+def task_names(tasks: Iterable[TaskRun]) -> dict[UUID, TaskName]:
+    """The task of each task run, the same for all its runs. Task runs that stand for calls of subflows have none.
+
+    If a flow names the runs of a task itself, the name of the task's function is the same for all runs. The key has it,
+    followed by a hash of the code, which changes.
+    """
+    by_key: dict[str, list[TaskRun]] = defaultdict(list)
+    for task in tasks:
+        if not task.subflow:
+            by_key[task.task_key].append(task)
+    return {id_: name for key, runs in by_key.items() for id_, name in _names_of(key, runs)}
+
+
+def _names_of(key: str, runs: Sequence[TaskRun]) -> Iterator[tuple[UUID, TaskName]]:
+    """The names of the tasks with one key: several if `with_options` has renamed the function."""
+    function = key.rpartition("-")[0] or key
+    names = [named_by_prefect(run) for run in runs]
+    several = len({name for name in names if name}) > 1 and all(run.dynamic_key is not None for run in runs)
+    one = names[0] if len(set(names)) == 1 else None
+    for run, name in zip(runs, names, strict=True):
+        yield run.id, TaskName((name if several else one) or function, function)
+
+
+def named_by_prefect(task: TaskRun) -> str | None:
+    """The task's name, if Prefect named the run: `<task>-` and the dynamic key, or up to three characters of it."""
+    if task.dynamic_key is not None:
+        ends = (f"-{task.dynamic_key}", f"-{task.dynamic_key[:3]}")
+        return next((task.name.removesuffix(end) for end in ends if task.name.endswith(end)), None)
+    by_prefect = re.fullmatch(r"(.+)-[0-9a-f]{1,3}", task.name)
+    return by_prefect[1] if by_prefect else None
+
+
+def called_flows(tasks: Iterable[TaskRun]) -> frozenset[str]:
+    """The names of the flows that a run called, by the task runs that stand for their calls."""
+    called = {named_by_prefect(task) or task.name for task in tasks if task.subflow}
+    # A deployment that was called is named FLOW/DEPLOYMENT.
+    return frozenset(called | {name.partition("/")[0] for name in called})
