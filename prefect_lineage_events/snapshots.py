@@ -22,7 +22,7 @@ from pydantic import AwareDatetime, TypeAdapter
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.encoding import EPOCH
-from prefect_lineage_events.history.model import FlowRun, ParentRun, RunKind
+from prefect_lineage_events.history.model import END_STATES, FlowRun, ParentRun, RunKind
 from prefect_lineage_events.stitching import model
 from prefect_lineage_events.stitching.model import (
     Bundle,
@@ -69,6 +69,11 @@ class SnapshotRun:
     def succeeded(self) -> bool:
         """Return whether it completed."""
         return self.state == "COMPLETED"
+
+    @property
+    def in_flight(self) -> bool:
+        """Return whether it has not ended."""
+        return self.state not in END_STATES
 
     @property
     def began(self) -> dt.datetime:

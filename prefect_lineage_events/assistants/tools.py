@@ -9,11 +9,10 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from prefect_lineage_events.assistants.fitting import Many, ToolAnswer, fitted
-from prefect_lineage_events.encoding import EPOCH
-from prefect_lineage_events.graph.changes import diff, schema_history
+from prefect_lineage_events.graph.changes import as_of, diff, schema_history
 from prefect_lineage_events.graph.evidence import all_statements, dataset_ref
 from prefect_lineage_events.graph.gaps import gaps_of, in_flight, run_summary
-from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
+from prefect_lineage_events.graph.graph import Graph, Window
 from prefect_lineage_events.graph.impact import impact
 from prefect_lineage_events.graph.names import find_column, find_column_of, find_dataset, find_flow, find_run, search
 from prefect_lineage_events.graph.summaries import dataset_summary
@@ -29,7 +28,6 @@ from prefect_lineage_events.graph.values import (
     Path,
     RunDetails,
     RunDiff,
-    RunRef,
     RunSummary,
     SchemaVersion,
     Walk,
@@ -59,9 +57,12 @@ RunName = Annotated[
     str, Field(description="A flow run: its id, its name, its page's address, or a flow's name for its newest run.")
 ]
 Hops = Annotated[int, Field(ge=1, le=50, description="The greatest distance, in edges between datasets.")]
-Since = Annotated[dt.datetime | None, Field(description="Only runs that began at this time (ISO, with zone) or later.")]
-Until = Annotated[
-    dt.datetime | None, Field(description="Only runs that began at this time or earlier: the graph as it was then.")
+Since = Annotated[
+    dt.datetime | None,
+    Field(description="Only runs that ended at this time (ISO, with zone) or later, and those in flight."),
+]
+AsOf = Annotated[
+    dt.datetime | None, Field(description="Only runs that had ended at this time: the graph as it was then.")
 ]
 
 
@@ -101,33 +102,33 @@ class Tools:
         return fitted(Many[DatasetRef](items=tuple(dataset_ref(graph, found) for found in search(graph, word))))
 
     def describe_dataset(
-        self, dataset: DatasetName, since: Since = None, until: Until = None
+        self, dataset: DatasetName, since: Since = None, as_of: AsOf = None
     ) -> ToolAnswer[DatasetSummary]:
         """Show who writes and reads a dataset, its columns with their sources, its last write, what is not known."""
         graph = self._source().graph
-        return fitted(dataset_summary(graph, find_dataset(graph, dataset), self._now(), _window(since, until)))
+        return fitted(dataset_summary(graph, find_dataset(graph, dataset), self._now(), _window(since, as_of)))
 
     def upstream_of(
-        self, dataset: DatasetName, hops: Hops = 5, since: Since = None, until: Until = None
+        self, dataset: DatasetName, hops: Hops = 5, since: Since = None, as_of: AsOf = None
     ) -> ToolAnswer[Walk]:
         """List the datasets from which a dataset is made, nearest first, with the evidence for each edge."""
         graph = self._source().graph
-        return fitted(upstream(graph, find_dataset(graph, dataset), hops=hops, window=_window(since, until)))
+        return fitted(upstream(graph, find_dataset(graph, dataset), hops=hops, window=_window(since, as_of)))
 
     def downstream_of(
-        self, dataset: DatasetName, hops: Hops = 5, since: Since = None, until: Until = None
+        self, dataset: DatasetName, hops: Hops = 5, since: Since = None, as_of: AsOf = None
     ) -> ToolAnswer[Walk]:
         """List the datasets that are made from a dataset, nearest first, with the evidence for each edge."""
         graph = self._source().graph
-        return fitted(downstream(graph, find_dataset(graph, dataset), hops=hops, window=_window(since, until)))
+        return fitted(downstream(graph, find_dataset(graph, dataset), hops=hops, window=_window(since, as_of)))
 
     def origin_of_column(
-        self, column: ColumnName, hops: Hops = 10, since: Since = None, until: Until = None
+        self, column: ColumnName, hops: Hops = 10, since: Since = None, as_of: AsOf = None
     ) -> ToolAnswer[ColumnWalk]:
         """Follow a column to the columns from which its values come, or which decide over its rows."""
         graph = self._source().graph
         dataset, name = find_column(graph, column)
-        return fitted(column_walk(graph, dataset, name, "upstream", hops=hops, window=_window(since, until)))
+        return fitted(column_walk(graph, dataset, name, "upstream", hops=hops, window=_window(since, as_of)))
 
     def impact_of(
         self,
@@ -136,7 +137,7 @@ class Tools:
             str | None, Field(description="A column of the dataset; without it, any of its columns.")
         ] = None,
         since: Since = None,
-        until: Until = None,
+        as_of: AsOf = None,
     ) -> ToolAnswer[Impact]:
         """List what breaks or changes when a column (or a whole dataset) is dropped or changed.
 
@@ -145,37 +146,40 @@ class Tools:
         graph = self._source().graph
         found = find_dataset(graph, dataset)
         name = find_column_of(graph, found, column) if column else None
-        return fitted(impact(graph, found, name, window=_window(since, until)))
+        return fitted(impact(graph, found, name, window=_window(since, as_of)))
 
     def path_between(
-        self, source: DatasetName, target: DatasetName, since: Since = None, until: Until = None
+        self, source: DatasetName, target: DatasetName, since: Since = None, as_of: AsOf = None
     ) -> ToolAnswer[Path]:
         """Find a shortest way of data from one dataset to another. No edges: there is none in this window."""
         graph = self._source().graph
         return fitted(
-            path(graph, find_dataset(graph, source), find_dataset(graph, target), window=_window(since, until))
+            path(graph, find_dataset(graph, source), find_dataset(graph, target), window=_window(since, as_of))
         )
 
-    def schema_history_of(self, dataset: DatasetName) -> ToolAnswer[Many[SchemaVersion]]:
+    def schema_history_of(
+        self, dataset: DatasetName, since: Since = None, as_of: AsOf = None
+    ) -> ToolAnswer[Many[SchemaVersion]]:
         """List the versions of a dataset's columns, oldest first: columns added, dropped and retyped."""
         graph = self._source().graph
-        return fitted(Many[SchemaVersion](items=schema_history(graph, find_dataset(graph, dataset))))
+        found = schema_history(graph, find_dataset(graph, dataset), _window(since, as_of))
+        return fitted(Many[SchemaVersion](items=found))
 
-    def freshness_of(self, dataset: DatasetName) -> ToolAnswer[Freshness]:
+    def freshness_of(self, dataset: DatasetName, since: Since = None, as_of: AsOf = None) -> ToolAnswer[Freshness]:
         """Show when a dataset was last written, by which run, and whether its next write is late."""
         graph = self._source().graph
-        return fitted(freshness(graph, find_dataset(graph, dataset), self._now()))
+        return fitted(freshness(graph, find_dataset(graph, dataset), self._now(), _window(since, as_of)))
 
     def recent_runs(
         self,
         flow: Annotated[str | None, Field(description="Only runs of this flow.")] = None,
         dataset: Annotated[str | None, Field(description="Only runs that read or wrote this dataset.")] = None,
         since: Since = None,
-        until: Until = None,
+        as_of: AsOf = None,
     ) -> ToolAnswer[Many[RunSummary]]:
         """List runs with what they read and wrote, newest first."""
         graph = self._source().graph
-        window = _window(since, until)
+        window = _window(since, as_of)
         name = find_flow(graph, flow) if flow else None
         touched = find_dataset(graph, dataset) if dataset else None
         ids = (
@@ -188,7 +192,7 @@ class Tools:
             for snapshot in graph.snapshots(window)
             if name in (None, snapshot.run.flow_name) and (ids is None or snapshot.run.id in ids)
         ]
-        chosen.sort(key=lambda snapshot: snapshot.run.started or EPOCH, reverse=True)
+        chosen.sort(key=lambda snapshot: snapshot.run.began, reverse=True)
         return fitted(Many[RunSummary](items=tuple(run_summary(graph, snapshot) for snapshot in chosen)))
 
     def describe_run(self, run: RunName) -> ToolAnswer[RunDetails]:
@@ -212,29 +216,24 @@ class Tools:
         """List the runs that have not ended, with what they have read and written so far."""
         return fitted(Many[RunSummary](items=in_flight(self._source().graph)))
 
-    def unused_datasets(self, since: Since = None, until: Until = None) -> ToolAnswer[Many[DatasetRef]]:
+    def unused_datasets(self, since: Since = None, as_of: AsOf = None) -> ToolAnswer[Many[DatasetRef]]:
         """List the datasets that were written and that no captured run read. Readers outside Prefect are not seen."""
-        return fitted(Many[DatasetRef](items=unused(self._source().graph, _window(since, until))))
+        return fitted(Many[DatasetRef](items=unused(self._source().graph, _window(since, as_of))))
 
-    def conflicting_writers(self, since: Since = None, until: Until = None) -> ToolAnswer[Many[Conflict]]:
+    def conflicting_writers(self, since: Since = None, as_of: AsOf = None) -> ToolAnswer[Many[Conflict]]:
         """List the datasets that more than one flow writes."""
-        return fitted(Many[Conflict](items=conflicts(self._source().graph, _window(since, until))))
+        return fitted(Many[Conflict](items=conflicts(self._source().graph, _window(since, as_of))))
 
-    def known_gaps(self, since: Since = None, until: Until = None) -> ToolAnswer[Many[Gap]]:
+    def known_gaps(self, since: Since = None, as_of: AsOf = None) -> ToolAnswer[Many[Gap]]:
         """List what the lineage lacks and why: incomplete runs, statements not understood, unknown sources."""
-        window = _window(since, until)
+        window = _window(since, as_of)
         found = self._source().gaps
-        return fitted(Many[Gap](items=tuple(gap for gap in found if gap.run is None or _within(gap.run, window))))
+        return fitted(Many[Gap](items=tuple(gap for gap in found if gap.run is None or window.holds(gap.run.ended))))
 
 
-def _within(run: RunRef, window: Window) -> bool:
-    began = run.started or run.ended or EPOCH
-    return (window.start or EPOCH) <= began <= (window.end or began)
-
-
-def _window(since: dt.datetime | None, until: dt.datetime | None) -> Window:
+def _window(since: dt.datetime | None, time: dt.datetime | None) -> Window:
     """The window of these times. Raises ValueError for a time without a zone."""
-    for time in (since, until):
-        if time is not None and time.tzinfo is None:
-            raise ValueError(f"{time.isoformat()} has no time zone: give one, as in 2026-11-30T06:00:00+00:00")
-    return Window(since, until) if since or until else ALWAYS
+    for one in (since, time):
+        if one is not None and one.tzinfo is None:
+            raise ValueError(f"{one.isoformat()} has no time zone: give one, as in 2026-11-30T06:00:00+00:00")
+    return as_of(time, since) if time else Window(since)

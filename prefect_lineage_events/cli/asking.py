@@ -21,7 +21,7 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.timezone.utc)
 
 
-def as_of(asked: Asked | None) -> dt.datetime:
+def time_of(asked: Asked | None) -> dt.datetime:
     """The time as of which a question is asked, by which the ages in its answer are counted."""
     return bounds(asked or Asked(), now())[1] or now()
 
@@ -31,13 +31,16 @@ def graph_of(asked: Asked | None) -> Graph:
     start, end = bounds(asked or Asked(), now())
     from prefect import get_client
 
+    from prefect_lineage_events.graph.changes import as_of
     from prefect_lineage_events.graph.graph import Window
     from prefect_lineage_events.graph.loading import load
+
+    window = as_of(end, start or EPOCH) if end else Window(start or EPOCH)
 
     checks.require_api_address()
     checks.require_reachable_api()
     with working("reading the lineage of runs") as report, get_client(sync_client=True) as client:
-        loaded = load(client, Window(start or EPOCH, end), progress=lambda at: report(at.phase, at.done, at.total))
+        loaded = load(client, window, progress=lambda at: report(at.phase, at.done, at.total))
     for gap in loaded.gaps:
         if gap.run is None:
             print(f"note: {line(gap.text)}", file=sys.stderr)

@@ -49,8 +49,8 @@ def show(
         details = RunDetails(summary=run_summary(graph, snapshot), statements=statements, gaps=lacks)
         print_json(details) if asked and asked.json else _print_run(details, snapshot)
         return OK
-    summary = dataset_summary(graph, dataset, asking.as_of(asked))
-    print_json(summary) if asked and asked.json else _print_dataset(summary, asking.as_of(asked))
+    summary = dataset_summary(graph, dataset, asking.time_of(asked))
+    print_json(summary) if asked and asked.json else _print_dataset(summary, asking.time_of(asked))
     return OK
 
 
@@ -98,7 +98,7 @@ def freshness(
 
     graph = asking.graph_of(asked)
     chosen = [find_dataset(graph, name) for name in names] if names else graph.datasets()
-    now = asking.as_of(asked)
+    now = asking.time_of(asked)
     found = [freshness_of(graph, dataset, now) for dataset in chosen]
     found = [one for one in found if (one.late or not late) and (names or one.written)]
     if asked and asked.json:

@@ -78,7 +78,7 @@ def impact(name: Start, /, *, asked: Asked | None = None) -> int:
     graph = asking.graph_of(asked)
     dataset, column = _dataset_or_column(graph, name)
     found = impact_of(graph, dataset, column)
-    print_json(found) if asked and asked.json else _print_impact(found, asking.as_of(asked))
+    print_json(found) if asked and asked.json else _print_impact(found, asking.time_of(asked))
     return OK
 
 
@@ -92,7 +92,7 @@ def unused(*, asked: Asked | None = None) -> int:
     if asked and asked.json:
         print_json(found)
         return OK
-    shown, now = Names(one.uri for one in found), asking.as_of(asked)
+    shown, now = Names(one.uri for one in found), asking.time_of(asked)
     datasets = {dataset.uri: dataset for dataset in graph.datasets()}
     rows = [(one, use) for one in found for use in writers(graph, datasets[one.uri])[:1]]
     table(
@@ -116,7 +116,7 @@ def conflicts(*, asked: Asked | None = None) -> int:
     if asked and asked.json:
         print_json(found)
         return OK
-    shown, now = Names(one.dataset.uri for one in found), asking.as_of(asked)
+    shown, now = Names(one.dataset.uri for one in found), asking.time_of(asked)
     table(
         "",
         ("dataset", "flow", "deployment", "runs", "last"),

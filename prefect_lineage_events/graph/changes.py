@@ -15,9 +15,9 @@ from prefect_lineage_events.stitching.model import Column, DatasetUse, Lineage
 _WHOLE = ("CREATE", "OVERWRITE", "ALTER")
 
 
-def as_of(time: dt.datetime) -> Window:
-    """The window of all runs that had begun at this time: any question answers for it as it would have then."""
-    return Window(end=time)
+def as_of(time: dt.datetime, since: dt.datetime | None = None) -> Window:
+    """The window of the runs that had ended at this time: any question answers for it as it would have then."""
+    return Window(since, time)
 
 
 def schema_history(graph: Graph, dataset: Dataset, window: Window = ALWAYS) -> tuple[SchemaVersion, ...]:

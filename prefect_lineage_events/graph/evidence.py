@@ -173,7 +173,8 @@ class _Seen:
         shapes: Mapping[int, ShapeRuns] = {id(link.runs): link.runs for link in links}
         within = [(runs, runs.within(window)) for runs in shapes.values()]
         self.count = sum(len(found) for _, found in within)
-        self.first = min(found[0][0] for _, found in within)
+        runs, found = min(within, key=lambda one: one[1][0])
+        self.first = runs.snapshots[found[0][1]].run.began
         runs, found = max(within, key=lambda one: one[1][-1])
         self.last = runs.snapshots[found[-1][1]]
         self.flows = tuple(sorted({name for runs, found in within for name in _flow_names(runs, found)}))

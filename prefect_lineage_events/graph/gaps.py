@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from prefect_lineage_events.graph.evidence import dataset_ref, run_ref
 from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
 from prefect_lineage_events.graph.values import Gap, RunSummary
-from prefect_lineage_events.history.model import END_STATES
 from prefect_lineage_events.snapshots import Snapshot
 
 
@@ -19,13 +18,13 @@ def run_summary(graph: Graph, snapshot: Snapshot) -> RunSummary:
         inputs=tuple(dataset_ref(graph, use.dataset) for use in lineage.inputs),
         outputs=tuple(dataset_ref(graph, use.dataset) for use in lineage.outputs),
         complete=snapshot.complete,
-        in_flight=snapshot.run.state not in END_STATES,
+        in_flight=snapshot.run.in_flight,
     )
 
 
 def in_flight(graph: Graph, window: Window = ALWAYS) -> tuple[RunSummary, ...]:
     """The runs that have not ended, with what they have touched so far, newest first."""
-    found = [snapshot for snapshot in graph.snapshots(window) if snapshot.run.state not in END_STATES]
+    found = [snapshot for snapshot in graph.snapshots(window) if snapshot.run.in_flight]
     found.sort(key=lambda snapshot: snapshot.run.began, reverse=True)
     return tuple(run_summary(graph, snapshot) for snapshot in found)
 
@@ -39,7 +38,7 @@ def gaps(graph: Graph, window: Window = ALWAYS) -> tuple[Gap, ...]:
 def gaps_of(snapshot: Snapshot) -> Iterator[Gap]:
     """All that one snapshot lacks. A run that has not ended lacks its end, which is no gap."""
     run = run_ref(snapshot)
-    if not snapshot.complete and snapshot.run.state in END_STATES:
+    if not snapshot.complete and not snapshot.run.in_flight:
         for text in snapshot.missing or ("events are missing",):
             yield Gap(kind="incomplete", text=text, run=run)
     for one in snapshot.shape.lineage.statements:

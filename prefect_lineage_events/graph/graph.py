@@ -7,7 +7,7 @@ of time. A question about a window of time asks which shapes have runs in it; ed
 from __future__ import annotations
 
 import datetime as dt
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -22,15 +22,25 @@ from prefect_lineage_events.stitching.model import Bundle, DatasetUse
 
 Direction = Literal["upstream", "downstream"]
 ColumnKey = tuple[Dataset, str]
+_Run = tuple[dt.datetime, UUID]
 FOREVER = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Runs that began in [start, end]; None is open."""
+    """Runs that ended in [start, end]; None is open. Runs in flight are in each window without an end.
+
+    Loading, the command line and assistants mean the same by it: what a run wrote counts from its end on.
+    """
 
     start: dt.datetime | None = None
     end: dt.datetime | None = None
+
+    def holds(self, ended: dt.datetime | None) -> bool:
+        """Return whether a run that ended then is in the window; None is one in flight."""
+        if ended is None:
+            return self.end is None
+        return (self.start or EPOCH) <= ended <= (self.end or FOREVER)
 
     @property
     def open(self) -> bool:
@@ -42,19 +52,35 @@ ALWAYS = Window()
 
 @dataclass(eq=False, slots=True)
 class ShapeRuns:
-    """A shape and the runs that have it, in order of their begin."""
+    """A shape and the runs that have it: `ended` ones in order of their end, those `in_flight` of their begin."""
 
     shape: Shape
-    runs: list[tuple[dt.datetime, UUID]] = field(default_factory=list)
+    ended: list[_Run] = field(default_factory=list)
+    in_flight: list[_Run] = field(default_factory=list)
     snapshots: dict[UUID, Snapshot] = field(default_factory=dict)
 
-    def within(self, window: Window) -> list[tuple[dt.datetime, UUID]]:
-        """The runs that began in the window, oldest first."""
-        if window.open:
-            return self.runs
-        first = bisect_left(self.runs, (window.start or EPOCH, UUID(int=0)))
-        last = bisect_right(self.runs, (window.end or FOREVER, UUID(int=2**128 - 1)))
-        return self.runs[first:last]
+    def add(self, snapshot: Snapshot) -> None:
+        run = snapshot.run
+        if run.in_flight:
+            insort(self.in_flight, (run.began, run.id))
+        else:
+            insort(self.ended, (run.ended or run.began, run.id))
+        self.snapshots[run.id] = snapshot
+
+    def remove(self, run_id: UUID) -> None:
+        del self.snapshots[run_id]
+        self.ended = [run for run in self.ended if run[1] != run_id]
+        self.in_flight = [run for run in self.in_flight if run[1] != run_id]
+
+    def within(self, window: Window) -> list[_Run]:
+        """The runs in the window, oldest first."""
+        found = self.ended
+        if not window.open:
+            first = bisect_left(found, (window.start or EPOCH, UUID(int=0)))
+            last = bisect_right(found, (window.end or FOREVER, UUID(int=2**128 - 1)))
+            found = found[first:last]
+        # A run that is stale for days is not newer than those that ended since.
+        return sorted([*found, *self.in_flight]) if self.in_flight and window.end is None else found
 
     def seen_in(self, window: Window) -> bool:
         return bool(self.within(window))
@@ -129,9 +155,7 @@ class Graph:
         """Take a run's snapshot in place of an earlier one of the same run."""
         self.remove(snapshot.run.id)
         runs = self._runs_of(snapshot.shape)
-        entry = (snapshot.run.began, snapshot.run.id)
-        runs.runs.insert(bisect_left(runs.runs, entry), entry)
-        runs.snapshots[snapshot.run.id] = snapshot
+        runs.add(snapshot)
         self._snapshots[snapshot.run.id] = runs
 
     def remove(self, run_id: UUID) -> None:
@@ -139,9 +163,8 @@ class Graph:
         runs = self._snapshots.pop(run_id, None)
         if runs is None:
             return
-        del runs.snapshots[run_id]
-        runs.runs = [entry for entry in runs.runs if entry[1] != run_id]
-        if not runs.runs:
+        runs.remove(run_id)
+        if not runs.snapshots:
             self._unindex(runs)
 
     def snapshot(self, run_id: UUID) -> Snapshot | None:

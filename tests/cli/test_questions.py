@@ -7,12 +7,19 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from prefect_lineage_events.cli import checks, main
+from prefect_lineage_events.cli.errors import CommandError
+from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.graph import values
+from prefect_lineage_events.graph.graph import Window
 from tests.cli.shop import EXPORTS, GOLDEN, QUESTIONS, answer, shop, without_drawing
+from tests.graph.worlds import at
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,6 +76,31 @@ def test_name_that_nothing_has_is_reported_with_the_nearest(command: str, messag
     assert (code, text) == (2, "")
     assert message in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("options", "window"),
+    [
+        ("--since 2026-11-01T06:30Z", Window(at(0.5))),
+        ("--since all --as-of 2026-11-01T08:00Z", Window(EPOCH, at(2))),
+        ("--since 2h --as-of 2026-11-01T08:00Z", Window(at(0), at(2))),
+    ],
+)
+def test_options_of_time_are_the_window_of_the_ends_of_runs(
+    options: str, window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def load(_: object, window: Window, **__: object) -> NoReturn:
+        asked.append(window)
+        raise CommandError("enough")
+
+    monkeypatch.setattr("prefect_lineage_events.graph.loading.load", load)
+    monkeypatch.setattr("prefect.get_client", lambda **_: nullcontext())
+    monkeypatch.setattr(checks, "require_api_address", lambda: None)
+    monkeypatch.setattr(checks, "require_reachable_api", lambda: None)
+    main(["unused", *options.split()])
+    assert asked == [window]
 
 
 def test_names_do_not_control_the_terminal() -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 
 from prefect_lineage_events.graph.graph import Window
 from prefect_lineage_events.graph.uses import conflicts, freshness, readers, unused, writers
+from prefect_lineage_events.graph.walks import upstream
 from tests.graph.worlds import World, at, table
 
 
@@ -28,9 +29,34 @@ def test_a_window_limits_the_runs():
     world = World()
     for _ in range(4):
         world.run("load", "raw.orders > mart.sales")
-    (use,) = writers(world.graph, table("mart.sales"), Window(at(1), at(2)))
+    (use,) = writers(world.graph, table("mart.sales"), Window(at(1), at(2.5)))
     assert (use.runs, use.first, use.last.name) == (2, at(1), "run-2")
     assert writers(world.graph, table("mart.sales"), Window(at(9))) == ()
+
+
+def test_a_run_is_in_the_window_in_which_it_ended():
+    world = World()
+    world.run("load", "raw.orders > mart.sales")
+    world.run("audit", "mart.sales > audit", state="RUNNING")
+    graph = world.graph
+    for window, names in (
+        (Window(), ["run-0", "run-1"]),
+        (Window(at(0.01)), ["run-0", "run-1"]),
+        (Window(at(0.1)), ["run-1"]),
+        (Window(at(5)), ["run-1"]),
+        (Window(None, at(0.01)), []),
+        (Window(at(0.01), at(5)), ["run-0"]),
+    ):
+        assert sorted(one.run.name for one in graph.snapshots(window)) == names, window
+        assert sorted(one.run.name for one in graph.snapshots() if window.holds(one.run.ended)) == names, window
+
+
+def test_a_run_that_never_ends_is_not_newer_than_later_ones():
+    world = World()
+    world.run("load", "raw.orders > mart.sales", state="RUNNING")
+    world.run("load", "raw.orders > mart.sales")
+    (edge,) = upstream(world.graph, table("mart.sales")).edges
+    assert (edge.last.name, edge.first, edge.runs) == ("run-1", at(0), 2)
 
 
 def test_an_output_of_unknown_source_is_marked():
