@@ -283,6 +283,7 @@ class _UseWire:
     description: str | None = None
     owners: tuple[str, ...] = ()
     ordered: int = 0
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,6 +384,7 @@ def _use_wire(use: DatasetUse, number: Callable[[Dataset], int]) -> _UseWire:
         use.description,
         use.owners,
         use.ordered,
+        use.whole,
     )
 
 
@@ -449,6 +451,7 @@ def _use(wire: _UseWire, at: Callable[[int], Dataset]) -> DatasetUse:
         description=wire.description,
         owners=wire.owners,
         ordered=wire.ordered,
+        whole=wire.whole,
     )
 
 

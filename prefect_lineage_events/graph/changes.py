@@ -60,7 +60,11 @@ def _seen(graph: Graph, dataset: Dataset, window: Window) -> list[tuple[Snapshot
     """The uses of the dataset with known columns, oldest first; `True` for a write that shows all of its columns."""
     found = [
         # A run that made the dataset, or changed its columns, shows all of them.
-        (link.runs.snapshots[run_id], link.use.columns, link.writes and link.use.lifecycle in _WHOLE)
+        (
+            link.runs.snapshots[run_id],
+            link.use.columns,
+            link.writes and (link.use.whole or link.use.lifecycle in _WHOLE),
+        )
         for link in graph.uses(dataset, window)
         if link.use.columns
         for _, run_id in link.runs.within(window)

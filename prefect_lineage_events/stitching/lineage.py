@@ -276,6 +276,22 @@ def _use(dataset: Dataset, usage: _Usage, schemas: Schemas, *, written: bool) ->
         renamed_from=best.first_name if written and best.renamed else None,
         description=next((s.description for s in assets if s.description), None),
         owners=next((s.owners for s in assets if s.owners), ()),
+        whole=written and _is_whole(usage),
+    )
+
+
+def _is_whole(usage: _Usage) -> bool:
+    """Return whether the run wrote a file as a whole, with all of its columns: no part, and nothing behind its rows.
+
+    COPY TO of SQL replaces a file, though its effect is that of an INSERT.
+    """
+    writes = [(step, step.output) for step in usage.steps if step.operation == "write" and step.output is not None]
+    return bool(writes) and all(
+        output.kind == "file"
+        and bool(output.columns)
+        and not output.subset
+        and (step.effect in (None, "overwrite") or step.evidence == "sql")
+        for step, output in writes
     )
 
 

@@ -29,7 +29,8 @@ class DatasetUse:
     The first `ordered` columns are all of the dataset's, in its order; 0 if these are not known.
     `rows`, `size` (bytes) and `files` are those of all its statements together; None if one of them did not report it.
     `subset` are the parts that were touched, relative to the dataset; () if it was used as a whole. `symlinks` are
-    other names of it that its events stated.
+    other names of it that its events stated. `whole`: it is a file that was written as a whole, so `columns` are all
+    of its columns.
     """
 
     dataset: Dataset
@@ -45,6 +46,7 @@ class DatasetUse:
     renamed_from: Dataset | None = None
     description: str | None = None
     owners: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import deltalake
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
 from prefect_lineage_events.graph.changes import as_of, columns_now, diff, schema_history
 from prefect_lineage_events.graph.gaps import gaps, in_flight
+from prefect_lineage_events.graph.graph import Graph
+from prefect_lineage_events.graph.names import find_dataset
 from prefect_lineage_events.graph.uses import writers
 from prefect_lineage_events.history.model import Completeness
+from prefect_lineage_events.lineage_values import value_of
+from prefect_lineage_events.snapshots import decode, encode, snapshot_of
+from prefect_lineage_events.testing import recorded_lineage, recording
 from tests.graph.worlds import World, at, table
 
 
@@ -25,6 +38,54 @@ def test_schema_history_names_what_each_version_changed():
         ("note", "text"),
     ]
     assert schema_history(world.graph, table("raw.orders")) == ()
+
+
+FRAME = pd.DataFrame({"id": [1], "total": [2.0], "note": ["x"]})
+WRITES = {
+    "to_csv": lambda frame, path: frame.to_csv(path, index=False),
+    "to_parquet": lambda frame, path: frame.to_parquet(path),
+    "polars": lambda frame, path: pl.from_pandas(frame).write_csv(path),
+    "sink": lambda frame, path: pl.from_pandas(frame).lazy().sink_parquet(path),
+    "pyarrow": lambda frame, path: pq.write_table(pa.Table.from_pandas(frame), path),
+    "COPY TO": lambda frame, path: duckdb.sql(f"COPY (SELECT {', '.join(frame)} FROM 'old.csv') TO '{path}'"),
+}
+
+
+@pytest.mark.parametrize("way", WRITES)
+def test_a_file_that_is_written_as_a_whole_has_no_dropped_column(way, tmp_path, monkeypatch):
+    graph, name = written(tmp_path, monkeypatch, WRITES[way], WRITES[way])
+    versions = schema_history(graph, find_dataset(graph, name))
+    assert [version.dropped for version in versions] == [(), ("note",)]
+    assert [column.name for column in columns_now(graph, find_dataset(graph, name))] == ["id", "total"]
+
+
+@pytest.mark.parametrize(
+    "append",
+    [
+        lambda frame, path: frame.to_csv(path, mode="a"),
+        lambda frame, path: deltalake.write_deltalake(
+            path, pa.Table.from_pandas(frame), mode="append", schema_mode="merge"
+        ),
+    ],
+)
+def test_rows_that_are_appended_to_a_file_drop_no_column(append, tmp_path, monkeypatch):
+    graph, name = written(tmp_path, monkeypatch, append, append)
+    assert [version.dropped for version in schema_history(graph, find_dataset(graph, name))] == [()]
+
+
+def written(tmp_path, monkeypatch, *writes):
+    """The graph of two runs that write a file, the second with a column less, and the file's name."""
+    monkeypatch.chdir(tmp_path)
+    FRAME.to_csv("old.csv")
+    found = []
+    for write, frame in zip(writes, (FRAME, FRAME[["id", "total"]]), strict=True):
+        with recorded_lineage(api="memory") as recorded, monkeypatch.context() as patched:
+            run = []
+            patched.setattr(recording, "value_of", lambda one, run=run: run.append(one) or value_of(one))
+            write(frame, "new.data")
+            recorded.assert_writes("new.data")
+        found.append(decode(encode(snapshot_of(run[-1]))))
+    return Graph(found), "new.data"
 
 
 def test_as_of_an_earlier_time_later_runs_are_unknown():
