@@ -36,10 +36,10 @@ def has_temporary() -> bool:
 def is_temporary(dataset: Dataset) -> bool:
     """Return whether a dataset ends with the run or its process.
 
-    It is a table of a database in memory, a temporary file, a file of a temporary directory, or a table of a database
-    in such a file.
+    It is a table of a database in memory, a frame in memory, a temporary file, a file of a temporary directory, or a
+    table of a database in such a file.
     """
-    if is_in_memory(dataset.namespace):
+    if is_in_memory(dataset.namespace) or dataset.namespace.startswith("temporary:"):
         return True
     if not _paths:
         return False

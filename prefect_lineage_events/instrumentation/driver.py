@@ -53,6 +53,10 @@ def _nothing(_: Any) -> None:
     return None
 
 
+def _unchanged(text: str) -> str:
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Driver:
     """A driver's transaction rules, and the places where it keeps rows, ids, names and types.
@@ -79,6 +83,8 @@ class Driver:
     - `after_success(text, parameters, cursor)`, after each statement that succeeded: note what its text does not show.
     - `reads_inside`, after each statement that succeeded: the mark of texts whose scan reads files while the statement
       runs (a lazy frame); such a statement comes after these reads.
+    - `with_readers(text)`, after each statement with this mark: its text with readers for the frames in memory that it
+      scans, which are noted.
     - `rows(cursor)`, after each statement: the number of rows that it read or wrote; None if not known.
     - `has_result(cursor)`, after each statement: are there rows to fetch, so that counting them makes sense?
     - `query_id(cursor)`, after each statement: the server's id of it.
@@ -112,6 +118,7 @@ class Driver:
     inlines: Callable[[Any], bool] = _never
     after_success: Callable[[str, Any, Any], None] | None = None
     reads_inside: str = ""
+    with_readers: Callable[[str], str] = _unchanged
     rows: Callable[[Any], int | None] = rowcount
     has_result: Callable[[Any], bool] = has_result
     query_id: Callable[[Any], str | None] = _nothing

@@ -255,6 +255,7 @@ class Execution:
         if driver.after_success is not None:
             answer_or_default(driver.after_success, text, parameters, own, default=None)
         if driver.reads_inside and driver.reads_inside in text:
+            text = answer_or_default(driver.with_readers, text, default=text)
             self._started = dt.datetime.now(dt.timezone.utc)
         has_result = False
         if cursor is not None:

@@ -6,26 +6,22 @@ columns or the number of its rows, is not known any more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 from weakref import ref
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.emission.lookups import DescribedColumns
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.instrumentation.kept import Kept
 
 _FRAMES = frozenset({("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table")})
 _STORES = ("file", "s3", "gs", "abfss")
-_MAX_KNOWN = 1_000
-_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadFrame:
-    """The file that a frame was read from. `number` names the frame in a statement's text.
+    """The file that a frame was read from.
 
     `names` are its columns, `parts` the arrays that hold them, where these show a change in place.
     """
@@ -34,11 +30,9 @@ class ReadFrame:
     columns: tuple[Column, ...]
     names: tuple[Any, ...]
     parts: tuple[ref[Any], ...]
-    number: int
 
 
 _known: Kept[ReadFrame] = Kept()
-_columns: dict[int, tuple[Column, ...]] = {}
 
 
 def remember(frame: Any, reads: Sequence[tuple[Dataset, tuple[Column, ...]]]) -> None:
@@ -47,7 +41,7 @@ def remember(frame: Any, reads: Sequence[tuple[Dataset, tuple[Column, ...]]]) ->
         return
     ((dataset, columns),) = reads
     if dataset.namespace.partition(":")[0] in _STORES and columns:
-        _known.put(frame, ReadFrame(dataset, columns, _names(frame), tuple(map(ref, _parts(frame))), next(_numbers)))
+        _known.put(frame, ReadFrame(dataset, columns, _names(frame), tuple(map(ref, _parts(frame)))))
 
 
 def source_of(frame: Any) -> ReadFrame | None:
@@ -55,16 +49,7 @@ def source_of(frame: Any) -> ReadFrame | None:
     known = _known.get(frame)
     if known is None or known.names != _names(frame) or not _are_same(known.parts, _parts(frame)):
         return None
-    if len(_columns) >= _MAX_KNOWN:
-        _columns.pop(next(iter(_columns)), None)
-    _columns[known.number] = known.columns
     return known
-
-
-def columns_of(number: int) -> DescribedColumns | None:
-    """The columns of a frame that a statement has named by its number."""
-    found: Iterable[Column] = _columns.get(number, ())
-    return DescribedColumns({column.name: column.type for column in found}) or None
 
 
 def _kind(frame: Any) -> tuple[str, str]:

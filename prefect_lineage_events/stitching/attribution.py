@@ -21,6 +21,7 @@ from prefect_lineage_events.stitching.explanation import (
     has_many_rows,
     inlined_from,
     possibilities,
+    with_unknown,
     without_different,
 )
 from prefect_lineage_events.stitching.flow_body import FlowBody
@@ -133,14 +134,15 @@ class Attribution:
 
     def of(self, resolved: ResolvedStep, moment: Moment) -> Explanation:
         """The rows that a write took: those of which it binds a value, and those that the evidence names."""
-        found = self._recognised(resolved, moment)
+        derived = self._rows_of(resolved.step.reads_with("derived"), moment)
+        found = with_unknown(self._recognised(resolved, moment), derived)
         if found is None:
             found = without_different(self._explained(resolved, moment), resolved.step.reads_with("different"))
         return found.with_more(self._possibilities_of(resolved, resolved.step.value_origins, moment))
 
     def _possibilities_of(self, resolved: ResolvedStep, reads: Collection[UUID], moment: Moment) -> list[Possibility]:
         """The rows of some reads before a write."""
-        rows = [rows for id_ in sorted(reads) for rows in self._by_statement[id_] if rows.began < moment]
+        rows = self._rows_of(reads, moment)
         scopes = resolved.step.scopes
         upstream = {task for scope in scopes if rows for task in self._upstream.of(scope)}
 
@@ -149,7 +151,10 @@ class Attribution:
                 return _SAME_TASK
             return _SAME_FLOW if upstream.isdisjoint(one.read.step.scopes) else _TASK_GRAPH
 
-        return possibilities([(one, evidence(one)) for one in self._with_sources(rows)], (), ())
+        return possibilities([(one, evidence(one)) for one in rows], (), ())
+
+    def _rows_of(self, reads: Iterable[UUID], moment: Moment) -> list[Rows]:
+        return self._with_sources(r for id_ in sorted(reads) for r in self._by_statement[id_] if r.began < moment)
 
     def _recognised(self, resolved: ResolvedStep, moment: Moment) -> Explanation | None:
         """The rows that were recognised among those that were written; None if there are none.
@@ -288,8 +293,7 @@ class Attribution:
                 own.update((id(rows), rows) for rows in before[-MAX_READS:])
             for task in self._upstream.of(scope, tuple(names)):
                 received.update((id(rows), rows) for rows in self._rows.get(task, ())[-MAX_READS:])
-        others = (rows for key, rows in received.items() if key not in own)
-        return self._with_sources(own.values()), self._with_sources(others)
+        return self._with_sources(own.values()), self._with_sources(r for key, r in received.items() if key not in own)
 
     def _without_read_back(self, own: list[Rows], received: list[Rows]) -> tuple[list[Rows], list[Rows]]:
         """The rows without recorded reads whose data went into a recorded write that was read back.

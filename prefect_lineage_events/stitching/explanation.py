@@ -30,6 +30,7 @@ _GENERIC_NAMES = frozenset({
     "id", "uuid", "key", "name", "status", "created_at", "updated_at", "loaded_at", "inserted_at", "ts", "timestamp",
 })  # fmt: skip
 _ENOUGH_NAMES = 2
+_DERIVED: Evidence = "same task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,15 @@ class Explanation:
         chosen = [*self.chosen, *(p for p in more if not p.sources <= known)]
         known.update(source for p in chosen for source in p.sources)
         return replace(self, chosen=chosen, candidates=[p for p in self.candidates if not p.sources <= known])
+
+
+def with_unknown(found: Explanation | None, derived: Iterable[Rows]) -> Explanation | None:
+    """The explanation of a write that was derived from these rows: their unknown sources are unknown ones of it."""
+    unknown = [(one, _DERIVED) for one in derived if not one.sources]
+    if not unknown:
+        return found
+    found = found or Explanation()
+    return replace(found, chosen=[*found.chosen, Possibility(frozenset(), unknown)])
 
 
 def possibilities(

@@ -25,7 +25,8 @@ from prefect_lineage_events.stitching.spelling import in_one_spelling
 from prefect_lineage_events.stitching.steps import Step, steps
 from prefect_lineage_events.stitching.task_lineage import lineage_by_task, lineage_of_body
 
-_SCAN = re.compile(r"\b(?:pandas|arrow)_scan\((?:[?0]\) AS (\w+)|([A-Za-z_]\w*|\"\w+\")\))")
+_SCAN = re.compile(r"\b(?:pandas|arrow)_scan\((?:[?0]\) AS (\w+)|([A-Za-z_]\w*|\"\w+\")\)(?: AS \2\b)?)")
+_READ = re.compile(r"\bread_csv\(\?, frame_(\w+) = \?\)(?: AS \1\b)?", re.IGNORECASE)
 
 
 def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: MayShow | None = None) -> RunLineage:
@@ -72,10 +73,10 @@ def _lineage(
 def _as_written(sql: str | None) -> str | None:
     """A statement with the names of the DataFrames that its user wrote.
 
-    Events have the scan that DuckDB makes of them (`df` is `pandas_scan(?) AS df`, `df f` is `pandas_scan(df) f`):
-    without it a later analysis would take the name for that of a table.
+    Events have the scan that DuckDB makes of them (`df` is `pandas_scan(?) AS df`, `df f` is `pandas_scan(df) f`), or a
+    reader of their rows: without it a later analysis would take the name for that of a table.
     """
-    return _SCAN.sub(lambda found: found[1] or found[2], sql) if sql else sql
+    return _READ.sub(r"\1", _SCAN.sub(lambda found: found[1] or found[2], sql)) if sql else sql
 
 
 def _summaries(steps: Iterable[Step]) -> Iterator[StatementSummary]:

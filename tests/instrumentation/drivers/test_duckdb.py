@@ -70,9 +70,9 @@ def test_frames_are_reported_as_scans_and_tables_as_tables(
 
     assert len(frame) == len(t) == 2
     assert tracers[0].statements[1:] == [
-        "INSERT INTO t SELECT a FROM pandas_scan(0) AS frame WHERE frame.a > 1",
+        "INSERT INTO t SELECT a FROM pandas_scan(frame) AS frame WHERE frame.a > 1",
         "SELECT f.a FROM t JOIN pandas_scan(frame) f ON f.a = t.a",
-        "SELECT * FROM t JOIN pandas_scan(0) AS GLOBAL_FRAME USING (a)",
+        "SELECT * FROM t JOIN pandas_scan(GLOBAL_FRAME) AS GLOBAL_FRAME USING (a)",
     ]
 
 
@@ -86,7 +86,7 @@ def test_registered_frames_are_no_tables_until_they_are_unregistered(
     connection.execute("SELECT a FROM people")
 
     assert tracers[0].statements == [
-        "CREATE TABLE t AS SELECT * FROM pandas_scan(0) AS people",
+        "CREATE TABLE t AS SELECT * FROM pandas_scan(people) AS people",
         "CREATE TABLE people (a INTEGER)",
         "SELECT a FROM people",
     ]
@@ -100,7 +100,7 @@ def test_frames_registered_through_an_engine_are_no_tables(tmp_path: Path, trace
         con.exec_driver_sql("CREATE TABLE t AS SELECT * FROM people")
 
     reported = [statement for tracer in tracers for statement in tracer.statements if statement]
-    assert reported == ["CREATE TABLE t AS SELECT * FROM pandas_scan(0) AS people"]
+    assert reported == ["CREATE TABLE t AS SELECT * FROM pandas_scan(people) AS people"]
 
 
 def test_frame_of_another_function_is_not_found(connection: duckdb.DuckDBPyConnection) -> None:
@@ -142,7 +142,7 @@ def test_lists_and_ctes_of_a_statement_are_distinguished_from_frames(
 
     assert len(frame) == len(other) == 1
     assert tracers[0].statements[1:] == [
-        "SELECT * FROM pandas_scan(frame) AS f, t, pandas_scan(0) AS other",
+        "SELECT * FROM pandas_scan(frame) AS f, t, pandas_scan(other) AS other",
         "WITH frame AS (SELECT * FROM t) SELECT * FROM frame",
     ]
 
@@ -172,7 +172,7 @@ def test_append_is_an_insert_of_the_frames_rows(connection: duckdb.DuckDBPyConne
     assert connection.append("t", pandas.DataFrame({"a": [1, 2]})) is connection
 
     assert (tracers[0].reported[1].sql, tracers[0].reported[1].rows) == (
-        'INSERT INTO "t" SELECT * FROM pandas_scan(0)',
+        'INSERT INTO "t" SELECT * FROM pandas_scan(frame)',
         2,
     )
 
@@ -209,7 +209,7 @@ def test_arguments_by_name_are_in_any_order(connection: duckdb.DuckDBPyConnectio
     connection.execute("CREATE TABLE t (a INTEGER)")
     connection.append(df=pandas.DataFrame({"a": [1, 2]}), table_name="t")
 
-    assert tracers[0].statements[1:] == ['INSERT INTO "t" SELECT * FROM pandas_scan(0)']
+    assert tracers[0].statements[1:] == ['INSERT INTO "t" SELECT * FROM pandas_scan(frame)']
 
 
 def test_extracted_statements_are_noted_by_their_text(connection: duckdb.DuckDBPyConnection, tracers: Tracers) -> None:

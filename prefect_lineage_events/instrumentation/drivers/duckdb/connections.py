@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from prefect_lineage_events import stores
-from prefect_lineage_events.instrumentation import read_frames, wrappers
+from prefect_lineage_events.instrumentation import wrappers
 from prefect_lineage_events.instrumentation.connections import trace
 from prefect_lineage_events.instrumentation.driver import Driver, rowcount, statement_text
 from prefect_lineage_events.instrumentation.drivers.duckdb import module, relations
@@ -30,6 +30,7 @@ from prefect_lineage_events.instrumentation.drivers.duckdb.frames import (
     with_bound_files,
 )
 from prefect_lineage_events.instrumentation.drivers.duckdb.lookup import InstanceLookup, duplicate_of
+from prefect_lineage_events.instrumentation.drivers.duckdb.scanned_frames import scan_of, with_readers
 from prefect_lineage_events.instrumentation.execution import (
     Execution,
     answer_or_default,
@@ -75,17 +76,18 @@ def _is_status(cursor: Any) -> bool:
 
 # Texts that duckdb-engine runs as a call of `register(name, frame)`, with name and frame as the parameters.
 _REGISTERING = frozenset({"register", "register(?, ?)", "register($1, $2)"})
-_registered_by: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
+_registered_by: weakref.WeakKeyDictionary[Any, dict[str, str]] = weakref.WeakKeyDictionary()
 
 
 def _engine_text(operation: Any, parameters: Any, cursor: Any) -> str:
-    """The statement without the DataFrames that were registered as views on the cursor's connection."""
-    names = _registered_by.setdefault(cursor._CursorWrapper__connection_wrapper, set())
+    """The statement with scans for the DataFrames that were registered as views on the cursor's connection."""
+    scans = _registered_by.setdefault(cursor._CursorWrapper__connection_wrapper, {})
     text = statement_text(operation, parameters, cursor)
     if text.lower() in _REGISTERING:
-        names.add(str(parameters[0]).lower())
+        name, value = str(parameters[0]), parameters[1]
+        scans[name.lower()] = answer_or_default(_query_of_value, value, name, default=SCAN)
         return ""
-    return replace_names(text, lambda name: SCAN if name.lower() in names else None) if names else text
+    return replace_names(text, lambda name: scans.get(name.lower())) if scans else text
 
 
 ENGINE = Driver(
@@ -96,6 +98,7 @@ ENGINE = Driver(
     type_name=str,
     text=_engine_text,
     reads_inside=SCAN.partition("(")[0],
+    with_readers=with_readers,
     lookup=InstanceLookup,
     before_close=InstanceLookup.read_before_close,
     connection_wrappers={"begin": wrappers.trace_begin},
@@ -181,7 +184,7 @@ def _trace_register(connection: ConnectionProxy, method: Any, args: Any, kwargs:
     """Trace `register(name, frame)`: a view of that name on a Python object."""
     result = method(*args, **kwargs)
     name, value = argument(args, kwargs, 0, "view_name"), argument(args, kwargs, 1, "python_object")
-    _registered(connection)[str(name).lower()] = _query_of_value(value)
+    _registered(connection)[str(name).lower()] = _query_of_value(value, str(name))
     return connection._self_same(result)
 
 
@@ -233,19 +236,15 @@ def _query_of_name(connection: ConnectionProxy, frame: FrameType, name: str) -> 
     value = frame_variable(frame, name)
     if value is None or _is_table(connection.__wrapped__, name):
         return None
-    return _query_of_value(value)
+    return _query_of_value(value, name)
 
 
-def _query_of_value(value: Any) -> str:
-    """The expression for a Python object in a statement: a relation's query, the file that a frame was read from."""
+def _query_of_value(value: Any, name: str = "frame") -> str:
+    """The expression for a Python object in a statement: a relation's query, a scan of a frame or of another object."""
     query = relations.query_of(value)
     if query:
         return f"({query})"
-    known = read_frames.source_of(value)
-    if known is None:
-        return SCAN
-    path = known.dataset.name if known.dataset.namespace == "file" else known.dataset.uri
-    return "read_csv('" + path.replace("'", "''") + f"', frame = {known.number})"
+    return scan_of(value, name) or SCAN
 
 
 def _is_table(connection: Any, name: str) -> bool:

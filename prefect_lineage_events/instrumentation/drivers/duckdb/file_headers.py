@@ -15,9 +15,9 @@ from threading import Timer
 from typing import Any
 
 from prefect_lineage_events.emission.lookups import DescribedColumns
+from prefect_lineage_events.instrumentation.drivers.duckdb.scanned_frames import columns_of
 from prefect_lineage_events.instrumentation.execution import answer_or_default
 from prefect_lineage_events.instrumentation.opening import left_alone
-from prefect_lineage_events.instrumentation.read_frames import columns_of
 
 # The names of nothing outside of this machine, and no extension, are fetched for it.
 _CONFIG: dict[str, Any] = {
@@ -30,7 +30,6 @@ _CONFIG: dict[str, Any] = {
 _REMOTE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]{1,30}:", re.IGNORECASE)
 # Options with which all of a file, or all files, would be read.
 _LONG = re.compile(r"\b(?:union_by_name|sample_size)\b", re.IGNORECASE)
-_FRAME = re.compile(r"\bframe = (\d{1,18})\)\Z")  # a frame that Python had read from the file
 _SECONDS = 2.0
 _MAX_OF_DIRECTORY = 20  # files; further ones in it count as parts of one dataset
 _MAX_KNOWN = 2_000
@@ -41,8 +40,8 @@ _own: Any = None
 
 def file_columns(path: str, reader: str, read_before: dt.datetime) -> DescribedColumns | None:
     """The columns of a local file, or of the first file of a pattern; None if they are not known."""
-    if frame := _FRAME.search(reader):
-        return columns_of(int(frame[1]))
+    if (frame := columns_of(reader)) is not None:
+        return frame or None
     if _REMOTE.match(path) or _LONG.search(reader):
         return None
     first = next(iglob(path, recursive=True), None) if has_magic(path) else path  # noqa: PTH207

@@ -257,9 +257,8 @@ def _own_query(connection: ConnectionProxy, relation: Any, hidden: str, names: M
         if len(sources) >= _MAX_SOURCES:
             del sources[next(iter(sources))]
         sources[source] = by_name.get(source) or (f"({hidden})" if len(unknown) == 1 else SCAN)
-    shown = _SOURCE.sub(lambda found: sources.get(found[1], SCAN), shown)
-    normal: str = _ADDRESS.sub("", _GENERATED.sub(r"\1", _SCAN.sub(SCAN, shown)))
-    return normal
+    normal = _ADDRESS.sub("", _GENERATED.sub(r"\1", _SCAN.sub(SCAN, shown)))
+    return _SOURCE.sub(lambda found: sources.get(found[1], SCAN), normal)
 
 
 def columns_of(relation: Any) -> tuple[Column, ...]:
