@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import zlib
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from prefect_lineage_events import snapshots
+from prefect_lineage_events import snapshot_wire, snapshots
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import Completeness, FlowRun, ParentRun
-from prefect_lineage_events.snapshots import UnreadableSnapshotError, decode, encode, snapshot_of
+from prefect_lineage_events.snapshot_wire import UnreadableSnapshotError, decode, encode
+from prefect_lineage_events.snapshots import Snapshot, snapshot_of
 from prefect_lineage_events.stitching.model import (
     Bundle,
     Column,
@@ -109,6 +112,63 @@ def test_fields_of_later_versions_are_ignored():
     assert decode({**data, "version": 7, "mood": "good", "run": {**data["run"], "mood": "good"}}) == snapshot_of(FOUND)
 
 
+FILE_USE = DatasetUse(
+    Dataset("s3://lake", "raw/orders"),
+    "file",
+    rows=7,
+    size=1_024,
+    ordered=1,
+    whole=True,
+    files=2,
+    symlinks=(ORDERS,),
+    description="Orders as they came",
+)
+FILES = replace(LINEAGE, inputs=(*LINEAGE.inputs, FILE_USE), outputs=(*LINEAGE.outputs, FILE_USE))
+
+
+def _of_files() -> Snapshot:
+    many = replace(FILES, statements=FILES.statements * (snapshots.MAX_STATEMENTS + 1))
+    return snapshot_of(replace(FOUND, run=replace(RUN, kind="task-run"), lineage=many))
+
+
+def _values(value: object) -> Iterator[object]:
+    """The dataclasses within a value, itself included."""
+    if is_dataclass(value):
+        yield value
+        value = [getattr(value, one.name) for one in fields(value)]
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _values(item)
+
+
+def _default(of: Field[Any]) -> object:
+    return of.default if of.default_factory is MISSING else of.default_factory()
+
+
+def test_sizes_and_files_are_kept():
+    snapshot = decode(encode(snapshot_of(replace(FOUND, lineage=FILES))))
+    assert snapshot.lineage == FILES
+
+
+def test_a_snapshot_without_files_has_no_fields_of_them():
+    assert not {"sizes_read", "files_written"} & set(encode(snapshot_of(FOUND)))
+
+
+def test_each_field_survives_the_wire():
+    """A field that is added needs a value in this sample, and then a place on the wire."""
+    snapshot = _of_files()
+    assert decode(encode(snapshot)) == snapshot
+    seen: dict[str, set[str]] = {}
+    for value in [*_values(snapshot), *_values(snapshot.lineage)]:
+        kind = type(value).__name__
+        given = {one.name for one in fields(value) if getattr(value, one.name) != _default(one)}
+        seen[kind] = seen.get(kind, set()) | given
+    classes = {type(value) for value in _values(snapshot)}
+    missing = {f"{kind.__name__}.{one.name}" for kind in classes for one in fields(kind)}
+    missing -= {f"{kind}.{name}" for kind, names in seen.items() for name in names}
+    assert not missing
+
+
 def _packed(text: str) -> str:
     return base64.b64encode(zlib.compress(text.encode())).decode()
 
@@ -125,6 +185,8 @@ def _packed(text: str) -> str:
         {"shape": _packed("{}")},
         {"rows_read": [1, 2, 3]},
         {"rows_read": "many"},
+        {"sizes_read": [1, 2, 3]},
+        {"files_written": [1, 2]},
         {"run": {}},
     ],
 )
@@ -140,7 +202,7 @@ def test_other_data_is_refused(data):
 
 
 def test_a_shape_that_unpacks_to_too_much_is_refused(monkeypatch):
-    monkeypatch.setattr(snapshots, "_MAX_UNPACKED", 1000)
+    monkeypatch.setattr(snapshot_wire, "_MAX_UNPACKED", 1000)
     with pytest.raises(UnreadableSnapshotError, match="too large"):
         decode({**encode(snapshot_of(FOUND)), "shape": _packed(" " * 5000 + "{}")})
 

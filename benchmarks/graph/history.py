@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from prefect_lineage_events import snapshots
+from prefect_lineage_events import snapshot_wire, snapshots
 from prefect_lineage_events.assembler import snapshot_store
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import FlowRun
@@ -104,8 +104,8 @@ def write(database: Path, size: Size) -> int:
             state, began, ended = str(uuid4()), _time(run.started), _time(run.ended)
             connection.execute(_STATES, (state, ended, str(run.id)))
             connection.execute(_RUNS, (str(run.id), run.name, state, ended, began, began, ended, str(run.flow_id)))
-            data = snapshots.encode(snapshot)
-            mark = {snapshot_store.MARK: str(snapshots.VERSION)}
+            data = snapshot_wire.encode(snapshot)
+            mark = {snapshot_store.MARK: str(snapshot_wire.VERSION)}
             for kind, value, metadata in (
                 ("markdown", "x" * _TEXT, {"lineage.run": "{}"}),
                 (snapshot_store.TYPE, data, mark),

@@ -8,14 +8,12 @@ store that fails or hangs never keeps a delivery waiting: the reason is kept wit
 from __future__ import annotations
 
 import datetime as dt
-import gzip
 import json
 import logging
 import os
 import tempfile
 import time
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -24,9 +22,10 @@ from threading import Thread
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from prefect_lineage_events import encoding, snapshots
+from prefect_lineage_events import compression, encoding, snapshot_wire
 from prefect_lineage_events.settings import settings
-from prefect_lineage_events.snapshots import Snapshot, UnreadableSnapshotError
+from prefect_lineage_events.snapshot_wire import UnreadableSnapshotError
+from prefect_lineage_events.snapshots import Snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +134,13 @@ class Archive:
                         if run_id := _run_id(name):
                             yield run_id, f"{day}/{name}"
 
+    def newest(self, start: dt.datetime, end: dt.datetime, known: Collection[UUID] = ()) -> Collection[str]:
+        """The path of each run that ended on these days and is not `known`. Raises ArchiveError.
+
+        A run that ended on several of them has a file for each; the last one counts.
+        """
+        return {run_id: path for run_id, path in self.list(start, end) if run_id not in known}.values()
+
     def _names(self, folder: str) -> Iterator[str]:
         with suppress(FileNotFoundError, NotADirectoryError):
             # Another process may have written since this one listed the folder.
@@ -189,7 +195,7 @@ _away_until = 0.0
 def store(snapshot: Snapshot, events: Sequence[Event], known: ArchiveMark | None) -> ArchiveMark:
     """Write the run's file, unless it was written with this content. Fails soft, and lasts `_SECONDS` at most."""
     global _away_until
-    digest = encoding.digest_of([snapshots.encode(snapshot), list(events)])
+    digest = encoding.digest_of([snapshot_wire.encode(snapshot), list(events)])
     if known is not None and known.current and known.digest == digest:
         return known
     mark = ArchiveMark(_place(), digest)
@@ -229,26 +235,22 @@ def path_of(run_id: UUID, ended: dt.datetime | None) -> str:
 
 def packed(snapshot: Snapshot, events: Sequence[Event]) -> bytes:
     """The content of a run's file: equal runs give equal bytes."""
-    content = {"version": VERSION, "snapshot": snapshots.encode(snapshot), "events": list(events)}
-    return gzip.compress(encoding.json_text(content).encode(), mtime=0)
+    content = {"version": VERSION, "snapshot": snapshot_wire.encode(snapshot), "events": list(events)}
+    return compression.gzipped(encoding.json_text(content).encode())
 
 
 def unpacked(data: bytes, run_id: UUID, path: str, *, events: bool = True) -> ArchivedRun:
     """The run in a file's content. `events`: with its OpenLineage events."""
     try:
-        unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        text = unpacker.decompress(data, _MAX_UNPACKED)
-        if unpacker.unconsumed_tail or not unpacker.eof:
-            raise ValueError("it is cut, or too large")
-        content = json.loads(text)
+        content = json.loads(compression.unpacked(data, _MAX_UNPACKED))
         if not isinstance(content, Mapping):
             raise ValueError("it is no archived run")
-        snapshot = snapshots.decode(content.get("snapshot"))
+        snapshot = snapshot_wire.decode(content.get("snapshot"))
         if snapshot.run.id != run_id:
             raise UnreadableSnapshotError("it is of another run")
         found = content.get("events") if events else ()
         return ArchivedRun(run_id, path, snapshot, tuple(one for one in found or () if isinstance(one, dict)))
-    except (ValueError, TypeError, zlib.error, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         return ArchivedRun(run_id, path, fault=f"{path} cannot be read: {error}")
 
 

@@ -48,7 +48,7 @@ def absent(start: dt.datetime, end: dt.datetime, known: Collection[UUID]) -> Ite
     """Archived runs that ended in [start, end] and are not `known`, each with the run that called it as a subflow."""
     try:
         opened = archive.archive()
-        paths = [path for id_, path in opened.list(start, end) if id_ not in known] if opened else []
+        paths = list(opened.newest(start, end, known)) if opened else []
         for found in opened.read(paths, events=False) if opened else ():
             if found.snapshot is None:
                 logger.warning("An archived run is left out: %s", found.fault)

@@ -18,10 +18,11 @@ from uuid import UUID
 
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
-from prefect_lineage_events import encoding, snapshots
+from prefect_lineage_events import encoding, snapshot_wire
 from prefect_lineage_events.assembler import flow_artifact, publishing
 from prefect_lineage_events.history import api
-from prefect_lineage_events.snapshots import Snapshot, UnreadableSnapshotError, snapshot_of
+from prefect_lineage_events.snapshot_wire import UnreadableSnapshotError
+from prefect_lineage_events.snapshots import Snapshot, snapshot_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -85,7 +86,7 @@ def store(
 
     `known`: the snapshot that the ledger names; `found`: the snapshots of the run that Prefect has now.
     """
-    data = encoding.json_value(snapshots.encode(snapshot_of(lineage)))
+    data = encoding.json_value(snapshot_wire.encode(snapshot_of(lineage)))
     digest = encoding.digest_of(data)
     if known is not None and known.artifact_id is None and known.digest == digest:
         return known
@@ -102,7 +103,7 @@ def store(
 
 
 def _write(client: SyncPrefectClient, lineage: RunLineage, data: Mapping[str, Any], digest: str, current: Any) -> UUID:
-    metadata = {MARK: str(snapshots.VERSION)}
+    metadata = {MARK: str(snapshot_wire.VERSION)}
     if current is not None:
         id_ = UUID(current["id"])
         if encoding.digest_of(current.get("data")) == digest:
@@ -190,7 +191,7 @@ def _updated(raw: Mapping[str, Any]) -> dt.datetime:
 
 def decoded(data: object, run_id: UUID) -> Snapshot:
     """The snapshot of this run in a JSON object. Raises UnreadableSnapshotError."""
-    snapshot = snapshots.decode(data)
+    snapshot = snapshot_wire.decode(data)
     if snapshot.run.id != run_id:
         raise UnreadableSnapshotError("the snapshot is of another run")
     return snapshot

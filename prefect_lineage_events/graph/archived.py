@@ -20,7 +20,7 @@ def read(start: dt.datetime, end: dt.datetime, known: Collection[UUID]) -> Itera
     """
     try:
         opened = archive.archive()
-        paths = [path for id_, path in opened.list(start, end) if id_ not in known] if opened else []
+        paths = list(opened.newest(start, end, known)) if opened else []
         for found in opened.read(paths, events=False) if opened else ():
             if found.snapshot is None:
                 yield Gap(kind="unreadable", text=found.fault)

@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import sqlite3
-import zlib
 from collections.abc import Callable, Collection, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -22,7 +21,7 @@ from uuid import UUID
 from prefect.settings import PREFECT_HOME
 
 from prefect_lineage_events.assembler.snapshot_store import FoundSnapshot, decoded
-from prefect_lineage_events.snapshots import UnreadableSnapshotError
+from prefect_lineage_events.compression import packed, unpacked
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ class SnapshotCache:
         rows = [
             (self._api, str(one.run_id), one.updated.isoformat(), at.isoformat(), data)
             for one in found
-            if one.snapshot and len(data := zlib.compress(json.dumps(one.data).encode(), 1)) <= _MAX_DATA
+            if one.snapshot and len(data := packed(json.dumps(one.data).encode(), 1)) <= _MAX_DATA
         ]
         seen = [(at.isoformat(), self._api, str(run_id)) for run_id in current]
 
@@ -121,10 +120,10 @@ class SnapshotCache:
         return connection
 
 
-def _unpacked(run_id: str, updated: str, packed: bytes) -> FoundSnapshot | None:
+def _unpacked(run_id: str, updated: str, content: bytes) -> FoundSnapshot | None:
     try:
         id_, time = UUID(run_id), dt.datetime.fromisoformat(updated)
-        data = json.loads(zlib.decompressobj().decompress(packed, _MAX_UNPACKED))
+        data = json.loads(unpacked(content, _MAX_UNPACKED))
         return FoundSnapshot(id_, time, decoded(data, id_))
-    except (ValueError, TypeError, zlib.error, UnreadableSnapshotError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         return None

@@ -8,9 +8,10 @@ import json
 import stat
 import threading
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import fsspec
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from prefect_lineage_events.assembler import archive, archived_runs, ledger
 from prefect_lineage_events.assembler.archive import Archive, ArchiveError, ArchiveMark
 from prefect_lineage_events.flows import assemble, backfill
+from prefect_lineage_events.graph import archived
 from prefect_lineage_events.graph.graph import Window
 from prefect_lineage_events.graph.loading import load
 from prefect_lineage_events.history import event_log, reader
@@ -25,8 +27,10 @@ from prefect_lineage_events.settings import settings
 from prefect_lineage_events.snapshots import Snapshot, snapshot_of
 from tests.assembler.loads import daily_load, now, stored
 from tests.recording import RecordingTarget, configure
+from tests.services.moto import ACCESS_KEY, moto, moto_server
 from tests.test_snapshots import FOUND, NOON
 
+__all__ = ["moto", "moto_server"]
 SNAPSHOT = snapshot_of(FOUND)
 EVENTS = [{"eventType": "COMPLETE", "run": {"runId": str(FOUND.run.id)}}]
 
@@ -93,12 +97,44 @@ def test_a_write_that_fails_leaves_the_earlier_file(tmp_path, monkeypatch):
     assert len(_files(tmp_path)) == 1
 
 
-def test_any_store_of_fsspec_is_an_archive():
-    opened = Archive("memory://lineage-archive-test")
+@pytest.fixture(params=["memory", "s3"])
+def address(request) -> Iterator[str]:
+    """The address of an empty archive in a store that is no local folder."""
+    if request.param == "s3":
+        bucket = request.getfixturevalue("moto").bucket("backups")
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+        archive._opened.cache_clear()
+        yield f"s3://{bucket}/lineage/runs"
+    else:
+        yield "memory://lineage-archive-test"
+        fsspec.filesystem("memory").rm("/lineage-archive-test", recursive=True)
+
+
+def test_any_store_of_fsspec_is_an_archive(address):
+    opened = Archive(address)
+    assert list(opened.list(NOON, NOON)) == []
     path = opened.write(SNAPSHOT, EVENTS)
-    assert list(opened.list(NOON, NOON)) == [(FOUND.run.id, path)]
-    assert next(opened.read([path])).snapshot == SNAPSHOT
-    fsspec.filesystem("memory").rm("/lineage-archive-test", recursive=True)
+    assert opened.write(SNAPSHOT, EVENTS) == path
+    assert list(Archive(address).list(NOON, NOON)) == [(FOUND.run.id, path)]
+    absent = f"2026-11-29/{uuid4()}.json.gz"
+    (found,) = opened.read([absent, path])
+    assert (found.snapshot, list(found.events)) == (SNAPSHOT, EVENTS)
+
+
+def test_runs_are_archived_and_read_in_any_store(target, client, address, monkeypatch):
+    _archive_at(monkeypatch, address)
+    start, run_id = now(), daily_load()
+    assemble(run_id)
+    client.delete_flow_run(run_id)
+    assert load(client, Window(start)).graph.snapshot(run_id).run.id == run_id
+
+
+def test_a_store_that_refuses_is_said_without_its_keys(moto, monkeypatch):
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    with pytest.raises(ArchiveError) as raised:
+        Archive("s3://no-such-bucket/lineage").write(SNAPSHOT, EVENTS)
+    assert "no-such-bucket" in str(raised.value)
+    assert ACCESS_KEY not in str(raised.value)
 
 
 def test_only_days_of_the_window_are_listed(tmp_path):
@@ -305,9 +341,20 @@ def test_a_graph_has_deleted_runs_of_the_archive(target, client, folder):
     assert [gap.kind for gap in again.gaps] == ["unreadable"]
 
 
-def test_a_run_that_is_in_the_archive_twice_is_one_run(target, client, folder):
+def test_a_run_that_is_in_the_archive_twice_is_one_run(folder):
+    """A run that was repeated under its id has a file for each day on which it ended."""
+    opened, later = Archive(str(folder)), NOON + dt.timedelta(days=2)
+    again = replace(SNAPSHOT, run=replace(SNAPSHOT.run, ended=later, state="FAILED"))
+    opened.write(SNAPSHOT, EVENTS)
+    opened.write(again, EVENTS)
+    end = later + dt.timedelta(days=1)
+    assert [run.state for run, _ in archived_runs.absent(NOON, end, ())] == ["FAILED"]
+    assert list(archived.read(NOON, end, ())) == [again]
+    assert [run.state for run, _ in archived_runs.absent(NOON, NOON + dt.timedelta(hours=1), ())] == ["COMPLETED"]
+
+
+def test_a_run_in_prefect_and_in_the_archive_is_found_in_both(target, client, folder):
     start, run_id = now(), daily_load()
     assemble(run_id)
-    loaded = load(client, Window(start))
-    assert len(loaded.graph) == 1
-    assert archived_runs.find(replace(FOUND.run, id=run_id, ended=loaded.graph.snapshot(run_id).run.ended))
+    snapshot = load(client, Window(start)).graph.snapshot(run_id)
+    assert archived_runs.find(replace(FOUND.run, id=run_id, ended=snapshot.run.ended)).snapshot == snapshot

@@ -20,7 +20,8 @@ from prefect_lineage_events.graph import cache
 from prefect_lineage_events.graph.cache import SnapshotCache
 from prefect_lineage_events.graph.graph import Window
 from prefect_lineage_events.graph.loading import load
-from prefect_lineage_events.snapshots import encode, snapshot_of
+from prefect_lineage_events.snapshot_wire import encode
+from prefect_lineage_events.snapshots import snapshot_of
 from tests.assembler.loads import daily_load, now
 from tests.test_snapshots import FOUND, NOON
 

@@ -17,7 +17,8 @@ from prefect_lineage_events.graph.names import find_dataset
 from prefect_lineage_events.graph.uses import writers
 from prefect_lineage_events.history.model import Completeness
 from prefect_lineage_events.lineage_values import value_of
-from prefect_lineage_events.snapshots import decode, encode, snapshot_of
+from prefect_lineage_events.snapshot_wire import decode, encode
+from prefect_lineage_events.snapshots import snapshot_of
 from prefect_lineage_events.testing import recorded_lineage, recording
 from tests.graph.worlds import World, at, table
 

@@ -11,7 +11,8 @@ from prefect_lineage_events.graph.gaps import gaps
 from prefect_lineage_events.graph.graph import Graph
 from prefect_lineage_events.graph.values import Gap
 from prefect_lineage_events.history.model import Completeness, FlowRun, ParentRun
-from prefect_lineage_events.snapshots import Snapshot, decode, encode, snapshot_of
+from prefect_lineage_events.snapshot_wire import decode, encode
+from prefect_lineage_events.snapshots import Snapshot, snapshot_of
 from prefect_lineage_events.stitching.model import (
     Bundle,
     Column,

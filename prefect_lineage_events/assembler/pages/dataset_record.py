@@ -6,11 +6,8 @@ change together, and metadata of an artifact are cut at 500 characters. All user
 
 from __future__ import annotations
 
-import base64
-import binascii
 import datetime as dt
 import re
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +15,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
+from prefect_lineage_events.compression import packed_text, unpacked_text
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import RunKind
 from prefect_lineage_events.rendering.graph import STATED
@@ -150,8 +148,7 @@ def merged(old: DatasetRecord | None, new: DatasetRecord) -> DatasetRecord:
 
 def encode(record: DatasetRecord) -> str:
     """The record as the last line of a page."""
-    packed = zlib.compress(_RECORD.dump_json(record, exclude_defaults=True), 9)
-    return f"[lineage-data]: data:{base64.b64encode(packed).decode()}"
+    return f"[lineage-data]: data:{packed_text(_RECORD.dump_json(record, exclude_defaults=True), 9)}"
 
 
 def decode(text: str) -> DatasetRecord | None:
@@ -160,10 +157,8 @@ def decode(text: str) -> DatasetRecord | None:
     if not found:
         return None
     try:
-        unpacker = zlib.decompressobj()
-        packed = unpacker.decompress(base64.b64decode(found[-1], validate=True), _MAX_UNPACKED)
-        record = _RECORD.validate_json(packed)
-    except (ValidationError, ValueError, TypeError, zlib.error, binascii.Error, RecursionError):
+        record = _RECORD.validate_json(unpacked_text(found[-1], _MAX_UNPACKED))
+    except (ValidationError, ValueError, TypeError, RecursionError):
         return None
     if record.version > VERSION:
         raise LaterVersionError(f"a later version wrote the page of {record.dataset.uri} (record {record.version})")
