@@ -19,6 +19,7 @@ from prefect_lineage_events.api_errors import UnusableApiError, address_advice, 
 from prefect_lineage_events.delivery.configuration import is_configured
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, open_once
 from prefect_lineage_events.delivery.targets import Target, targets
+from prefect_lineage_events.emission.not_captured import named_in_each_run
 from prefect_lineage_events.health import CHECKS, Finding
 from prefect_lineage_events.instrumentation.libraries import LIBRARIES
 from prefect_lineage_events.instrumentation.uncovered import UNCOVERED
@@ -117,6 +118,9 @@ def _libraries() -> Iterator[Finding]:
     if uncovered := there(library.package for library in UNCOVERED):
         advice = "record their reads and writes (docs/capture.md); a run that uses them says so"
         yield Finding(True, "libraries of no family", uncovered, advice)
+    if failed := ", ".join(named_in_each_run()):
+        advice = "install a version that the tests use (constraints.txt), or record its reads and writes"
+        yield Finding(False, "libraries whose patch failed here", failed, advice)
 
 
 def _targets() -> list[Finding]:

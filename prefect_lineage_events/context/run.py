@@ -142,6 +142,7 @@ def current_run(known: Run | None = None) -> Run | None:
 def run_outside(run: Run) -> Iterator[None]:
     """A block in which code outside of all runs belongs to `run`, in all threads: the testing kit's."""
     _outside.append(run)
+    running.entered_run()
     try:
         yield
     finally:
@@ -306,6 +307,14 @@ def _only_running() -> Run | None:
     flow = next(iter(flows.values()), None)
     task = next(iter(tasks.values())) if len(tasks) == 1 else None
     return _run_of(flow, task) if flow or task else None
+
+
+def runs_in_progress() -> list[Run]:
+    """The flow runs and task runs in progress in this process, with that of the calling code."""
+    flows, tasks = _running_flows_and_tasks()
+    alone = [task for task in tasks.values() if task.task_run.flow_run_id not in flows]
+    found = [_run_of(flow, None) for flow in flows.values()] + [_run_of(None, task) for task in alone]
+    return [run for run in (*found, current_run()) if run is not None]
 
 
 def _running_flows_and_tasks() -> tuple[dict[UUID, Any], dict[UUID, Any]]:

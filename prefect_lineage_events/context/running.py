@@ -30,6 +30,7 @@ flow_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary(
 task_runs: weakref.WeakValueDictionary[UUID, Any] = weakref.WeakValueDictionary()
 inherited: set[UUID] = set()
 """Flow runs whose context a fork has inherited: this process does not see their end."""
+_when_entered: list[Callable[[], None]] = []
 _when_left: list[Callable[[Any, bool], None]] = []
 
 
@@ -52,6 +53,17 @@ def is_entered(context: Any) -> bool:
     """Return whether Prefect has entered the context and not left it. One that is being made has no attributes yet."""
     private = getattr(context, "__pydantic_private__", None)
     return private is not None and private.get("_token") is not None
+
+
+def when_entered(call: Callable[[], None]) -> None:
+    """Have `call()` made when Prefect has entered the context of a flow or a task. It must not raise."""
+    _when_entered.append(call)
+
+
+def entered_run() -> None:
+    """Make the calls that are registered for the start of a run."""
+    for call in _when_entered:
+        call()
 
 
 def when_left(call: Callable[[Any, bool], None]) -> None:
@@ -126,7 +138,10 @@ def _watching_entry(enter: Callable[[Any], Any], is_on: Callable[[], bool]) -> C
                 if isinstance(self, FlowRunContext) and self.flow_run is not None:
                     inherited.discard(self.flow_run.id)
                 add(self)
-        return enter(self)
+        entered = enter(self)
+        if is_on():
+            entered_run()
+        return entered
 
     return __enter__
 

@@ -20,6 +20,7 @@ from prefect_lineage_events.guard import count_loss, guarded
 Hook = Callable[[Any], None]
 
 _hooks: dict[str, dict[Hook, None]] = {}
+_when_failed: list[Callable[[str], object]] = []
 _searching = local()
 
 
@@ -101,7 +102,24 @@ class _ImportingSpec(ModuleSpec):
                 _call(hook, module)
 
 
+def when_failed(call: Callable[[str], object]) -> None:
+    """Have `call(name)` made when a module could not be patched, or not all of it."""
+    if call not in _when_failed:
+        _when_failed.append(call)
+
+
+def patching(what: str, name: str) -> guarded:
+    """A block that patches a part of a module: its failure is counted as a loss, and reported by `when_failed`."""
+
+    def failed(reason: str) -> None:
+        count_loss(reason)
+        for call in _when_failed:
+            call(name)
+
+    return guarded(what, failed)
+
+
 def _call(hook: Hook, module: Any) -> None:
     """A version of a library that differs from those we know must not end the import, or `instrument()`."""
-    with guarded("patching an imported module", count_loss):
+    with patching("patching an imported module", str(getattr(module, "__name__", ""))):
         hook(module)

@@ -24,6 +24,7 @@ from prefect_lineage_events.instrumentation import subclasses
 from prefect_lineage_events.instrumentation.connections import is_traced, trace
 from prefect_lineage_events.instrumentation.driver import Driver
 from prefect_lineage_events.instrumentation.execution import when_done
+from prefect_lineage_events.instrumentation.import_hooks import patching
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction
 from prefect_lineage_events.instrumentation.tracer import ConnectionTracer
 
@@ -178,7 +179,7 @@ def all_everywhere(module: ModuleType, makers: Mapping[str, Patched], needed: Ca
         patches.add(module, name, makers[name] if name == first else _same(known[first]), needed)
     for other in list(sys.modules.values()):
         if isinstance(other, ModuleType) and other is not module:
-            with guarded("patching a name in a module", count_untraced):  # another thread may import it just now
+            with patching("patching a name in a module", module.__name__):  # another thread may import it just now
                 for alias, value in list(vars(other).items()):
                     if id(value) in names:
                         patches.add(other, alias, _same(known[names[id(value)]]), needed)

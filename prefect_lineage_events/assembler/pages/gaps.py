@@ -48,11 +48,11 @@ def facet_faults(faults: Sequence[str]) -> list[str]:
 
 
 def not_captured(libraries: Sequence[str]) -> list[str]:
-    """The libraries that the run used and whose calls are not seen."""
+    """The libraries that the run used, or may have used, and whose calls are not seen."""
     if not libraries:
         return []
     named = "\n".join(f"- {word(name)}" for name in libraries)
-    return ["## Not captured", "The run also used these libraries. What they read and wrote is not shown:", named]
+    return ["## Not captured", "What the run read and wrote by these libraries is not shown:", named]
 
 
 def unknown_sources(unknown: Sequence[UnknownSource]) -> list[str]:

@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from prefect_lineage_events import patches
-from prefect_lineage_events.guard import count_loss, guarded
 from prefect_lineage_events.instrumentation.access import Make
+from prefect_lineage_events.instrumentation.import_hooks import patching
 from prefect_lineage_events.instrumentation.patched_function import shared
 
 
@@ -20,7 +20,7 @@ def patch_everywhere(name: str, function: Any, make: Make) -> None:
     """
     one = shared(make)
     for module in _modules_with(name, function):
-        with guarded("patching a function where it was imported", count_loss):
+        with patching("patching a function where it was imported", str(getattr(function, "__module__", name))):
             patches.add(module, name, one)
 
 

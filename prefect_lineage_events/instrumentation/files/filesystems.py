@@ -18,11 +18,10 @@ from typing import Any
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.context.propagation import is_foreign
-from prefect_lineage_events.guard import count_loss, guarded
 from prefect_lineage_events.instrumentation.access import Call, call_and_report, suppressed
 from prefect_lineage_events.instrumentation.files import filesystem_files
 from prefect_lineage_events.instrumentation.files.filesystem_calls import await_call, is_operation, make_call
-from prefect_lineage_events.instrumentation.import_hooks import when_imported
+from prefect_lineage_events.instrumentation.import_hooks import patching, when_imported
 from prefect_lineage_events.instrumentation.library import Library
 
 # Protocols whose files are those of another filesystem, or of no dataset.
@@ -83,7 +82,7 @@ def _make_class(original: Any, is_on: Callable[[], bool]) -> Any:
     @functools.wraps(original)
     def made(cls: Any, *args: Any, **kwargs: Any) -> None:
         original(cls, *args, **kwargs)
-        with guarded("patching a class of filesystems", count_loss):
+        with patching("patching a class of filesystems", cls.__module__):
             if is_on():
                 _patch_class(cls)
 
@@ -121,7 +120,7 @@ def _open(call: Call) -> Any:
     kind = type(call.instance)
     if kind not in _scanned:  # its class of files may have been imported since
         _scanned.add(kind)
-        with guarded("patching classes of files", count_loss):
+        with patching("patching classes of files", kind.__module__):
             filesystem_files.patch_new_classes()
     return call_and_report(filesystem_files.opened, call)
 
