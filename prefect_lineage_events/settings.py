@@ -229,10 +229,10 @@ class LineageSettings(PrefectBaseSettings):
         description="The file for OpenLineage events when the client has no configuration. A relative path begins at "
         "`PREFECT_HOME`, so that all assemblers of a machine write one file.",
     )
-    profile: Literal["auto", "plain", "marquez"] = Field(
+    profile: Literal["auto", "plain", "marquez", "datahub", "openmetadata"] = Field(
         default="auto",
-        description="The shape of events for the targets: `auto` applies Marquez's profile for HTTP targets that "
-        "accept events at `/api/v1/lineage`, and sends unchanged events to all others.",
+        description="The shape of events for the targets: `auto` applies the profile of Marquez, DataHub or "
+        "OpenMetadata for HTTP targets with the path of one of these, and sends unchanged events to all others.",
     )
     api_key: SecretStr | None = Field(
         default=None,

@@ -69,7 +69,7 @@ def deliver(client: SyncPrefectClient, run: FlowRun, options: AssemblyOptions) -
         return None
     with lease.hold(client, run.id, options.lease_timeout):
         record = _Record(client, run, found.snapshot)
-        sent, refused, failures = 0, [], []
+        sent, refused, kept, failures = 0, [], [], []
         for target in options.chosen_targets():
             outbox = _outbox(found, target, record, force=options.force)
             if outbox is None:
@@ -82,10 +82,13 @@ def deliver(client: SyncPrefectClient, run: FlowRun, options: AssemblyOptions) -
                 failures.append((outbox, error))
             sent += outbox.sent
             refused += outbox.refused
+            kept += outbox.kept
     if failures:
         raise TargetsAwayError(failures)
     outcome = AssemblyResult(run.id, run.flow_name, "nothing new", lacks=found.snapshot.missing, awaits=False)
-    return replace(outcome, outcome="sent", sent=sent, rejected=tuple(refused)) if sent or refused else outcome
+    if not (sent or refused or kept):
+        return outcome
+    return replace(outcome, outcome="sent", sent=sent, rejected=tuple(refused), kept=tuple(kept))
 
 
 def _outbox(found: ArchivedRun, target: Target, record: _Record, *, force: bool) -> Outbox | None:
@@ -95,7 +98,7 @@ def _outbox(found: ArchivedRun, target: Target, record: _Record, *, force: bool)
     state = record.entry.delivery_to(target.id)
     if state is not None and not force and (state.finished or (state.done and state.digest != digest)):
         return None
-    if state is None or force or state.digest != digest:
+    if state is None or force or state.digest != digest or (state.kept and state.done == state.total):
         state = DeliveryState(target.id, digest, 0, len(events))
     return Outbox(events, target, state=state, record=record.record)
 

@@ -9,6 +9,7 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -185,9 +186,11 @@ def _deliver(  # noqa: PLR0917
         record.update_flow_artifact()
     if failures:
         raise TargetsAwayError(failures)
-    sent, rejected = sum(o.sent for o in unfinished), [reason for o in unfinished for reason in o.refused]
-    outcome: Outcome = "sent" if sent or rejected else "nothing new"
-    return AssemblyResult(run.id, run.flow_name, outcome, sent, tuple(rejected), lacks, lineage.reanalysis)
+    sent = sum(outbox.sent for outbox in unfinished)
+    rejected = tuple(chain.from_iterable(outbox.refused for outbox in unfinished))
+    kept = tuple(chain.from_iterable(outbox.kept for outbox in unfinished))
+    outcome: Outcome = "sent" if sent or rejected or kept else "nothing new"
+    return AssemblyResult(run.id, run.flow_name, outcome, sent, rejected, lacks, lineage.reanalysis, kept=kept)
 
 
 def _with_known_parents(
@@ -234,9 +237,9 @@ def _outbox(
     events = events_for(lineage, target, str(client.api_url))
     digest = encoding.digest_of(events)
     known = None if options.force else record.state(target.id, digest)
-    if known is not None and known.total != len(events):
-        known = None  # a record that was edited
-    started = record.started(target.id) and not options.force
+    if known is not None and (known.total != len(events) or (known.kept and known.done == known.total)):
+        known = None  # edited, or all is sent again: a target that keeps events has no harm from a repetition
+    started = bool(events) and events[0]["eventType"] == "START" and record.started(target.id) and not options.force
     # Where the target shows the last event received, the latest run is restored after the run's events.
     final = not (options.restore_latest and target.profile.shows_last_event)
     new = DeliveryState(target.id, digest, int(started), len(events), final=final)

@@ -323,3 +323,5 @@ def _count(result: AssemblyResult, run: FlowRun, summary: Summary) -> None:
     summary.assembled.append(result)
     if not result.complete:
         summary.incomplete.append(run)
+    if result.kept:
+        summary.kept.append(run)

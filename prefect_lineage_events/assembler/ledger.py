@@ -54,8 +54,9 @@ _LATEST = 50
 class DeliveryState:
     """The delivery of a run to a target: `done` of `total` events with this digest were taken or refused.
 
-    `target`: the target's id, for people to read. `rejected`: how many were refused, for these `reasons`. `final`: no
-    events must follow these, neither the run's end nor the job's latest run. `taken_at`: time of the last event taken.
+    `target`: the target's id, for people to read. `rejected`: how many were refused, for these `reasons`; `kept`: how
+    many of these the target may use later, so that the sweep sends the run again. `final`: no events must follow these,
+    neither the run's end nor the job's latest run. `taken_at`: time of the last event taken.
     `faults`: responses of 500 to the next event, the first at `faulty_since`. Times are ISO texts, empty for never.
     """
 
@@ -64,6 +65,7 @@ class DeliveryState:
     done: int
     total: int
     rejected: int = 0
+    kept: int = 0
     final: bool = True
     faults: int = 0
     faulty_since: str = ""
@@ -72,7 +74,7 @@ class DeliveryState:
 
     @property
     def finished(self) -> bool:
-        return self.done == self.total and self.final
+        return self.done == self.total and self.final and not self.kept
 
     @property
     def taken(self) -> bool:
@@ -282,7 +284,7 @@ def _delivery_state(text: object, reasons: object) -> DeliveryState | None:
         state = _DELIVERY_STATE.validate_python({**known, "reasons": tuple(map(str, texts))})
     except (ValueError, TypeError, RecursionError):
         return None
-    counts = (state.done, state.total, state.rejected, state.faults)
+    counts = (state.done, state.total, state.rejected, state.kept, state.faults)
     if any(encoding.count(number) is None for number in counts) or state.done > state.total:
         return None
     return state if all(map(_is_time, (state.faulty_since, state.taken_at))) else None

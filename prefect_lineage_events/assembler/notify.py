@@ -101,9 +101,10 @@ def announce_delivery(run: RunLineage, outbox: Outbox, configured: Sequence[str]
             "complete": run.completeness.complete,
         }
         announcements.add(Delivery(run.run, to.id, digest, facts), configured)
-    if reasons := outbox.refused:
-        summary = f"{to.name} refused {_counted(len(reasons), 'event')}: {reasons[0]}"
-        payload = {"reasons": reasons[:_REASONS], "refused": len(reasons)}
+    if reasons := [*outbox.refused, *outbox.kept]:
+        verb = "refused" if outbox.refused else "has not used"
+        summary = f"{to.name} {verb} {_counted(len(reasons), 'event')}: {reasons[0]}"
+        payload = {"reasons": reasons[:_REASONS], "refused": len(reasons), "kept": len(outbox.kept)}
         _emit(REJECTED_EVENT, run.run, to.id, digest, summary, payload)
 
 

@@ -78,9 +78,10 @@ DEFAULT_OPTIONS = AssemblyOptions()
 class AssemblyResult:
     """Outcome of assembling one run.
 
-    `sent`: events that its targets took; `rejected`: their reasons for the events they refused. `lacks`: parts of the
-    run's history that have not arrived or cannot be read; `awaits`: some of them may still arrive; `waits_for`: runs
-    whose events must arrive first, where nothing else is missing.
+    `sent`: events that its targets took; `rejected`: their reasons for the events they refused; `kept`: reasons for
+    which a target has not used events yet, so that a sweep sends them again. `lacks`: parts of the run's history that
+    have not arrived or cannot be read; `awaits`: some of them may still arrive; `waits_for`: runs whose events must
+    arrive first, where nothing else is missing.
     """
 
     flow_run_id: UUID
@@ -92,6 +93,7 @@ class AssemblyResult:
     reanalysis: Reanalysis = field(default_factory=Reanalysis)
     waits_for: tuple[UUID, ...] = ()
     awaits: bool = True
+    kept: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -99,8 +101,10 @@ class AssemblyResult:
 
     def __str__(self) -> str:
         text = f"{line(self.flow_name)} ({self.flow_run_id}): {_WORDS[self.outcome]}"
-        if self.sent or self.rejected:
+        if self.sent or self.rejected or self.kept:
             text += f", {self.sent} events taken"
         if self.rejected:
             text += f", {len(self.rejected)} refused ({line(self.rejected[0])})"
+        if self.kept:
+            text += f", {len(self.kept)} kept for the sweep ({line(self.kept[0])})"
         return text if self.complete else f"{text}; incomplete, it lacks {'; '.join(map(line, self.lacks))}"

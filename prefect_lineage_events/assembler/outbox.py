@@ -18,7 +18,7 @@ from prefect import get_run_logger
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler.ledger import DeliveryState
-from prefect_lineage_events.delivery.deliver import TransientDeliveryError, deliver, event_id
+from prefect_lineage_events.delivery.deliver import TransientDeliveryError, Unplaced, deliver, event_id
 from prefect_lineage_events.delivery.targets import Target
 
 Event = dict[str, Any]
@@ -38,7 +38,8 @@ class Outbox:
     """Events for a target: a retry goes on where the last try ended, in this process or in another.
 
     `state`: the target's state in the run's ledger, which `record` receives whenever it changes. `took_since`: returns
-    whether the target took events of other runs since a time. `sent`: events taken through this outbox.
+    whether the target took events of other runs since a time. `sent`: events taken through this outbox; `refused` and
+    `kept`: the reasons for those that were refused, and for those that the target may use later.
     """
 
     def __init__(
@@ -54,18 +55,14 @@ class Outbox:
         self.target = target
         self.state = state or DeliveryState(target.id, encoding.digest_of(events), 0, len(events))
         self.sent = 0
-        self._refused_before = len(self.state.reasons)
+        self.refused: list[str] = []
+        self.kept: list[str] = []
         self._record = record
         self._took_since = took_since
 
     @property
     def finished(self) -> bool:
         return self.state.done == len(self.events)
-
-    @property
-    def refused(self) -> list[str]:
-        """The target's reasons for the events it refused through this outbox."""
-        return list(self.state.reasons[self._refused_before :])
 
     def send(self, *, retry: bool = False) -> None:
         """Send the remaining events in order; what was taken is not sent again. `retry`: with the retries of this file.
@@ -104,8 +101,13 @@ class Outbox:
             self.sent += 1
             state = replace(state, taken_at=_now().isoformat(), faulty_since="")
         else:
-            name = event_id(self.events[self.state.done])
-            state = replace(state, rejected=state.rejected + 1, reasons=(*state.reasons, f"{name}: {refusal}"))
+            reason = f"{event_id(self.events[self.state.done])}: {refusal}"
+            state = replace(state, rejected=state.rejected + 1, reasons=(*state.reasons, reason))
+            if isinstance(refusal, Unplaced):
+                state = replace(state, kept=state.kept + 1)
+                self.kept.append(reason)
+            else:
+                self.refused.append(reason)
         self._set(state)
 
     def _count_fault(self) -> None:

@@ -23,7 +23,7 @@ from prefect.settings import PREFECT_HOME
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler.archive import SUFFIX, Archive, ArchiveError, shown
 from prefect_lineage_events.assembler.outbox import RETRY_DELAYS
-from prefect_lineage_events.delivery.deliver import TransientDeliveryError, deliver, event_id
+from prefect_lineage_events.delivery.deliver import TransientDeliveryError, Unplaced, deliver, event_id
 from prefect_lineage_events.delivery.targets import Target
 
 Event = dict[str, Any]
@@ -132,31 +132,40 @@ def replay(
         result.taken += sum(1 for _ in remaining())
         return result
     with noted:
+        unplaced = False
         for digest, event, refusal in _sent(_shaped(remaining(), target, result), target):
+            unplaced |= isinstance(refusal, Unplaced)
             if refusal is None:
                 result.taken += 1
             else:
                 result.refused += 1
                 result.refusals += [(event_id(event), refusal)] if len(result.refusals) < MAX_LISTED else []
-            noted.add(digest)
+            if digest and not unplaced:
+                noted.add(digest)
+            unplaced &= not digest
             progress(result)
     return result
 
 
 def _shaped(events: Iterable[tuple[bytes, Event]], target: Target, result: Replayed) -> Iterator[tuple[bytes, Event]]:
-    """The events in the shape of the target. One that has no such shape is a fault: it is of another producer."""
+    """The events in the shape of the target, the last one of each event with its digest.
+
+    An event that has no such shape is a fault: it is of another producer.
+    """
     from prefect_lineage_events.delivery.client_events import client_event
 
     for digest, event in events:
         try:
-            (shaped,) = target.profile.shape([event])
-            client_event(value := encoding.json_value(shaped))
+            shaped = [encoding.json_value(one) for one in target.profile.shape([event])]
+            for one in shaped:
+                client_event(one)
         except Exception as error:  # noqa: BLE001  (an event of any shape)
             result.unreadable += 1
             fault = Fault(f"event {event_id(event)}", f"it cannot be sent ({type(error).__name__})")
             result.faults += [fault] if len(result.faults) < MAX_LISTED else []
             continue
-        yield digest, value
+        for number, one in enumerate(shaped, 1):
+            yield digest if number == len(shaped) else b"", one
 
 
 def _sent(events: Iterable[tuple[bytes, Event]], target: Target) -> Iterator[tuple[bytes, Event, str | None]]:

@@ -26,8 +26,8 @@ class Summary:
     `assembled`: processed, by a dry run too. `already_done`: number of runs with nothing left to do. `failed`: not
     deliverable now. `broken`: could not be assembled, because of their history or a fault of ours. `left`: not tried,
     since a target or the API was away. `busy`: another assembler was delivering them. `incomplete`: published with the
-    events that had arrived. `stale`: not ended, and without events for long. `deleted`: Prefect's retention deleted
-    their events; its history begins at `history_begins`.
+    events that had arrived. `kept`: a target may use events of them later. `stale`: not ended, and without events for
+    long. `deleted`: Prefect's retention deleted their events; its history begins at `history_begins`.
     """
 
     assembled: list[AssemblyResult] = field(default_factory=list)
@@ -37,6 +37,7 @@ class Summary:
     left: list[FlowRun] = field(default_factory=list)
     busy: list[FlowRun] = field(default_factory=list)
     incomplete: list[FlowRun] = field(default_factory=list)
+    kept: list[FlowRun] = field(default_factory=list)
     stale: list[FlowRun] = field(default_factory=list)
     deleted: list[FlowRun] = field(default_factory=list)
     history_begins: dt.datetime | None = None
@@ -54,7 +55,7 @@ class Summary:
         """Add the outcomes of other runs."""
         self.already_done += other.already_done
         self.history_begins = self.history_begins or other.history_begins
-        for name in ("assembled", "failed", "broken", "left", "busy", "incomplete", "stale", "deleted"):
+        for name in ("assembled", "failed", "broken", "left", "busy", "incomplete", "kept", "stale", "deleted"):
             getattr(self, name).extend(getattr(other, name))
 
     def take_early(self) -> set[UUID]:
@@ -78,6 +79,7 @@ class Summary:
         for assembled in self.assembled:
             words = [assembled.outcome, *(["incomplete"] if not assembled.complete else [])]
             words += [f"{len(assembled.rejected)} events refused"] if assembled.rejected else []
+            words += [f"{len(assembled.kept)} events kept"] if assembled.kept else []
             yield assembled.flow_run_id, assembled.flow_name, ", ".join(words)
 
     def __str__(self) -> str:
@@ -86,6 +88,8 @@ class Summary:
         words += [f"{self.already_done} done before"] if self.already_done else []
         words += [f"{len(self.incomplete)} of these incomplete"] if self.incomplete else []
         words += [f"{self.refused} events refused"] if self.refused else []
+        kept = sum(len(result.kept) for result in self.assembled)
+        words += [f"{kept} events kept for the next sweeps"] if kept else []
         words += [f"{len(self.failed)} failed"] if self.failed else []
         words += [f"{len(self.broken)} could not be assembled"] if self.broken else []
         words += [f"{len(self.left)} left for the next time"] if self.left else []

@@ -15,7 +15,7 @@ from prefect_lineage_events.assembler.batch import assemble_each
 from prefect_lineage_events.assembler.options import STORED_WITHIN, AssemblyOptions
 from prefect_lineage_events.assembler.stale_runs import stale_runs
 from prefect_lineage_events.assembler.summary import Summary
-from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
+from prefect_lineage_events.assembler.sweep_state import MAX_DELAY, MIN_DELAY, SweepState, Waiting
 from prefect_lineage_events.events import OWN_FLOW_PREFIX
 from prefect_lineage_events.history import api, event_log
 from prefect_lineage_events.history.event_log import Window
@@ -123,14 +123,18 @@ def _steps(mark: dt.datetime, now: dt.datetime) -> Iterator[Window]:
 
 
 def _not_due(client: SyncPrefectClient, state: SweepState, now: dt.datetime) -> list[Waiting]:
-    """Waiting runs that depend on runs which have not ended, and cannot be completed before.
+    """Waiting runs that are not to be tried yet, or depend on runs which have not ended.
 
     Limited to `KEEP_TRYING`, since a run may never end, and all users of the API can edit the state.
     """
     lately = [one for one in state.waiting if one.ended and one.ended > now - KEEP_TRYING]
     awaited = sorted({id_ for one in lately for id_ in one.waits_for})[:MAX_AWAITED_RUNS]
     going_on = {run.id for run in runs_by_id(client, awaited) if not run.ended_for_good}
-    return [one for one in lately if going_on.intersection(one.waits_for)]
+    return [
+        one
+        for one in lately
+        if going_on.intersection(one.waits_for) or (one.not_before is not None and one.not_before > now)
+    ]
 
 
 def _still_waiting(client: SyncPrefectClient, those: Sequence[Waiting]) -> list[FlowRun]:
@@ -175,6 +179,10 @@ def _next_state(
     # The lease of a killed assembler may last longer than the overlap.
     unfinished += [(r, BUSY) for r in done.busy if _ended_after(r, now - KEEP_TRYING)]
     unfinished += [(r, waited[r.id].reason) for r in done.left if r.id in waited]
+    reasons = {a.flow_run_id: a.kept[0] for a in done.assembled if a.kept}
+    kept = [r for r in done.kept if _ended_after(r, now - KEEP_TRYING) and r not in [one for one, _ in unfinished]]
+    not_before = {r.id: now + _delay(waited[r.id].attempts if r.id in waited else 0) for r in kept}
+    unfinished += [(r, reasons[r.id]) for r in kept]
     waiting = {w.flow_run_id: w for w in carried} | {
         r.id: Waiting(
             r.id,
@@ -183,6 +191,7 @@ def _next_state(
             reason,
             attempts=waited[r.id].attempts + 1 if r.id in waited else 1,
             waits_for=waits_for.get(r.id, ()),
+            not_before=not_before.get(r.id),
         )
         for r, reason in unfinished
     }
@@ -195,6 +204,11 @@ def _waits_for_others(run: FlowRun, waits_for: Mapping[UUID, Sequence[UUID]], wa
     """Return whether it lacks only rows of other runs. It is tried after their ends, a limited number of times."""
     tries = waited[run.id].attempts if run.id in waited else 0
     return bool(waits_for[run.id]) and tries < MAX_RELATED_TRIES
+
+
+def _delay(attempts: int) -> dt.timedelta:
+    """The time until the next try of a run whose events a target may use when its own ingestion has run."""
+    return min(MIN_DELAY * (1 << min(attempts, 10)), MAX_DELAY)
 
 
 def _ended_after(run: FlowRun, time: dt.datetime) -> bool:

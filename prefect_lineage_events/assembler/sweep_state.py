@@ -33,11 +33,16 @@ MAX_WAITS_FOR = 1_000
 # No mark is older, or later than now by more than this: the clocks of a server and its assemblers differ a little.
 OLDEST = dt.timedelta(days=90)
 AHEAD = dt.timedelta(minutes=10)
+# Limits of the time until a run is tried again whose events a target may use later.
+MIN_DELAY, MAX_DELAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A run that must be tried again, with the reason. If it `waits_for` runs, it is tried when these have ended."""
+    """A run that must be tried again, with the reason.
+
+    If it `waits_for` runs, it is tried when these have ended; with `not_before`, not before this time.
+    """
 
     flow_run_id: UUID
     flow_name: str
@@ -45,6 +50,7 @@ class Waiting:
     reason: str
     attempts: int = 1
     waits_for: tuple[UUID, ...] = ()
+    not_before: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,7 @@ def _row(waiting: Waiting) -> dict[str, Any]:
         "attempts": waiting.attempts,
         "reason": line(waiting.reason),
         "waits for": ", ".join(map(str, waiting.waits_for[:MAX_WAITS_FOR])),
+        "not before": _text(waiting.not_before),
     }
 
 
@@ -149,7 +156,10 @@ def _waiting(row: object, now: dt.datetime) -> Waiting | None:
         attempts = encoding.count(row["attempts"])
         if attempts is None or (ended is not None and ended > now + AHEAD):
             return None
-        return Waiting(UUID(row["flow run"]), str(row["flow"]), ended, str(row["reason"]), attempts, waits_for)
+        later = dt.datetime.fromisoformat(row["not before"]) if row.get("not before") else None
+        not_before = min(later, now + MAX_DELAY) if later else None
+        reason = str(row["reason"])
+        return Waiting(UUID(row["flow run"]), str(row["flow"]), ended, reason, attempts, waits_for, not_before)
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
         return None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from prefect_lineage_events.cli import checks
-from prefect_lineage_events.cli.errors import MAX_LINE, OK, REFUSED
+from prefect_lineage_events.cli.errors import FAILED, MAX_LINE, OK, REFUSED
 from prefect_lineage_events.cli.output import print_json
 from prefect_lineage_events.escaping import line
 
@@ -35,7 +35,9 @@ def assemble(
     checks.require_targets()
     assembled = assemble_run(flow_run_id=run_id)
     print_json(_result(assembled)) if json and isinstance(assembled, options.AssemblyResult) else print(assembled)
-    return REFUSED if isinstance(assembled, options.AssemblyResult) and assembled.rejected else OK
+    if not isinstance(assembled, options.AssemblyResult):
+        return OK
+    return REFUSED if assembled.rejected else FAILED if assembled.kept else OK
 
 
 def sweep(*, json: AsJson = False) -> int:
@@ -101,6 +103,7 @@ def _result(one: AssemblyResult) -> dict[str, Any]:
         "outcome": one.outcome,
         "sent": one.sent,
         "rejected": list(one.rejected),
+        "kept": list(one.kept),
         "lacks": list(one.lacks),
     }
 

@@ -158,6 +158,7 @@ def _send_again(rows: list[Row], as_json: bool) -> int:
                         "flow": one.flow_name,
                         "sent": one.sent,
                         "rejected": list(one.rejected),
+                        "kept": list(one.kept),
                     }
                     for one in results
                 ],
@@ -167,7 +168,7 @@ def _send_again(rows: list[Row], as_json: bool) -> int:
     else:
         for text in (*map(str, results), *errors):
             say(text)
-    return FAILED if errors else REFUSED if any(one.rejected for one in results) else OK
+    return FAILED if errors else REFUSED if any(one.rejected or one.kept for one in results) else OK
 
 
 def _as_json(run: str, flow: str, at: dt.datetime, state: DeliveryState) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def is_taken(response: Any) -> bool:
 def classify(error: BaseException, secrets: Iterable[str] = ()) -> RefusedError | TransientDeliveryError:
     """Classify an error of a transport. The text of the result holds none of the `secrets`."""
     response = _response(error)
-    reason = _without(secrets, _reason(error, response))
+    reason = without(secrets, _reason(error, response))
     if response is None:
         late = isinstance(error, NoResponseError)
         return (
@@ -73,13 +73,13 @@ def classify(error: BaseException, secrets: Iterable[str] = ()) -> RefusedError 
     if status in _REFUSING or unparsable or (status == _MULTI_STATUS and _names_failures(response)):
         return RefusedError(reason)
     if advice := _advice(response):
-        return TransientDeliveryError(f"{reason} ({_without(secrets, advice)})", retry_soon=False)
+        return TransientDeliveryError(f"{reason} ({without(secrets, advice)})", retry_soon=False)
     return TransientDeliveryError(reason, retry_after=_retry_after(response), ambiguous=status == 500)
 
 
 def configuration_error(error: BaseException, secrets: Iterable[str]) -> TransientDeliveryError:
     """An error raised before anything was sent: no event gets through until the configuration is mended."""
-    reason = _without(secrets, _named(error))
+    reason = without(secrets, _named(error))
     return TransientDeliveryError(f"it cannot be opened: {reason}", retry_soon=False)
 
 
@@ -111,7 +111,8 @@ def _named(error: BaseException) -> str:
     return without_credentials(f"{type(error).__name__}: {error}")
 
 
-def _without(secrets: Iterable[str], text: str) -> str:
+def without(secrets: Iterable[str], text: str) -> str:
+    """The text with `***` for each of the secrets."""
     for secret in secrets:
         # Verbatim, and as Python quotes it: a line break is then two characters.
         text = text.replace(secret, "***").replace(repr(secret)[1:-1], "***")
@@ -120,13 +121,13 @@ def _without(secrets: Iterable[str], text: str) -> str:
 
 def _unparsable(response: Any) -> bool:
     """Return whether it is Marquez's 500 with `{"code": 400, ...}` for an event it cannot parse: no retry helps."""
-    content = _json(response)
+    content = content_of(response)
     return isinstance(content, dict) and content.get("code") == 400
 
 
 def _names_failures(response: Any) -> bool:
     """Return whether a response of several parts names a failed one, by a status, a list of errors, or their number."""
-    content = _json(response)
+    content = content_of(response)
     parts = content if isinstance(content, list) else [content]
     inner = [part.get(name) for part in parts if isinstance(part, dict) for name in _PARTS]
     return any(map(_failed, [*parts, *chain.from_iterable(one if isinstance(one, list) else [one] for one in inner)]))
@@ -145,7 +146,8 @@ def _is_page(response: Any) -> bool:
     return html and _text(response).lstrip("\ufeff \t\r\n").startswith("<")
 
 
-def _json(response: Any) -> Any:
+def content_of(response: Any) -> Any:
+    """The JSON of a response; None for other responses."""
     try:
         return response.json()
     except Exception:  # noqa: BLE001  (no JSON, too deep, or a broken connection)

@@ -37,7 +37,10 @@ _BODY_SECONDS = 10.0
 
 
 class OpenTransport:
-    """An open transport to one endpoint. `secrets`: values that no message about it may contain."""
+    """An open transport to one endpoint. `secrets`: values that no message about it may contain.
+
+    `response`: that of HTTP to the last event, None for other transports.
+    """
 
     def __init__(self, config: Config) -> None:
         from openlineage.client import OpenLineageClient
@@ -45,7 +48,7 @@ class OpenTransport:
 
         resolved = _resolved(config)
         self.secrets = tuple(secrets(resolved))
-        self._response: Any = None
+        self.response: Any = None
         transport = get_default_factory().create(resolved)
         _require_writable(_innermost(transport))
         self._seconds = _LONGEST
@@ -56,19 +59,19 @@ class OpenTransport:
         """Send an event. Raises the transport's error, unless the target responded that it has the event."""
         from prefect_lineage_events.delivery.client_events import client_event
 
-        self._response = None
+        self.response = None
         error: BaseException | None = None
         try:
             _within(self._seconds, lambda: self._client.emit(client_event(event)))
         except Exception as raised:
-            if self._response is None:
+            if self.response is None:
                 raise
             # 2xx status but a truncated body: the event was accepted, so it must not be sent again. Likewise, a refused
             # event would be refused again.
             error = raised
         # The client counts some failures as success: a redirect that leads nowhere, 304, a login page.
-        if self._response is not None and not is_taken(self._response):
-            raise _unsuccessful(self._response) from error
+        if self.response is not None and not is_taken(self.response):
+            raise _unsuccessful(self.response) from error
 
     def close(self) -> None:
         self._client.close(timeout=_CLOSING_SECONDS)
@@ -86,7 +89,7 @@ class OpenTransport:
             kafka.raise_failures(transport)
 
     def _on_response(self, response: Any, *args: Any, **kwargs: Any) -> None:
-        self._response = response
+        self.response = response
         _read_beginning(response)
         if response.status_code in LOSING_REDIRECTS:
             raise _unsuccessful(response)

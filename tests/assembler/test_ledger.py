@@ -66,6 +66,7 @@ def test_another_target_has_nothing_yet():
 def test_run_with_refused_events_is_done():
     assert entry(DeliveryState("marquez", "d1", 2, 2, rejected=2)).is_done(RUN, "marquez")
     assert not DeliveryState("marquez", "d1", 2, 2, rejected=1).taken
+    assert not entry(DeliveryState("marquez", "d1", 2, 2, rejected=2, kept=1)).is_done(RUN, "marquez")
 
 
 def test_an_entry_with_a_long_target_name_survives_the_artifact():

@@ -10,6 +10,7 @@ import pytest
 from prefect_lineage_events.assembler import outbox
 from prefect_lineage_events.assembler.ledger import DeliveryState
 from prefect_lineage_events.assembler.outbox import Outbox
+from prefect_lineage_events.delivery.deliver import Unplaced
 from prefect_lineage_events.delivery.responses import TransientDeliveryError
 from prefect_lineage_events.delivery.targets import Target
 
@@ -144,3 +145,12 @@ def test_the_event_after_one_at_fault_is_sent(target):
     box = Outbox(EVENTS, TO, took_since=lambda since: True)
     assert [try_to_flush(box) for _ in range(3)] == [False, False, True]
     assert got == ["START"] * 3 + ["COMPLETE"]
+
+
+def test_an_event_that_the_target_may_use_later_is_counted_apart_and_sending_goes_on(target):
+    got = target(lambda event: Unplaced("0 of 1 edges") if event["eventType"] == "START" else None)
+    box = Outbox(EVENTS, TO)
+    box.flush()
+    assert got == ["START", "COMPLETE"]
+    assert (box.sent, box.refused, box.kept) == (1, [], ["r START: 0 of 1 edges"])
+    assert (box.state.done, box.state.rejected, box.state.kept, box.state.finished) == (2, 1, 1, False)

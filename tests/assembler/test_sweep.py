@@ -236,7 +236,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-row_fields = st.sampled_from(["flow run", "flow", "ended", "attempts", "reason", "waits for"])
+row_fields = st.sampled_from(["flow run", "flow", "ended", "attempts", "reason", "waits for", "not before"])
 
 
 @given(st.one_of(json_values, st.lists(st.dictionaries(row_fields, json_values)).map(json.dumps)), json_values)
@@ -312,6 +312,30 @@ def test_attempts_are_counted():
     once = next_state(Summary(failed=[(run, "503")]))
     twice = next_state(Summary(failed=[(run, "503")]), once.waiting)
     assert [w.attempts for w in (*once.waiting, *twice.waiting)] == [1, 2]
+
+
+def test_a_run_with_events_that_a_target_may_use_later_is_tried_ever_more_seldom():
+    run, waiting, delays = run_that_ended(60), (), []
+    reported = AssemblyResult(run.id, "f", "sent", kept=("r COMPLETE: 0 of 1 edges",))
+    for _ in range(7):
+        (one,) = waiting = next_state(Summary(assembled=[reported], kept=[run]), waiting).waiting
+        delays.append((one.not_before - NOON) / dt.timedelta(hours=1))
+    assert one.reason == "r COMPLETE: 0 of 1 edges"
+    assert delays == [1, 2, 4, 8, 16, 24, 24]
+
+
+def test_a_run_with_events_that_no_target_uses_for_a_week_is_given_up():
+    old = run_that_ended(60 * 24 * 8)
+    reported = AssemblyResult(old.id, "f", "sent", kept=("r COMPLETE: 0 of 1 edges",))
+    assert not next_state(Summary(assembled=[reported], kept=[old])).waiting
+
+
+def test_a_time_far_ahead_in_the_state_holds_no_run_back_for_long(monkeypatch):
+    row = sweep_state._row(sweep_state.Waiting(uuid4(), "f", NOON, "kept", not_before=NOON + dt.timedelta(days=400)))
+    monkeypatch.setattr(sweep_state, "_raw", lambda _: {"data": [row], "metadata_": {"mark": NOON.isoformat()}})
+    monkeypatch.setattr(api, "now", lambda _: NOON)
+    (one,) = sweep_state.read(None).waiting
+    assert one.not_before == NOON + sweep_state.MAX_DELAY
 
 
 def test_a_waiting_run_that_was_not_tried_goes_on_waiting():

@@ -7,6 +7,7 @@ which events arrive. Another profile takes a file here and a line in `registry`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from prefect_lineage_events.openlineage.facets import Event
 
@@ -29,8 +30,15 @@ class Profile:
         return False
 
     def shape(self, events: Sequence[Event]) -> list[Event]:
-        """Return the events in a shape the target can take; pure."""
+        """Return the events in a shape the target can take, perhaps more or fewer of them; pure."""
         return list(events)
+
+    def unplaced(self, event: Event, status: int, content: Any) -> str | None:
+        """Return the reason for which the target has not used the event yet, by its response; None if it has.
+
+        `content`: the response's JSON, None for other responses. An event that is not used is kept for the sweep.
+        """
+        return None
 
     def __str__(self) -> str:
         return self.name

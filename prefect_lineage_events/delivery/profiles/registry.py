@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from prefect_lineage_events.delivery.profiles.base import Profile
+from prefect_lineage_events.delivery.profiles.datahub import DATAHUB
 from prefect_lineage_events.delivery.profiles.marquez import MARQUEZ
+from prefect_lineage_events.delivery.profiles.openmetadata import OPENMETADATA
 
 PLAIN = Profile()
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in (PLAIN, MARQUEZ)}
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in (PLAIN, MARQUEZ, DATAHUB, OPENMETADATA)}
 
 
 def profile_of(address: str) -> Profile:

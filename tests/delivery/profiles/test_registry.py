@@ -19,7 +19,9 @@ def test_the_setting_offers_every_profile():
     [
         ("http://marquez:5000/api/v1/lineage", "marquez"),
         ("http://marquez:5000/api/v1/lineage/", "marquez"),
-        ("http://gms:8080/openapi/openlineage/api/v1/lineage", "plain"),
+        ("http://gms:8080/openapi/openlineage/api/v1/lineage", "datahub"),
+        ("https://acme.acryl.io/gms/openapi/openlineage/api/v1/lineage/", "datahub"),
+        ("http://openmetadata:8585/api/v1/openlineage/lineage", "openmetadata"),
         ("http://somewhere/v2/lineage", "plain"),
         ("", "plain"),
     ],
