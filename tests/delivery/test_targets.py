@@ -27,7 +27,7 @@ def test_configuration_in_the_docs_is_valid(tmp_path):
     assert {(t.name, t.profile.name) for t in targets()} == {
         ("marquez", "marquez"),
         ("archive", "plain"),
-        ("openmetadata", "plain"),
+        ("bus", "plain"),
     }
 
 
@@ -150,8 +150,8 @@ def test_composite_inside_a_transformer_is_split(configured):
     [
         ("api/v1/lineage", "marquez"),
         ("/marquez/api/v1/lineage/", "marquez"),
-        ("openapi/openlineage/api/v1/lineage", "plain"),
-        ("api/v1/openlineage/lineage", "plain"),
+        ("openapi/openlineage/api/v1/lineage", "datahub"),
+        ("api/v1/openlineage/lineage", "openmetadata"),
     ],
     ids=["Marquez", "behind a proxy", "DataHub", "OpenMetadata"],
 )
