@@ -7,7 +7,7 @@ STAMP := $(VENV)/.stamp
 PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help setup test bench lint format types imports constraints pages demo clean
+.PHONY: help setup test bench lint format types imports constraints pages docs demo clean
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -68,7 +68,16 @@ imports: $(STAMP)  ## Check the import contract of the rooms
 	$(BIN)/lint-imports
 
 pages: $(STAMP)  ## Write the files that are generated from the code: docs, automations, deployments
-	for script in settings_page sql_page drivers_page support_page architecture_page cli_page deployment_files; do PYTHONPATH=. $(BIN)/python docs/make_$$script.py; done
+	for script in settings_page sql_page drivers_page support_page architecture_page cli_page events_page limits_page deployment_files; do PYTHONPATH=. $(BIN)/python docs/make_$$script.py; done
+
+$(VENV)-docs/.stamp: pyproject.toml docs/constraints.txt
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/pip install --quiet --upgrade "pip>=25.1"
+	$(VENV)-docs/bin/pip install --quiet --constraint docs/constraints.txt --group docs
+	touch $@
+
+docs: $(VENV)-docs/.stamp  ## Build the site of the docs into site/; a warning fails it
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
 
 demo: $(STAMP)  ## Run two flows on real data, on a Prefect server of its own (MARQUEZ_URL=... to send there too)
 	$(BIN)/python -m demo.run
@@ -124,6 +133,8 @@ test-chaos: $(STAMP)  ## Kill servers, flows and assemblers in the middle (6 min
 constraints: $(STAMP)  ## Pin the newest versions, for every supported Python (names and versions only)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 pyproject.toml --all-extras --group pinned \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --group docs \
+		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade --output-file docs/constraints.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-dbt $(VENV)-snowflake $(VENV)-snowflake5 $(VENV)-debian $(VENV)-latest .demo .test dist build
+	rm -rf $(VENV) $(VENV)-dbt $(VENV)-snowflake $(VENV)-snowflake5 $(VENV)-debian $(VENV)-latest $(VENV)-docs .demo .test dist build site

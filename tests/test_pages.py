@@ -51,6 +51,23 @@ def test_command_line_page_has_the_help_of_the_commands() -> None:
     assert page.PAGE.read_text(encoding="utf-8") == page.page(), "run `make pages`"
 
 
+@pytest.mark.parametrize("name", ["make_events_page", "make_limits_page"])
+def test_page_of_the_reference_is_that_of_the_code(name: str) -> None:
+    page = maker(name)
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(), "run `make pages`"
+
+
+def test_facets_page_names_the_facets_that_the_code_makes() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (PACKAGE / "openlineage").glob("*.py"))
+    made = set(re.findall(r"\b([A-Z]\w+Facet)\b(?=[\"'.])", sources)) - {
+        "BaseSubsetDatasetFacet",
+        "LineageJobFacet",
+        "RunFacet",
+    }
+    named = re.findall(r"`([A-Z]\w+Facet)`", (DOCS / "reference" / "facets.md").read_text(encoding="utf-8"))
+    assert made == set(named)
+
+
 def test_architecture_page_shows_the_imports_of_the_code() -> None:
     page = maker("make_architecture_page")
     assert page.PAGE.read_text(encoding="utf-8") == page.page(), "run `make pages`"
