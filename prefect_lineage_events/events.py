@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from prefect_lineage_events import encoding, escaping
 from prefect_lineage_events.datasets import Dataset, uri_of
+from prefect_lineage_events.definitions import RunDefinitions
 from prefect_lineage_events.event_fields import MAX_LABEL, Count, Label, Moment, Name, Seconds, Text
 from prefect_lineage_events.sentences import sentence
 
@@ -308,7 +309,8 @@ class CountEvent(_Payload):
     `count` is cumulative, so numbers 0..count-1 must be in the history; `dropped` statements were never turned into
     events (a full queue), `failed` could not be sent. `final`: sent as the process ended, so that nothing can follow,
     even if the run continues elsewhere. `not_captured` names libraries that the run used and whose calls are not seen.
-    `children`: processes of the run send lineage of their own, with the run as its parent.
+    `children`: processes of the run send lineage of their own, with the run as its parent. `definitions` of its flow
+    and tasks are in the last count, and in an earlier one if there are new ones.
     """
 
     closed: bool
@@ -322,6 +324,7 @@ class CountEvent(_Payload):
     children: bool = False
     occurred: Moment | None = None
     run: RunInfo = RunInfo()
+    definitions: RunDefinitions | None = None
 
     def to_prefect(self) -> dict[str, Any]:
         name = CLOSED_EVENT if self.closed else CHECKPOINT_EVENT

@@ -24,6 +24,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from prefect_lineage_events import filters
 from prefect_lineage_events.context import child_processes, propagation, running, threads
+from prefect_lineage_events.context.defined import Defined, defined
 from prefect_lineage_events.events import RunInfo
 from prefect_lineage_events.guard import count_loss, guarded, logger
 
@@ -39,9 +40,10 @@ class Run:
     `task_key` is the same for all runs of one task. `detached`: this process has only a copy of the run (Dask workers,
     process pools), so it does not see the run's end. `captured` is the result of the include and exclude rules.
     `settings` is Prefect's settings context of the run, which may differ from the process's (in test harnesses).
+    `defined` are its flow and its task as their decorators define them.
     """
 
-    __slots__ = ("captured", "detached", "info", "settings", "task_key")
+    __slots__ = ("captured", "defined", "detached", "info", "settings", "task_key")
 
     def __init__(
         self,
@@ -51,12 +53,14 @@ class Run:
         task_key: str = "",
         detached: bool = False,
         settings: SettingsContext | None = None,
+        defined: tuple[Defined | None, Defined | None] = (None, None),
     ) -> None:
         self.info = info
         self.task_key = task_key
         self.detached = detached
         self.captured = filters.current().captures(info.flow_name, task_name)
         self.settings = settings
+        self.defined = defined
 
     @property
     def key(self) -> UUID | None:
@@ -278,6 +282,7 @@ def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task
         task_key=task.task.task_key if task is not None else "",
         detached=elsewhere,
         settings=_settings(),
+        defined=defined(flow_run_id, declared, task.task if task is not None else None),
     )
 
 

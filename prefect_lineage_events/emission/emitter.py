@@ -10,8 +10,10 @@ from uuid import uuid4
 
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.context.running import is_over
+from prefect_lineage_events.definitions import RunDefinitions
 from prefect_lineage_events.emission.coalescer import Coalescer, Waits
 from prefect_lineage_events.emission.column_lookup import ColumnLookup
+from prefect_lineage_events.emission.definitions_sent import Definitions
 from prefect_lineage_events.emission.limits import truncated
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.events import CountEvent, EmitterInfo, EventDataset, RunInfo, SchemaEvent
@@ -39,6 +41,7 @@ class Emitter:
         self.counts_sent = 0
         self.not_captured: dict[str, None] = {}
         self.children = False
+        self._definitions = Definitions()
         self._send = send
         self._live: Any = None
         self._sequence = 0
@@ -55,6 +58,7 @@ class Emitter:
     def update_run(self, run: Run) -> None:
         """Keep the newest attempt of the run, and a reference to the object whose state shows its end."""
         self.run = run
+        self._definitions.add(*run.defined)
         self._live = run.live() or self._live
 
     def has_ended(self) -> bool:
@@ -144,8 +148,14 @@ class Emitter:
             not_captured=tuple(sorted(self.not_captured))[:_MAX_LIBRARIES],
             occurred=_now(),
             run=self._flow_run,
+            definitions=self._definitions_of_count(closed or final),
         )
         self._send(event.to_prefect(), self.run)
+
+    def _definitions_of_count(self, final: bool) -> RunDefinitions | None:
+        with guarded("describing the code of a run"):
+            return self._definitions.take(again=final)
+        return None
 
     @property
     def has_unsent_count(self) -> bool:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from prefect_lineage_events import events
+from prefect_lineage_events.definitions import Definition, RunDefinitions, TaskDefinition
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import CountEvent, LineageEvent, SchemaEvent
 from prefect_lineage_events.history import api, assets
@@ -280,6 +281,21 @@ def _values(event: LineageEvent | SchemaEvent) -> int:
         return sum(1 + len(dataset.columns) for dataset in event.datasets)
     own = len(event.columns) + len(event.result_columns) + len(event.task_runs)
     return own + sum(1 + len(dataset.columns) for dataset in event.datasets)
+
+
+def merged_definitions(counts: Iterable[CountEvent]) -> RunDefinitions:
+    """The latest definitions of a run's flow and tasks, of all processes that counted events of the run."""
+    flow: Definition | None = None
+    tasks: dict[tuple[str, str], TaskDefinition] = {}
+    flows: dict[str, None] = {}
+    for found in (count.definitions for count in counts):
+        if found is not None:
+            flow = found.flow or flow
+            flows |= dict.fromkeys(found.flows)
+            for task in found.tasks:
+                known = tasks.get((task.name, task.key))
+                tasks[task.name, task.key] = task if task.ran or known is None else known
+    return RunDefinitions(flow=flow, tasks=tuple(tasks.values()), flows=tuple(flows))
 
 
 def _number(log: EventLog, event: LineageEvent | SchemaEvent, raw: Mapping[str, Any]) -> None:

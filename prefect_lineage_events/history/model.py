@@ -10,6 +10,7 @@ from uuid import UUID
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.definitions import RunDefinitions
 from prefect_lineage_events.events import LineageEvent, RunInfo, SchemaEvent
 from prefect_lineage_events.history.source_code import SourceCode
 
@@ -246,6 +247,7 @@ class RunHistory:
     the parent run if rows in a parameter, or columns of a table, may have come from it; `subflows` are the subflow runs
     whose results the run may have used. `cached` holds, for tasks whose results came from a cache, the run that made
     each. `ambiguous_tasks` are names of tasks whose jobs would have the name of another flow's job, or of its tasks.
+    `definitions` of the flow and its tasks are those of the code that ran.
     """
 
     run: FlowRun
@@ -260,6 +262,7 @@ class RunHistory:
     subflows: Mapping[UUID, RunHistory] = field(default_factory=dict)
     cached: Mapping[UUID, CachedResult] = field(default_factory=dict)
     ambiguous_tasks: frozenset[str] = frozenset()
+    definitions: RunDefinitions = field(default_factory=RunDefinitions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.history import api, clocks, event_log, runs
 from prefect_lineage_events.history.ambiguous_tasks import ambiguous_tasks
 from prefect_lineage_events.history.completeness import judge
-from prefect_lineage_events.history.event_log import EventLog, Window
+from prefect_lineage_events.history.event_log import EventLog, Window, merged_definitions
 from prefect_lineage_events.history.model import Completeness, FlowRun, RunHistory, TaskRun
 from prefect_lineage_events.history.python_writes import any_writes_python_rows
 from prefect_lineage_events.history.related_runs import RelatedRunReader
@@ -70,7 +70,9 @@ def read_history(
     if log.empty and not log.from_emitters:
         completeness = replace(completeness, end_unrecorded=_end_unrecorded(client, run, clock))
     tasks = _read_tasks(client, run, log, patience, clock)
-    names = {task.name for task in task_names(tasks.values()).values()} if settings().granularity == "task" else ()
+    definitions = merged_definitions(log.counts)
+    of_tasks = task_names(tasks.values(), definitions.tasks).values()
+    names = {task.name for task in of_tasks} if settings().granularity == "task" else ()
     history = RunHistory(
         run=run,
         events=tuple(log.lineage),
@@ -81,6 +83,7 @@ def read_history(
         descendants_have_lineage=log.empty and _descendants_have_lineage(client, run, clock),
         stored_events=log.stored,
         ambiguous_tasks=ambiguous_tasks(client, run, names, settings().job_name) if names else frozenset(),
+        definitions=definitions,
     )
     return RelatedRunReader(client, _events_reader(client, patience, clock)).read(history)
 

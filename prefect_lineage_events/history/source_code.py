@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from prefect_lineage_events.definitions import Definition
 
 # `git@host:owner/repository.git`, which git-clone(1) calls the scp-like syntax.
 _SCP = re.compile(r"(?:(?P<user>[A-Za-z0-9._\-]+)@)?(?P<host>[A-Za-z0-9.\-]+):(?P<path>[^\s/][^\s]*)")
@@ -57,6 +59,18 @@ def source_code(deployment: Mapping[str, Any]) -> SourceCode | None:
     if repository is None:
         return None
     return SourceCode(_file_page(repository.url, commit or branch, path), repository.as_given, branch, commit, path)
+
+
+def source_of(definition: Definition) -> SourceCode | None:
+    """The source code of a function: its page in the repository, or its file; None if its file is not known."""
+    if not definition.path:
+        return None
+    repository = repository_address(definition.repository)
+    if repository is None:
+        return SourceCode(f"file:{quote(definition.path)}", path=definition.path)
+    branch = _branch(definition.branch)
+    url = _file_page(repository.url, branch, definition.path)
+    return SourceCode(url, repository.as_given, branch, None, definition.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from prefect_lineage_events.definitions import TaskDefinition
 from prefect_lineage_events.history.model import TaskRun
 
 
 class TaskName(NamedTuple):
-    """A task of a flow: its name, and the name of its function. Two tasks of one name have different functions."""
+    """A task of a flow: its name, and the name of its function. Two tasks of one name have different functions.
+
+    The function's module is named too where another task's function has both names.
+    """
 
     name: str
     function: str
 
 
-def task_names(tasks: Iterable[TaskRun]) -> dict[UUID, TaskName]:
+def task_names(tasks: Iterable[TaskRun], defined: Iterable[TaskDefinition] = ()) -> dict[UUID, TaskName]:
     """The task of each task run, the same for all its runs. Task runs that stand for calls of subflows have none.
 
     If a flow names the runs of a task itself, the name of the task's function is the same for all runs. The key has it,
@@ -28,17 +32,42 @@ def task_names(tasks: Iterable[TaskRun]) -> dict[UUID, TaskName]:
     for task in tasks:
         if not task.subflow:
             by_key[task.task_key].append(task)
-    return {id_: name for key, runs in by_key.items() for id_, name in _names_of(key, runs)}
+    qualified = _qualified(defined)
+    return {
+        id_: TaskName(name, qualified.get(key) or _function(key))
+        for key, runs in by_key.items()
+        for id_, name in _names_of(key, runs)
+    }
 
 
-def _names_of(key: str, runs: Sequence[TaskRun]) -> Iterator[tuple[UUID, TaskName]]:
+def named_tasks(defined: Iterable[TaskDefinition]) -> frozenset[TaskName]:
+    """The tasks that a flow names beside others of the same name, and that did not run."""
+    defined = list(defined)
+    qualified = _qualified(defined)
+    return frozenset(TaskName(one.name, qualified.get(one.key) or _function(one.key)) for one in defined if not one.ran)
+
+
+def _function(key: str) -> str:
+    return key.rpartition("-")[0] or key
+
+
+def _qualified(defined: Iterable[TaskDefinition]) -> dict[str, str]:
+    """The functions with their modules, by the key of the task, where several have the same name."""
+    of_name: dict[TaskName, dict[str, str]] = defaultdict(dict)
+    for one in defined:
+        function = ".".join(filter(None, (one.module, one.function.replace("<locals>.", ""))))
+        of_name[TaskName(one.name, _function(one.key))][one.key] = function
+    shared = [functions for functions in of_name.values() if len(set(functions.values())) > 1]
+    return {key: function for functions in shared for key, function in functions.items()}
+
+
+def _names_of(key: str, runs: Sequence[TaskRun]) -> Iterator[tuple[UUID, str]]:
     """The names of the tasks with one key: several if `with_options` has renamed the function."""
-    function = key.rpartition("-")[0] or key
     names = [named_by_prefect(run) for run in runs]
     several = len({name for name in names if name}) > 1 and all(run.dynamic_key is not None for run in runs)
     one = names[0] if len(set(names)) == 1 else None
     for run, name in zip(runs, names, strict=True):
-        yield run.id, TaskName((name if several else one) or function, function)
+        yield run.id, (name if several else one) or _function(key)
 
 
 def named_by_prefect(task: TaskRun) -> str | None:

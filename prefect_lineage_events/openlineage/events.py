@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.history.model import TaskRun
 from prefect_lineage_events.job_names import BY_FLOW
@@ -61,8 +62,10 @@ class _Naming:
     def facets(self, lineage: Lineage) -> dict[str, Facet]:
         return run_facets(self.run, lineage, self.prefect_url, self.tag_source)
 
-    def job_facets(self, lineage: Lineage, kind: Literal["FLOW", "TASK"]) -> dict[str, Facet]:
-        return job_facets(self.run.run, lineage, kind, self.tag_source)
+    def job_facets(
+        self, lineage: Lineage, kind: Literal["FLOW", "TASK"], definition: Definition | None
+    ) -> dict[str, Facet]:
+        return job_facets(self.run.run, lineage, kind, self.tag_source, definition)
 
     def parent(self) -> Facet:
         """The parent facet of a subflow's run, with the job name that the parent's own events have."""
@@ -120,7 +123,11 @@ def _flow_events(about: _Naming, lineage: Lineage) -> list[Event]:
     kind: Literal["FLOW", "TASK"] = "TASK" if of.kind == "task-run" else "FLOW"
     subject = _RunAndJob(
         run_id=of.id,
-        job={"namespace": about.namespace, "name": about.job, "facets": about.job_facets(lineage, kind)},
+        job={
+            "namespace": about.namespace,
+            "name": about.job,
+            "facets": about.job_facets(lineage, kind, about.run.definition),
+        },
         lineage=lineage,
         facets=facets,
         times=_times(of.started or of.expected_start, of.ended),
@@ -145,7 +152,7 @@ def _task_events(about: _Naming, task: TaskLineage) -> list[Event]:
         job={
             "namespace": about.namespace,
             "name": f"{about.job}.{task.job}",
-            "facets": about.job_facets(task.lineage, "TASK"),
+            "facets": about.job_facets(task.lineage, "TASK", task.definition),
         },
         lineage=task.lineage,
         facets={**facets, "parent": about.task_parent()},

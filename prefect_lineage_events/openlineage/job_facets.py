@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.history.source_code import source_of
 from prefect_lineage_events.job_names import BY_FLOW, name_of
 from prefect_lineage_events.openlineage.dataset_facets import explicit_lineage
+from prefect_lineage_events.openlineage.errors import without_credentials
 from prefect_lineage_events.openlineage.facets import MARKDOWN, Facet, facet, put
 from prefect_lineage_events.openlineage.run_facets import TAG_SOURCE, tag_list
 from prefect_lineage_events.stitching.model import Lineage, StatementSummary
@@ -29,7 +32,11 @@ _CHANGING = frozenset({"write", "create", "alter"})
 
 
 def job_facets(
-    run: FlowRun, lineage: Lineage, kind: Literal["FLOW", "TASK"], tag_source: str = TAG_SOURCE
+    run: FlowRun,
+    lineage: Lineage,
+    kind: Literal["FLOW", "TASK"],
+    tag_source: str = TAG_SOURCE,
+    definition: Definition | None = None,
 ) -> dict[str, Facet]:
     facets = {
         "jobType": facet(
@@ -40,13 +47,10 @@ def job_facets(
             emissionPattern=_EMISSION,
         )
     }
-    put(facets, "sourceCodeLocation", _location(run))
+    put(facets, "sourceCodeLocation", _location(run, kind, definition))
     put(facets, "sql", _sql(lineage.queries))
     put(facets, "lineage", explicit_lineage(lineage))
-    if kind == "FLOW" and run.deployment_description:
-        facets["documentation"] = facet(
-            "1-1-0/DocumentationJobFacet", description=run.deployment_description, contentType=MARKDOWN
-        )
+    put(facets, "documentation", _documentation(run, kind, definition))
     if run.owners:
         facets["ownership"] = facet("1-0-1/OwnershipJobFacet", owners=[{"name": owner} for owner in run.owners])
     if run.tags and run.deployment_id:
@@ -54,14 +58,26 @@ def job_facets(
     return facets
 
 
-def _location(run: FlowRun) -> Facet | None:
-    """The location of the flow's code, when the deployment has it."""
-    source = run.source
+def _documentation(run: FlowRun, kind: str, definition: Definition | None) -> Facet | None:
+    """The deployment's description, else that in the code: by default the docstring."""
+    text = run.deployment_description if kind == "FLOW" else None
+    if not text and definition is not None:
+        text = without_credentials(definition.description)
+    return facet("1-1-0/DocumentationJobFacet", description=text, contentType=MARKDOWN) if text else None
+
+
+def _location(run: FlowRun, kind: str, definition: Definition | None) -> Facet | None:
+    """The location of the code: by the deployment, else by the file of the function.
+
+    A task may stand in another file than its flow, of the same repository or another.
+    """
+    own = source_of(definition) if definition is not None else None
+    source = own if kind == "TASK" and own is not None and (own.repository or run.source is None) else run.source or own
     if source is None:
         return None
     return facet(
         "1-1-0/SourceCodeLocationJobFacet",
-        type="git",
+        type="file" if source.url.startswith("file:") and not source.repository else "git",
         url=source.url,
         repoUrl=source.repository,
         path=source.path,

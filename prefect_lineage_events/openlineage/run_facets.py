@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.history.model import Completeness, FlowRun
 from prefect_lineage_events.openlineage.errors import sanitised
 from prefect_lineage_events.openlineage.facets import (
@@ -66,7 +67,8 @@ def run_facets(
 def task_facet(task: TaskLineage) -> dict[str, Any]:
     """The task runs of Prefect that an event of a task stands for."""
     runs = [_without_none(id=str(run.id), name=run.name, state=run.state) for run in task.runs[:MAX_TASK_RUNS]]
-    return {"name": task.task_name, "runCount": len(task.runs), "runs": runs}
+    entrypoint = _entrypoint(task.definition)
+    return _without_none(name=task.task_name, entrypoint=entrypoint, runCount=len(task.runs), runs=runs)
 
 
 def end_facets(lineage: Lineage, error: str | None) -> dict[str, Facet]:
@@ -86,6 +88,11 @@ def tag_list(tags: tuple[str, ...], source: str) -> list[dict[str, str]]:
     return [{"key": tag, "value": "true", "source": source} for tag in sorted(tags)]
 
 
+def _entrypoint(definition: Definition | None) -> str | None:
+    """The file and function, as Prefect writes entrypoints of deployments."""
+    return f"{definition.path}:{definition.function}" if definition is not None and definition.path else None
+
+
 def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Facet:
     """The facet of this project; its schema is in the folder `spec`."""
     of = run.run
@@ -99,10 +106,11 @@ def _prefect(run: RunLineage, lineage: Lineage, prefect_url: str | None) -> Face
         url=f"{prefect_url.rstrip('/')}/runs/{of.kind}/{of.id}" if prefect_url else None,
     )
     in_flow = of.kind == "flow-run"
+    entrypoint = _entrypoint(run.definition)
     return own_facet(
         RUN_SCHEMA,
         flowRun=details if in_flow else None,
-        flow={"id": str(of.flow_id), "name": of.flow_name} if in_flow else None,
+        flow=_without_none(id=str(of.flow_id), name=of.flow_name, entrypoint=entrypoint) if in_flow else None,
         taskRun=None if in_flow else details,
         deployment=_deployment(of),
         parameters=_parameters(of.parameters) or None,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.history.model import Completeness, FlowRun, TaskRun
 
 Evidence = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset"]
@@ -178,6 +179,7 @@ class TaskLineage:
     job: str
     lineage: Lineage
     runs: tuple[TaskRun, ...] = ()
+    definition: Definition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,8 @@ class RunLineage:
     `lineage` is that of the whole run, `tasks` that of its tasks, `body` that of the flow's own body without its tasks.
     `assets` are the outputs for which Prefect emitted asset events itself. `last` is the start of the last statement.
     `from_cache`: the run touched nothing because all of its tasks were cached, in a flow whose runs have lineage.
-    `facets` are run facets that functions of the user's have added, `facet_faults` the mistakes in them.
+    `definition` is that of its flow, or of the task that ran outside any. `facets` are run facets that functions of the
+    user's have added, `facet_faults` the mistakes in them.
     """
 
     run: FlowRun
@@ -229,6 +232,7 @@ class RunLineage:
     reanalysis: Reanalysis = Reanalysis()
     last: dt.datetime | None = None
     from_cache: bool = False
+    definition: Definition | None = None
     facets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     facet_faults: tuple[str, ...] = ()
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
+from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.stitching.column_resolution import resolve_columns
 from prefect_lineage_events.stitching.columns import Schemas
@@ -50,12 +51,19 @@ def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: MaySho
         tasks=lineage_by_task(history, resolved_steps, writes, part),
         body=lineage_of_body(resolved_steps, writes, part, whole=lineage),
         completeness=history.completeness,
+        definition=_definition(history),
         schema_changes=schemas.changes(),
         descendants_have_lineage=history.descendants_have_lineage or history.completeness.children,
         assets=frozenset(step.output.dataset for step in own_steps if step.evidence == "asset" and step.output),
         reanalysis=reanalysis,
         last=max((step.last for step in own_steps), default=None),
     )
+
+
+def _definition(history: RunHistory) -> Definition | None:
+    """The definition of the run's flow, or of the task that ran outside any."""
+    tasks = history.definitions.tasks if history.run.kind == "task-run" else ()
+    return next((one for one in tasks if one.ran), history.definitions.flow)
 
 
 def _lineage(

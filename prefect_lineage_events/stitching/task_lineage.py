@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from uuid import UUID, uuid5
 
+from prefect_lineage_events.definitions import TaskDefinition
 from prefect_lineage_events.history.model import RunHistory, TaskRun
-from prefect_lineage_events.history.task_names import TaskName, called_flows, task_names
+from prefect_lineage_events.history.task_names import (
+    TaskName,
+    called_flows,
+    named_by_prefect,
+    named_tasks,
+    task_names,
+)
 from prefect_lineage_events.stitching.dataflow import WriteSources
 from prefect_lineage_events.stitching.lifetimes import ResolvedStep
 from prefect_lineage_events.stitching.model import Lineage, TaskLineage
@@ -29,7 +36,8 @@ def lineage_by_task(
     as one for each of their outputs to have a writer.
     """
     tasks = _known_tasks(history, scopes_of(p.step for p in resolved_steps))
-    names = task_names(tasks)
+    defined = history.definitions.tasks
+    names = task_names(tasks, defined)
     its_steps: dict[TaskName, list[ResolvedStep]] = defaultdict(list)
     its_writes: dict[TaskName, list[WriteSources]] = defaultdict(list)
     for one in resolved_steps:
@@ -41,8 +49,11 @@ def lineage_by_task(
     runs: dict[TaskName, list[TaskRun]] = defaultdict(list)
     for task in sorted(tasks, key=_by_time):
         runs[names[task.id]].append(task)
-    shared = _with_shared_names(runs)
-    jobs = task_jobs(runs, called_flows(history.tasks.values()), history.ambiguous_tasks)
+    known = {*runs, *named_tasks(defined)}
+    shared = _with_shared_names(known)
+    subflows = called_flows(history.tasks.values()) | set(history.definitions.flows)
+    jobs = task_jobs(known, subflows, history.ambiguous_tasks)
+    definitions = {(one.name, one.key): one for one in defined if one.ran}
     lineages = {name: part(its_steps[name], its_writes[name]) for name in runs if name in its_steps}
     return tuple(
         TaskLineage(
@@ -51,10 +62,21 @@ def lineage_by_task(
             job=jobs[name],
             lineage=lineage,
             runs=tuple(runs[name]),
+            definition=_definition(runs[name], definitions),
         )
         for name, lineage in lineages.items()
         if not lineage.empty
     )
+
+
+def _definition(
+    runs: Iterable[TaskRun], definitions: Mapping[tuple[str, str], TaskDefinition]
+) -> TaskDefinition | None:
+    """The definition of the task of these runs: the one of its name, or of its key if the flow names the runs."""
+    keys = {run.task_key for run in runs}
+    found = [one for (_, key), one in definitions.items() if key in keys]
+    names = {named_by_prefect(run) for run in runs}
+    return next((one for one in found if one.name in names), found[0] if found else None)
 
 
 def _run_id(flow_run_id: UUID, task: TaskName, *, by_function: bool) -> UUID:

@@ -44,6 +44,7 @@ LOSSLESS = {
     "restoring the classes of cursors",  # they go on to report
     "watching runs",  # without the emission room there is nothing to lose
     "watching the start of a run",  # its emitter is not closed
+    "reading the definition of a flow or task",  # its job has no description
     "marking a child process",  # a folder that cannot be written
     "removing the mark of a child process",  # it is counted as lost, as long as it is there
     "ending before os._exit",  # its emitter is not closed

@@ -19,7 +19,7 @@ class ExpectedJob:
     `edges`: all sources of each output; without it, all inputs feed all outputs. `columns`: all direct sources of each
     column that is named. `known`: the evidence of edges into an output. `names`: the full names of datasets. Fields
     that are absent are not compared, except for inputs, outputs and edges, which are compared completely. `idle`: the
-    number of last runs without lineage.
+    number of last runs without lineage. `description`: that of the job; `file`: that of its code.
     """
 
     ends: tuple[str, ...] = ("COMPLETE",)
@@ -35,6 +35,8 @@ class ExpectedJob:
     names: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None
     error: str | None = None
+    description: str | None = None
+    file: str | None = None
 
     def differences(self, runs: list[SentLineage]) -> Iterator[str]:
         ends = tuple(run.end for run in runs)
@@ -66,6 +68,9 @@ class ExpectedJob:
             yield from _different(f"names of {name}", run.names.get(name, set()), {full})
         if run.parent != self.parent:
             yield f"parent {run.parent}, expected {self.parent}"
+        for name in ("description", "file"):
+            if (expected := getattr(self, name)) and getattr(run, name) != expected:
+                yield f"{name} {getattr(run, name)!r}, expected {expected!r}"
         if self.error and self.error not in (run.error or ""):
             yield f"error {run.error!r}, expected {self.error!r} in it"
 

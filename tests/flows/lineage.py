@@ -21,6 +21,8 @@ class SentLineage:
     end: str
     parent: str | None
     error: str | None
+    description: str | None
+    file: str | None
     inputs: set[str] = field(default_factory=set)
     outputs: set[str] = field(default_factory=set)
     edges: set[tuple[str, str]] = field(default_factory=set)
@@ -52,6 +54,8 @@ def _lineage_of(event: Event) -> SentLineage:
         event["eventType"],
         facets.get("parent", {}).get("job", {}).get("name"),
         facets.get("errorMessage", {}).get("message"),
+        event["job"]["facets"].get("documentation", {}).get("description"),
+        event["job"]["facets"].get("sourceCodeLocation", {}).get("path", "").rpartition("/")[2],
         {short(d) for d in event["inputs"]},
         {short(d) for d in event["outputs"]},
     )

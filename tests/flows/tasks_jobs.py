@@ -41,6 +41,7 @@ def keep(table: str) -> None:
 
 @task(name="keep")
 def keep_few(table: str) -> None:
+    """Keep the first row."""
     with ENGINE.begin() as connection:
         connection.execute(sa.text(f"CREATE TABLE few_{table} AS SELECT * FROM {table} WHERE id = 1"))
 
@@ -53,6 +54,7 @@ def keep_report() -> None:
 
 @flow(name="country report")
 def country_report() -> None:
+    """Report the orders of each country."""
     write(join(read_orders(), read_customers()))
     for table in ("orders", "customers"):
         keep(table)

@@ -6,9 +6,10 @@ from uuid import uuid4
 
 import pytest
 
+from prefect_lineage_events.definitions import TaskDefinition
 from prefect_lineage_events.history.ambiguous_tasks import ambiguous_tasks
 from prefect_lineage_events.history.model import FlowRun, ParentRun, TaskRun
-from prefect_lineage_events.history.task_names import called_flows, task_names
+from prefect_lineage_events.history.task_names import called_flows, named_tasks, task_names
 from tests.by_hand import NOON
 from tests.history.fake_api import FakeApi
 
@@ -46,6 +47,27 @@ def test_called_deployments_are_called_flows_too():
     calls = [task("report/prod-7f3", "r-1", subflow=uuid4()), task("keep-7f3", "k-1", subflow=uuid4())]
     assert called_flows([*calls, task("load-7f3", "load-1")]) == {"report/prod", "report", "keep"}
     assert task_names(calls) == {}
+
+
+def defined(name: str, key: str, module: str, function: str, *, ran: bool = True) -> TaskDefinition:
+    return TaskDefinition(name=name, key=key, module=module, function=function, ran=ran)
+
+
+def test_functions_of_one_name_are_known_by_their_modules():
+    tasks = [task("load-7f3", "load-1a2b"), task("load-7f3", "load-3c4d"), task("copy-7f3", "copy-5e6f")]
+    of_code = [
+        defined("load", "load-1a2b", "etl.orders", "load"),
+        defined("load", "load-3c4d", "etl.customers", "make.<locals>.load"),
+        defined("copy", "copy-5e6f", "etl", "copy"),
+    ]
+    names = task_names(tasks, of_code)
+    assert [names[one.id].function for one in tasks] == ["etl.orders.load", "etl.customers.make.load", "copy"]
+    assert named_tasks(of_code) == frozenset()
+
+
+def test_task_that_did_not_run_has_a_name_too():
+    of_code = [defined("load", "a-1", "etl", "a"), defined("load", "b-1", "etl", "b", ran=False)]
+    assert named_tasks(of_code) == {("load", "b")}
 
 
 def call_of(flow: str) -> dict:

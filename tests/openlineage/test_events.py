@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from prefect_lineage_events.definitions import RunDefinitions, TaskDefinition
 from prefect_lineage_events.history.model import ParentRun
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.openlineage.job_facets import job_name
@@ -219,6 +220,26 @@ def test_tasks_of_one_name_are_a_job_each_named_by_their_functions(built):
     ends = {e["job"]["name"]: {d["name"] for d in e["outputs"]} for e in sent if e["eventType"] == "COMPLETE"}
     assert ends == {"nightly.load": {"to0"}, "nightly.load (load_b)": {"to1", "to2"}, "nightly": set()}
     assert len({e["run"]["runId"] for e in sent}) == 3
+
+
+def test_names_do_not_depend_on_which_tasks_and_subflows_a_run_calls(built):
+    history = looped("COMPLETED").history()
+    namesake = TaskDefinition(name="copy", key="copy_all-3c4d", ran=False)
+    own = TaskDefinition(
+        name="copy", key="copy-1a2b", module="etl", description="Copies.", path="a.py", function="copy"
+    )
+    for definitions, job in [
+        (RunDefinitions(tasks=(own, namesake)), "nightly.copy"),
+        (RunDefinitions(tasks=(own,), flows=("copy",)), "nightly.copy (task)"),
+    ]:
+        sent = events(stitch(replace(history, definitions=definitions)), granularity="task")
+        assert types(sent)[1] == (job, "START")
+        assert sent[1]["job"]["facets"]["documentation"]["description"] == "Copies."
+        assert sent[1]["run"]["facets"]["prefect_run"]["task"]["entrypoint"] == "a.py:copy"
+        assert faults(sent) == []
+    namesake = namesake.model_copy(update={"key": "copy-3c4d", "module": "other", "function": "copy"})
+    sent = events(stitch(replace(history, definitions=RunDefinitions(tasks=(own, namesake)))), granularity="task")
+    assert types(sent)[1] == ("nightly.copy (etl.copy)", "START")
 
 
 def test_name_that_another_job_has_is_marked(built):

@@ -6,16 +6,19 @@ from dataclasses import replace
 
 import pytest
 
+from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.history.source_code import SourceCode
 from prefect_lineage_events.openlineage.job_facets import MAX_SQL, job_facets
 from tests.openlineage.conftest import deployed, elt
 from tests.stitching.histories import Story
 from tests.stitching.lineages import run
 
+DEFINED = Definition(function="load", path="flows/load.py", description="Loads.")
 
-def facets(story, kind="FLOW", **of_run):
+
+def facets(story, kind="FLOW", definition=None, **of_run):
     found = run(story)
-    return job_facets(replace(deployed(found.run), **of_run), found.lineage, kind)
+    return job_facets(replace(deployed(found.run), **of_run), found.lineage, kind, definition=definition)
 
 
 @pytest.mark.parametrize("kind", ["FLOW", "TASK"])
@@ -27,6 +30,39 @@ def test_a_job_is_a_batch_of_prefect(kind):
 def test_the_deployments_description_documents_the_flow():
     assert facets(elt())["documentation"]["description"] == "Builds the mart every night."
     assert "documentation" not in facets(elt(), "TASK")
+
+
+@pytest.mark.parametrize(
+    ("kind", "of_deployment", "description"),
+    [("FLOW", "Nightly.", "Nightly."), ("FLOW", None, "Loads."), ("TASK", "Nightly.", "Loads.")],
+)
+def test_docstring_documents_a_task_and_a_flow_without_another_description(kind, of_deployment, description):
+    found = facets(elt(), kind, DEFINED, deployment_description=of_deployment)
+    assert found["documentation"]["description"] == description
+
+
+def test_credentials_in_a_docstring_are_not_sent():
+    shown = facets(elt(), "TASK", Definition(description="Use postgres://bob:hunter2@h/db, password=hunter2."))
+    assert "hunter2" not in shown["documentation"]["description"]
+
+
+@pytest.mark.parametrize("repository", ["https://github.com/acme/etl.git", "git@github.com:acme/etl.git"])
+def test_file_of_the_function_is_the_location_of_a_run_without_a_deployment(repository):
+    defined = DEFINED.model_copy(update={"repository": repository, "branch": "main"})
+    found = facets(elt(), source=None, definition=defined)["sourceCodeLocation"]
+    assert found["url"] == "https://github.com/acme/etl/blob/main/flows/load.py"
+    assert (found["type"], found["repoUrl"], found["path"]) == ("git", repository, "flows/load.py")
+
+
+def test_without_a_repository_the_location_is_a_file_below_the_programs_folder():
+    found = facets(elt(), source=None, definition=DEFINED)["sourceCodeLocation"]
+    assert (found["type"], found["url"], found["path"]) == ("file", "file:flows/load.py", "flows/load.py")
+
+
+def test_task_in_another_repository_has_its_own_location():
+    assert facets(elt(), "TASK", DEFINED)["sourceCodeLocation"]["path"] == "flows/nightly.py"
+    defined = DEFINED.model_copy(update={"repository": "https://git.example/tasks"})
+    assert facets(elt(), "TASK", defined)["sourceCodeLocation"]["url"] == "https://git.example/tasks"
 
 
 def test_source_code_location_is_that_of_the_deployment():

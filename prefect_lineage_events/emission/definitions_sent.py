@@ -1,0 +1,135 @@
+"""The definitions of a run's flow and tasks, for the event of its count: paths without their beginnings."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from prefect_lineage_events.context.defined import Defined
+from prefect_lineage_events.definitions import Definition, RunDefinitions, TaskDefinition
+
+_MAX_TASKS = 200
+_MAX_FLOWS = 50
+_MAX_LENGTH = 50_000
+_MAX_DEPTH = 30
+_MAX_CONFIG = 1_000_000
+# A user and a password in an address.
+_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)[^\s/'\"<>]*@")
+_REMOTE = re.compile(r'^\s*\[remote "origin"\]\s*$(?P<section>(?:\n(?!\s*\[).*)*)', re.MULTILINE)
+_URL = re.compile(r"^\s*url\s*=\s*(\S+)\s*$", re.MULTILINE)
+
+
+class Definitions:
+    """Collects the definitions of one run's flow and tasks, as they are seen."""
+
+    def __init__(self) -> None:
+        self._flow: Defined | None = None
+        self._tasks: dict[tuple[str, str], Defined] = {}
+        self._sent = 0
+
+    def add(self, flow: Defined | None, task: Defined | None) -> None:
+        self._flow = self._flow or flow
+        if task is not None and len(self._tasks) < _MAX_TASKS:
+            self._tasks.setdefault((task.name, task.key), task)
+
+    @property
+    def _count(self) -> int:
+        return len(self._tasks) + bool(self._flow)
+
+    def take(self, *, again: bool) -> RunDefinitions | None:
+        """All definitions so far; None if there are none, or none since the last call and not `again`."""
+        if not self._count or (self._count == self._sent and not again):
+            return None
+        self._sent = self._count
+        length = 0
+        tasks = []
+        for one in self._tasks.values():
+            length += len(one.description)
+            shown = one if length <= _MAX_LENGTH else one._replace(description="")
+            tasks.append(TaskDefinition(key=one.key, **dict(_definition(shown))))
+        flow = self._flow
+        return RunDefinitions(
+            flow=_definition(flow) if flow else None,
+            tasks=(*tasks, *self._namesakes()),
+            flows=flow.flows[:_MAX_FLOWS] if flow else (),
+        )
+
+    def _namesakes(self) -> list[TaskDefinition]:
+        """The tasks that the flow names beside others of the same name."""
+        named = self._flow.tasks if self._flow else ()
+        count = Counter(name for name, _ in {*((name, key) for name, key, *_ in named), *self._tasks})
+        return [
+            TaskDefinition(name=name, key=key, module=module, function=function, ran=False)
+            for name, key, module, function in named[:_MAX_TASKS]
+            if count[name] > 1 and (name, key) not in self._tasks
+        ]
+
+
+def _definition(one: Defined) -> Definition:
+    repository, branch, path = _place(one.file, one.module)
+    return Definition(
+        name=one.name,
+        module=one.module,
+        function=one.function,
+        path=path,
+        repository=repository,
+        branch=branch,
+        description=_USER.sub(r"\1***@", one.description),
+    )
+
+
+@lru_cache(maxsize=500)
+def _place(compiled: str, module: str) -> tuple[str | None, str | None, str | None]:
+    """The repository, the branch and the path of a file. A text that names no file (`<stdin>`) has none."""
+    file = Path(compiled).absolute()  # the program's own may be relative to where it began
+    if file.suffix != ".py" or not file.is_file():
+        return None, None, None
+    root = next((folder for folder in list(file.parents)[:_MAX_DEPTH] if (folder / ".git").exists()), None)
+    if root is not None:
+        address, branch = _remote(root)
+        if address is not None:
+            return address, branch, file.relative_to(root).as_posix()
+    return None, None, _short(file, module)
+
+
+def _short(file: Path, module: str) -> str:
+    """The path below the folder of the program or of its packages; else what the module's name has of it."""
+    home = Path("~").expanduser()
+    for folder in (Path.cwd(), *(Path(one) for one in sys.path if one)):
+        if file.is_relative_to(folder) and not home.is_relative_to(folder):
+            return file.relative_to(folder).as_posix()
+    depth = 1 if module == "__main__" else module.count(".") + 1
+    return "/".join(file.parts[1:][-depth:])
+
+
+@lru_cache(maxsize=50)
+def _remote(root: Path) -> tuple[str | None, str | None]:
+    """The address of the remote `origin`, without credentials, and the current branch."""
+    try:
+        folder = root / ".git"
+        if folder.is_file():  # a work tree, or a submodule: gitrepository-layout(5)
+            folder = Path(root, folder.read_text(errors="replace").partition("gitdir:")[2].strip())
+        common = folder / "commondir"
+        shared = Path(folder, common.read_text().strip()) if common.is_file() else folder
+        section = _REMOTE.search((shared / "config").read_text(errors="replace")[:_MAX_CONFIG])
+        url = _URL.search(section["section"]) if section else None
+        head = (folder / "HEAD").read_text(errors="replace").strip()
+    except (OSError, ValueError):
+        return None, None
+    address = _without_user(url[1]) if url else None
+    return address, head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else None
+
+
+def _without_user(address: str) -> str | None:
+    """The address of a repository without user, password and query; None for a folder."""
+    if "://" not in address:
+        _, at, place = address.rpartition("@")
+        return f"git@{place}" if at and ":" in place else None
+    parts = urlsplit(address)
+    if parts.scheme in ("file", "") or "@" in parts.path:
+        return None
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
