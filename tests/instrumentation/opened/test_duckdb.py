@@ -19,6 +19,8 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 from duckdb import connect, sql
+from duckdb_engine._supports import has_comment_support
+from duckdb_engine.config import get_core_config
 
 from prefect_lineage_events import instrument, instrument_connection, stores, uninstrument
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
@@ -235,3 +237,12 @@ def test_function_of_the_module_is_pickled_by_name(name: str, pickling: Any) -> 
     pickled = pickling.dumps(function)
     assert len(pickled) < 100
     assert pickling.loads(pickled) is function
+
+
+def test_databases_that_duckdb_engine_opens_for_itself_are_not_reported(tracers: Tracers) -> None:
+    assert has_comment_support()
+    assert "threads" in get_core_config.__wrapped__()
+    assert statements(tracers) == []
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("CREATE TABLE t (i INTEGER);")
+    assert statements(tracers) == ["CREATE TABLE t (i INTEGER);"]

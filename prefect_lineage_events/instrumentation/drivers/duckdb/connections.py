@@ -26,6 +26,7 @@ from prefect_lineage_events.instrumentation.drivers.duckdb.frames import (
     frame_variable,
     has_frame_variables,
     in_callers_frame,
+    observe_setting,
     replace_names,
     with_bound_files,
 )
@@ -39,10 +40,10 @@ from prefect_lineage_events.instrumentation.execution import (
     parameters_of,
 )
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy, CursorProxy
+from prefect_lineage_events.naming import quote
 from prefect_lineage_events.stores import Store
 
 _PATH = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
-_TABLE = "SELECT 1 FROM information_schema.tables WHERE lower(table_name) = lower(?)"
 # Texts that are valid as a subquery, and those that are so only in parentheses. A relation of any other is a result.
 _QUERY = re.compile(r"(?=([\s(]*))\1(?:WITH|SELECT|FROM|VALUES)\b", re.IGNORECASE)
 _GIVES_ROWS = re.compile(r"(?=(\s*))\1(?:TABLE|PIVOT|UNPIVOT|SUMMARIZE|DESCRIBE|SHOW)\b", re.IGNORECASE)
@@ -208,6 +209,8 @@ def _resolved(connection: ConnectionProxy, args: Any, kwargs: Any) -> tuple[str,
     operation = operation_of(args, kwargs)
     text = str(getattr(operation, "query", operation))  # a result of `extract_statements` has its text there
     parameters = parameters_of(args, kwargs)
+    if len(text) <= _LONG:
+        observe_setting(text)
     if parameters and len(text) <= _LONG and ("?" in text or "$" in text):
         text = answer_or_default(with_bound_files, text, parameters, default=text)
     found: dict[str, str] = {}
@@ -248,8 +251,22 @@ def _query_of_value(value: Any, name: str = "frame") -> str:
 
 
 def _is_table(connection: Any, name: str) -> bool:
-    with closing(duplicate_of(connection)) as duplicate:
-        return duplicate.execute(_TABLE, [name]).fetchone() is not None
+    """Return whether DuckDB finds a table or a view of this name, also a temporary or uncommitted one.
+
+    It looks the name up as the statement will: by a relation on the user's own connection, which runs nothing and
+    leaves its result and its transaction as they are. A query of the catalog would take milliseconds. The scope of the
+    call has no variable that it could take for a table.
+    """
+    import duckdb
+
+    try:
+        found = eval(_TABLE, {"__builtins__": {}}, {"_lineage_table": connection.table, "_lineage_name": quote(name)})
+    except duckdb.Error:  # there is none, or it cannot be read: then the statement fails too
+        return False
+    return not relations.is_of_python(found)  # a variable in an outer frame, with `python_scan_all_frames`
+
+
+_TABLE = compile("_lineage_table(_lineage_name)", "<prefect_lineage_events>", "eval")
 
 
 def _trace_duplicate(connection: ConnectionProxy, method: Any, args: Any, kwargs: Any) -> Any:

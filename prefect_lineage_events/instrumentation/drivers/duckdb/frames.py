@@ -14,6 +14,7 @@ from inspect import CO_OPTIMIZED
 from types import FrameType
 from typing import Any
 
+from prefect_lineage_events import patches
 from prefect_lineage_events.instrumentation.proxies import ConnectionProxy
 from prefect_lineage_events.windowed import find_all, search
 
@@ -59,7 +60,7 @@ def in_callers_frame(method: Any) -> Any:
     @wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
         frame = callers_frame()
-        scope = {**_local_variables(frame), "_lineage_call": (method, args, kwargs)}
+        scope = {**_variables(frame), "_lineage_call": (method, args, kwargs)}
         here = frame.f_code
         code = _CALL.replace(co_filename=here.co_filename, co_name=here.co_name, co_firstlineno=frame.f_lineno)
         return eval(code, frame.f_globals, scope)
@@ -68,6 +69,43 @@ def in_callers_frame(method: Any) -> Any:
 
 
 _CALL = compile("_lineage_call[0](*_lineage_call[1], **_lineage_call[2])", "<prefect_lineage_events>", "eval")
+
+
+_ALL_FRAMES = "python_scan_all_frames"
+_seen: set[str] = set()
+_MAX_FRAMES = 1_000
+
+
+def observe_setting(text: str) -> None:
+    """Note that a program may have set DuckDB to look for variables in all outer frames too."""
+    if _ALL_FRAMES in text.lower():
+        _seen.add(_ALL_FRAMES)
+
+
+def forget_setting() -> None:
+    """Forget that a program has set it."""
+    _seen.clear()
+
+
+patches.when_off(forget_setting)
+
+
+def _variables(frame: FrameType) -> Mapping[str, Any]:
+    """The variables that DuckDB finds in a frame beside its globals; those of outer frames, where it looks there too.
+
+    Then they are in one scope, because frames of ours with variables of theirs are in between.
+    """
+    if not _seen:
+        return _local_variables(frame)
+    frames = [frame]
+    while (outer := frames[-1].f_back) is not None and len(frames) < _MAX_FRAMES:
+        frames.append(outer)
+    found: dict[str, Any] = {}
+    for one in reversed(frames):
+        if not str(one.f_globals.get("__name__", "")).startswith(_PACKAGE):
+            found |= one.f_globals
+            found |= _local_variables(one)
+    return found
 
 
 def _local_variables(frame: FrameType) -> Mapping[str, Any]:
@@ -154,9 +192,7 @@ def _items(sql: str) -> Iterator[re.Match[str]]:
 
 def has_frame_variables(frame: FrameType) -> bool:
     """True if the frame has a variable that DuckDB may take for a table: a scan of a long text costs more than this."""
-    return any(
-        _is_table_like(value) for scope in (_local_variables(frame), frame.f_globals) for value in scope.values()
-    )
+    return any(_is_table_like(value) for scope in (_variables(frame), frame.f_globals) for value in scope.values())
 
 
 def frame_variable(frame: FrameType, name: str) -> Any:
@@ -164,7 +200,7 @@ def frame_variable(frame: FrameType, name: str) -> Any:
 
     Only its type is checked: reading the columns of a lazy frame would compute them, and warn.
     """
-    value: Any = _local_variables(frame).get(name, frame.f_globals.get(name))
+    value: Any = _variables(frame).get(name, frame.f_globals.get(name))
     return value if _is_table_like(value) else None
 
 

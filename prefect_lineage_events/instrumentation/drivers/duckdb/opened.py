@@ -13,7 +13,9 @@ from prefect_lineage_events import stores
 from prefect_lineage_events.context.process import process_token
 from prefect_lineage_events.emission.losses import count_untraced
 from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.instrumentation.callers import is_called_by
 from prefect_lineage_events.instrumentation.driver import Driver
+from prefect_lineage_events.instrumentation.drivers.duckdb.frames import observe_setting
 from prefect_lineage_events.instrumentation.execution import argument
 from prefect_lineage_events.instrumentation.library import Library
 from prefect_lineage_events.instrumentation.opening import everywhere, is_left_alone, patched, resume, traced
@@ -33,6 +35,7 @@ def _driver(args: Any, kwargs: Any) -> Driver:
     from prefect_lineage_events.instrumentation.drivers.duckdb.connections import DRIVER
 
     name = os.fsdecode(argument(args, kwargs, 0, "database", default=":memory:"))
+    observe_setting(str(argument(args, kwargs, 2, "config")))
     if name in ("", ":memory:"):
         store = stores.duckdb("", memory_id=uuid4().hex[:12])
     elif name.startswith(":memory:"):  # connections of a process share a database in memory that has a name
@@ -48,9 +51,15 @@ def _driver(args: Any, kwargs: Any) -> Driver:
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}:")
 
 
+# Modules of duckdb-engine that open a database of their own, to find out what DuckDB supports.
+_PROBES = ("duckdb_engine._supports", "duckdb_engine.config")
+
+
 def _opened(connect: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
     connection = connect(*args, **kwargs)
     with guarded("tracing a connection", count_untraced):
+        if is_called_by(frozenset(), frozenset({"duckdb"}), _PROBES):
+            return connection
         # Its name cannot be abbreviated, and the default connection has one proxy.
         if ":default:" in map(str, (*args, kwargs.get("database"))) and not is_left_alone():
             from prefect_lineage_events.instrumentation.drivers.duckdb.module import default_proxy

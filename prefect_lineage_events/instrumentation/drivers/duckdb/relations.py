@@ -64,6 +64,7 @@ _UNTRACED_METHODS = frozenset({"sql_query", "explain", "close"})
 _SOURCE = re.compile(r'"(__duckdb_source_\w+)"')
 _ONLY_SOURCE = re.compile(r'SELECT \* FROM "__duckdb_source_\w+"(?: AS "\w+")?\s*\Z')
 _NAMED_SOURCE = re.compile(r'\b(\w+) AS NOT MATERIALIZED \(\s*SELECT \* FROM "(__duckdb_source_\w+)"\s*\)')
+_OF_PYTHON = re.compile(r"__duckdb_source_|\b(?:pandas|arrow|python_map|numpy)_scan\(")
 _HELD_RESULT = "ColumnDataCollection"
 # Parts that differ each time: generated names, and addresses in memory.
 _GENERATED = re.compile(r"\b(unnamed_relation|df|arrow_object)_[0-9a-f]{16}\b")
@@ -144,6 +145,11 @@ def track(
     with guarded("tracking a relation", connection._self_tracer.lose_step):
         own = _own_query(connection, relation, hidden, names)
         _known[relation] = TracedRelation(connection, query or own, held)
+
+
+def is_of_python(relation: Any) -> bool:
+    """Return whether a relation's SQL has data in Python."""
+    return _OF_PYTHON.search(relation.sql_query()) is not None
 
 
 def has_run(relation: Any) -> bool:
