@@ -22,7 +22,7 @@ PAGE = Path(__file__).resolve().parent / "cli.md"
 SHOWN = {
     "show": "show_dataset", "upstream": "upstream_column", "downstream": "downstream", "path": "path",
     "impact": "impact_column", "schema": "schema", "diff": "diff", "search": "search", "freshness": "freshness",
-    "unused": "unused", "conflicts": "conflicts",
+    "unused": "unused", "conflicts": "conflicts", "explain": "explain_run",
 }  # fmt: skip
 
 HEAD = """\
@@ -35,8 +35,8 @@ errors to standard error. `--json` prints JSON: times in UTC, names complete. A 
 one row is one line; `NO_COLOR` switches colours off on a terminal too. Names control no terminal: unprintable characters
 are shown as their escapes.
 
-**Windows of time.** Questions look at the runs that ended within the last 7 days. `--since` takes `30d`, `12h`, `today`,
-`yesterday`, `2026-11-01`, a time, or `all`; `--as-of` shows the answer as it was then. A time without a zone is one of this
+**Windows of time.** Questions look at the runs that ended within the last 7 days, and at those in flight. `--since` takes `30d`, `12h`, `today`,
+`yesterday`, `2026-11-01`, a time, or `all`; `--as-of` shows the answer as it was then: without the runs that had not ended. A time without a zone is one of this
 machine. Runs past Prefect's retention of events are there if they were assembled.
 
 **Names.** A dataset by its URI, its name, or its last parts (`sales`, `mart.sales`); a column as `TABLE.column`; a run by its

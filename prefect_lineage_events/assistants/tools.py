@@ -10,11 +10,20 @@ from pydantic import Field
 
 from prefect_lineage_events.assistants.fitting import Many, ToolAnswer, fitted
 from prefect_lineage_events.graph.changes import as_of, diff, schema_history
-from prefect_lineage_events.graph.evidence import all_statements, dataset_ref
-from prefect_lineage_events.graph.gaps import gaps_of, in_flight, run_summary
+from prefect_lineage_events.graph.evidence import dataset_ref
+from prefect_lineage_events.graph.gaps import in_flight
 from prefect_lineage_events.graph.graph import Graph, Window
 from prefect_lineage_events.graph.impact import impact
-from prefect_lineage_events.graph.names import find_column, find_column_of, find_dataset, find_flow, find_run, search
+from prefect_lineage_events.graph.names import (
+    UnknownNameError,
+    find_column,
+    find_column_of,
+    find_dataset,
+    find_flow,
+    find_run,
+    search,
+)
+from prefect_lineage_events.graph.runs import explained, recent_runs, run_details
 from prefect_lineage_events.graph.summaries import dataset_summary
 from prefect_lineage_events.graph.uses import conflicts, freshness, unused
 from prefect_lineage_events.graph.values import (
@@ -28,6 +37,7 @@ from prefect_lineage_events.graph.values import (
     Path,
     RunDetails,
     RunDiff,
+    RunExplanation,
     RunSummary,
     SchemaVersion,
     Walk,
@@ -42,6 +52,8 @@ class Loaded(Protocol):
 
     @property
     def gaps(self) -> tuple[Gap, ...]: ...
+
+    def absent_run(self, text: str) -> RunDetails | None: ...
 
 
 Source = Callable[[], Loaded]
@@ -87,6 +99,7 @@ class Tools:
             self.freshness_of,
             self.recent_runs,
             self.describe_run,
+            self.explain_run,
             self.compare_runs,
             self.runs_in_flight,
             self.unused_datasets,
@@ -182,30 +195,24 @@ class Tools:
         window = _window(since, as_of)
         name = find_flow(graph, flow) if flow else None
         touched = find_dataset(graph, dataset) if dataset else None
-        ids = (
-            {run_id for link in graph.uses(touched, window) for _, run_id in link.runs.within(window)}
-            if touched
-            else None
-        )
-        chosen = [
-            snapshot
-            for snapshot in graph.snapshots(window)
-            if name in (None, snapshot.run.flow_name) and (ids is None or snapshot.run.id in ids)
-        ]
-        chosen.sort(key=lambda snapshot: snapshot.run.began, reverse=True)
-        return fitted(Many[RunSummary](items=tuple(run_summary(graph, snapshot) for snapshot in chosen)))
+        found = recent_runs(graph, window, flow=name, dataset=touched)
+        return fitted(Many[RunSummary](items=found))
 
     def describe_run(self, run: RunName) -> ToolAnswer[RunDetails]:
         """Show one run: what it read and wrote, its statements, and what is missing of it."""
+        loaded = self._source()
+        graph = loaded.graph
+        try:
+            return fitted(run_details(graph, find_run(graph, run)))
+        except UnknownNameError:
+            if (absent := loaded.absent_run(run)) is None:
+                raise
+            return fitted(absent)
+
+    def explain_run(self, run: RunName) -> ToolAnswer[RunExplanation]:
+        """Show how each edge of one run is known, and which of its statements were not understood whole, and why."""
         graph = self._source().graph
-        snapshot = find_run(graph, run)
-        return fitted(
-            RunDetails(
-                summary=run_summary(graph, snapshot),
-                statements=all_statements(snapshot),
-                gaps=tuple(gaps_of(snapshot)),
-            )
-        )
+        return fitted(explained(graph, find_run(graph, run)))
 
     def compare_runs(self, before: RunName, after: RunName) -> ToolAnswer[RunDiff]:
         """List the differences between the lineage of two runs: datasets, edges, columns, numbers of rows."""

@@ -38,7 +38,7 @@ def existing_run(text: str) -> UUID:
     """The id of the run that a text names. Raises ValueError if there is none."""
     from prefect import get_client
 
-    from prefect_lineage_events.cli.runs import run_id_of
+    from prefect_lineage_events.graph.run_names import run_id_of
     from prefect_lineage_events.history.runs import read_run
 
     with get_client(sync_client=True) as client:

@@ -10,7 +10,7 @@ ASK = "Ask the lineage graph"
 LISTS = "Look for trouble"
 OPERATE = "Operate the assembler"
 ASSEMBLE = "Assemble lineage"
-STATEMENTS = "Analyse statements"
+STATEMENTS = "Explain"
 ASSISTANTS = "Serve assistants and shells"
 GROUPS = (ASK, LISTS, ASSEMBLE, OPERATE, STATEMENTS, ASSISTANTS)
 
@@ -263,9 +263,14 @@ COMMANDS = (
         "explain",
         "explaining:explain",
         STATEMENTS,
-        "Show the tables and columns that a SQL statement reads and writes.",
-        "Needs no Prefect API: the statement is analysed here, and not executed.",
-        ('explain "INSERT INTO a SELECT * FROM b" --dialect snowflake', "explain --file load.sql --json"),
+        "Show how each edge of a run is known and what was not understood; or what a SQL statement reads and writes.",
+        "One word is a run: its name, its id, its page's address, or a flow's name. A statement needs no Prefect API: "
+        "it is analysed here, and not executed.",
+        (
+            "explain crafty-otter",
+            'explain "INSERT INTO a SELECT * FROM b" --dialect snowflake',
+            "explain --file load.sql --json",
+        ),
     ),
     Command(
         "mcp",

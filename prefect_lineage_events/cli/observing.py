@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator
-from itertools import islice
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -18,15 +16,11 @@ from prefect_lineage_events.cli.windows import moment
 from prefect_lineage_events.cli.words import ago, span, time
 
 if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-
-    from prefect_lineage_events.assembler.ledger import DeliveryState
+    from prefect_lineage_events.graph.refusals import Refusal
     from prefect_lineage_events.status import Status
 
 # Seconds that one request of `status` may take.
 _PATIENCE = 5.0
-# Events of refusals that are read: 50 a page.
-_MAX_PAGES = 20
 _SILENT = "the API did not answer in time"
 
 
@@ -55,25 +49,35 @@ def rejected(
     """List the runs of which a target refused events, with its reasons."""
     from prefect import get_client
 
+    from prefect_lineage_events.graph.refusals import read as read_refusals
+
     checks.require_api_address()
     start = moment(since, asking.now())
     checks.require_reachable_api()
     if retry:
         checks.require_targets([target] if target else None)
     with get_client(sync_client=True) as client, working("reading refusals"):
-        rows = list(_refused(client, start, target))
+        refusals = read_refusals(client, start)
+        wanted = set(_target_ids(target)) if target else None
+        rows = [one for one in refusals.found if wanted is None or one.state.target in wanted]
+    if refusals.read_back_to:
+        # Not on standard output: `--json` is read by programs.
+        print(
+            f"note: only refusals since {time(refusals.read_back_to)} are read; mend these, then ask again",
+            file=sys.stderr,
+        )
     if retry and rows:
         return _send_again(rows, json)
     if json:
-        print_json([_as_json(*row) for row in rows])
+        print_json([_as_json(row) for row in rows])
         return OK
     table(
         "",
         ("run", "flow", "target", "refused", "at", "reason"),
         [
-            (run, flow, state.target, state.rejected, time(at), reason)
-            for run, flow, at, state in rows
-            for reason in (state.reasons or ("no reason is stored",))[:3]
+            (str(one.run_id), one.flow, one.state.target, one.state.rejected, time(one.at), reason)
+            for one in rows
+            for reason in (one.state.reasons or ("no reason is stored",))[:3]
         ],
         limit=1_000,
     )
@@ -84,50 +88,13 @@ def rejected(
     return OK
 
 
-Row = tuple[str, str, dt.datetime, "DeliveryState"]
-
-
-def _refused(client: SyncPrefectClient, since: dt.datetime, target: str | None) -> Iterator[Row]:
-    """The runs of which a target refuses events now, newest first: the ledger shows what was taken since."""
-    from prefect_lineage_events.assembler import ledger
-    from prefect_lineage_events.history import api
-    from prefect_lineage_events.history.assembler_events import flow_of, runs_of
-
-    wanted = set(_target_ids(target)) if target else None
-    events = {run: event for event in _events(client, since) for run in runs_of(event)[:1]}
-    entries = ledger.read(client, [UUID(run) for run in events])
-    for run, event in events.items():
-        entry = entries.get(UUID(run))
-        for state in entry.targets.values() if entry else ():
-            if state.rejected and (wanted is None or state.target in wanted):
-                yield run, flow_of(event), api.time_of(event["occurred"]) or since, state
-
-
-def _events(client: SyncPrefectClient, since: dt.datetime) -> Iterator[dict[str, Any]]:
-    """The events of refusals, newest first."""
-    from prefect_lineage_events.events import REJECTED_EVENT
-    from prefect_lineage_events.history.assembler_events import pages
-
-    for page in islice(pages(client, {"name": [REJECTED_EVENT]}, since), _MAX_PAGES):
-        yield from (event for event in page if _has_run(event))
-
-
-def _has_run(event: dict[str, Any]) -> bool:
-    from prefect_lineage_events.history.assembler_events import runs_of
-
-    try:
-        return bool(UUID(runs_of(event)[0]))
-    except (ValueError, IndexError):
-        return False
-
-
 def _target_ids(name: str) -> list[str]:
     from prefect_lineage_events.delivery.targets import targets
 
     return [name, *(one.id for one in targets([name]))]
 
 
-def _send_again(rows: list[Row], as_json: bool) -> int:
+def _send_again(rows: list[Refusal], as_json: bool) -> int:
     """Deliver these runs once more to the targets that refused them."""
     from prefect import get_client
     from prefect.exceptions import PrefectHTTPStatusError
@@ -137,16 +104,16 @@ def _send_again(rows: list[Row], as_json: bool) -> int:
     from prefect_lineage_events.assembler.options import AssemblyOptions
     from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 
-    by_run: dict[str, list[str]] = {}
-    for run, _, _, state in rows:
-        by_run.setdefault(run, []).append(state.target)
+    by_run: dict[UUID, list[str]] = {}
+    for one in rows:
+        by_run.setdefault(one.run_id, []).append(one.state.target)
     results, errors = [], []
     with get_client(sync_client=True) as client, working("sending refused runs again") as report:
         for done, (run, names) in enumerate(by_run.items()):
             report("sending refused runs again", done, len(by_run))
             try:
                 options = AssemblyOptions(retry=True, force=True, targets=names)
-                results.append(assemble_run(client, UUID(run), options))
+                results.append(assemble_run(client, run, options))
             except (BusyError, PrefectHTTPStatusError, TransientDeliveryError, ValueError) as error:
                 errors.append(f"{run}: {error}")
     if as_json:
@@ -171,14 +138,14 @@ def _send_again(rows: list[Row], as_json: bool) -> int:
     return FAILED if errors else REFUSED if any(one.rejected or one.kept for one in results) else OK
 
 
-def _as_json(run: str, flow: str, at: dt.datetime, state: DeliveryState) -> dict[str, Any]:
+def _as_json(one: Refusal) -> dict[str, Any]:
     return {
-        "run": run,
-        "flow": flow,
-        "target": state.target,
-        "at": at.isoformat(),
-        "refused": state.rejected,
-        "reasons": list(state.reasons),
+        "run": str(one.run_id),
+        "flow": one.flow,
+        "target": one.state.target,
+        "at": one.at.isoformat(),
+        "refused": one.state.rejected,
+        "reasons": list(one.state.reasons),
     }
 
 

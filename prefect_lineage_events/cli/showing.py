@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -12,10 +12,21 @@ from prefect_lineage_events.cli import asking
 from prefect_lineage_events.cli.errors import OK
 from prefect_lineage_events.cli.output import heading, print_json, say, table
 from prefect_lineage_events.cli.windows import Asked
-from prefect_lineage_events.cli.words import Names, ago, count, origin, run_text, span, time
+from prefect_lineage_events.cli.words import (
+    Names,
+    ago,
+    count,
+    gaps_table,
+    origin,
+    run_text,
+    some,
+    span,
+    statement_text,
+    time,
+)
 
 if TYPE_CHECKING:
-    from prefect_lineage_events.graph.values import DatasetSummary, Freshness, Gap, RunDetails, Use
+    from prefect_lineage_events.graph.values import DatasetSummary, Freshness, RunDetails, Use
     from prefect_lineage_events.snapshots import Snapshot
 
 # Sources that one line names of a column.
@@ -31,11 +42,9 @@ def show(
     asked: Asked | None = None,
 ) -> int:
     """Show a dataset or a run."""
-    from prefect_lineage_events.graph.evidence import all_statements
-    from prefect_lineage_events.graph.gaps import gaps_of, run_summary
     from prefect_lineage_events.graph.names import UnknownNameError, find_dataset, find_run
+    from prefect_lineage_events.graph.runs import run_details
     from prefect_lineage_events.graph.summaries import dataset_summary
-    from prefect_lineage_events.graph.values import RunDetails
 
     graph = asking.graph_of(asked)
     try:
@@ -44,9 +53,11 @@ def show(
         try:
             snapshot = find_run(graph, name)
         except UnknownNameError as no_run:
-            raise UnknownNameError(f"{no_dataset}\n{no_run}") from None
-        statements, lacks = all_statements(snapshot), tuple(gaps_of(snapshot))
-        details = RunDetails(summary=run_summary(graph, snapshot), statements=statements, gaps=lacks)
+            if (absent := asking.absent_run(name, asked)) is None:
+                raise UnknownNameError(f"{no_dataset}\n{no_run}") from None
+            print_json(absent) if asked and asked.json else _print_run(absent, None)
+            return OK
+        details = run_details(graph, snapshot)
         print_json(details) if asked and asked.json else _print_run(details, snapshot)
         return OK
     summary = dataset_summary(graph, dataset, asking.time_of(asked))
@@ -199,7 +210,7 @@ def diff(
     return OK
 
 
-def _print_run(details: RunDetails, snapshot: Snapshot) -> None:
+def _print_run(details: RunDetails, snapshot: Snapshot | None) -> None:
     one = details.summary
     took = span((one.run.ended - one.run.started).total_seconds()) if one.run.ended and one.run.started else ""
     heading(
@@ -207,20 +218,19 @@ def _print_run(details: RunDetails, snapshot: Snapshot) -> None:
         f"run of flow {one.run.flow}" + (f", deployment {one.run.deployment}" if one.run.deployment else ""),
     )
     state = "in flight: what it has touched so far" if one.in_flight else one.run.state.lower()
-    say(f"{state}, began {time(one.run.started)}{', took ' + took if took else ''}  {one.run.id}")
+    began = f", began {time(one.run.started)}" if one.run.started else ""
+    say(f"{state}{began}{', took ' + took if took else ''}  {one.run.id}")
     shown = Names(ref.uri for ref in (*one.inputs, *one.outputs))
-    for title, refs, uses in (("READ", one.inputs, snapshot.rows_read), ("WROTE", one.outputs, snapshot.rows_written)):
+    read, written = (snapshot.rows_read, snapshot.rows_written) if snapshot else ((), ())
+    for title, refs, uses in (("READ", one.inputs, read), ("WROTE", one.outputs, written)):
         rows = [(shown(ref.uri), number, ref.uri) for ref, number in zip(refs, uses, strict=True)]
         table(title, ("dataset", "rows", "URI"), rows)
     table(
         "STATEMENTS",
         ("operation", "rows", "took", "how known", "statement"),
-        [
-            (s.operation, s.rows, span(s.duration), s.confidence, " ".join((s.sql or "(a call)").split()))
-            for s in details.statements
-        ],
+        [(s.operation, s.rows, span(s.duration), s.confidence, statement_text(s)) for s in details.statements],
     )
-    _print_gaps(details.gaps)
+    gaps_table(details.gaps)
     if one.complete and not details.gaps and not one.in_flight:
         say("complete: all events of the run are there, and nothing is unknown")
 
@@ -239,12 +249,16 @@ def _print_dataset(summary: DatasetSummary, now: dt.datetime) -> None:
     origins: dict[str, list[str]] = {}
     for edge in summary.origins:
         origins.setdefault(edge.target_column, []).append(origin(edge, shown))
-    columns = [(column.name, column.type or "", _listed(origins.get(column.name, ()))) for column in summary.columns]
+    columns = [
+        (column.name, column.type or "", some(origins.get(column.name, ()), _ORIGINS)) for column in summary.columns
+    ]
     known = {column.name for column in summary.columns}
-    columns += [(name, "", _listed(found)) for name, found in origins.items() if name not in known and name != "*"]
+    columns += [
+        (name, "", some(found, _ORIGINS)) for name, found in origins.items() if name not in known and name != "*"
+    ]
     table("COLUMNS", ("name", "type", "from"), columns, limit=1_000)
     table("ROWS DECIDED BY", ("column",), [(one,) for one in dict.fromkeys(origins.get("*", ()))])
-    _print_gaps(summary.gaps)
+    gaps_table(summary.gaps)
 
 
 def _print_uses(title: str, uses: Iterable[Use], now: dt.datetime) -> None:
@@ -267,23 +281,7 @@ def _print_uses(title: str, uses: Iterable[Use], now: dt.datetime) -> None:
     )
 
 
-def _print_gaps(gaps: Sequence[Gap]) -> None:
-    shown = Names(gap.dataset for gap in gaps if gap.dataset)
-    table(
-        "NOT KNOWN",
-        ("kind", "dataset", "reason"),
-        [(gap.kind, gap.dataset and shown(gap.dataset), gap.text) for gap in gaps],
-        limit=1_000,
-    )
-
-
 def _written(one: Freshness, now: dt.datetime) -> str:
     if one.written is None:
         return "never in this window"
     return f"{time(one.written)} ({ago(one.written, now)})"
-
-
-def _listed(found: Sequence[str]) -> str:
-    unique = list(dict.fromkeys(found))
-    more = f" and {len(unique) - _ORIGINS} more" if len(unique) > _ORIGINS else ""
-    return ", ".join(unique[:_ORIGINS]) + more

@@ -12,7 +12,7 @@ from prefect_lineage_events.cli.errors import OK
 from prefect_lineage_events.cli.output import heading, print_json, say, table
 from prefect_lineage_events.cli.parameters import positive, whole_number
 from prefect_lineage_events.cli.windows import Asked
-from prefect_lineage_events.cli.words import Names, ago, count, run_text
+from prefect_lineage_events.cli.words import Names, ago, count, run_text, transformation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -274,7 +274,7 @@ def _print_columns(edges: Iterable[ColumnEdgeSeen]) -> None:
             (
                 f"{shown(edge.source)}.{edge.source_column}",
                 shown(edge.target) if edge.target_column == "*" else f"{shown(edge.target)}.{edge.target_column}",
-                edge.transformation.lower().replace("_", " ") + (" (by equal names)" if edge.inferred else ""),
+                transformation(edge.transformation, edge.inferred),
             )
             for edge in found
         ],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from prefect_lineage_events.cli.output import table
 from prefect_lineage_events.datasets import parse_uri
 
 if TYPE_CHECKING:
-    from prefect_lineage_events.graph.values import ColumnEdgeSeen, RunRef
+    from prefect_lineage_events.graph.values import ColumnEdgeSeen, Gap, RunRef, StatementRef
 
 _UNITS = ((86_400 * 2, 86_400, "d"), (7_200, 3_600, "h"), (120, 60, "min"), (0, 1, "s"))
 
@@ -40,6 +41,11 @@ def run_text(run: RunRef) -> str:
     return f"{run.flow} / {run.name} ({run.state.lower()}, {time(run.ended or run.started)})"
 
 
+def statement_text(one: StatementRef) -> str:
+    """A statement on one line: its text, or the call that it was."""
+    return " ".join((one.sql or f"({one.reason or 'a call'})").split())
+
+
 def count(number: int, noun: str) -> str:
     """A number with its noun: `1 run`, `2 runs`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -66,7 +72,39 @@ def _name(uri: str) -> str:
     return uri if "/" in dataset.name or not dataset.name else dataset.name
 
 
+def transformation(name: str, inferred: bool) -> str:
+    """OpenLineage's name of a transformation in words: `aggregation`, `identity (by equal names)`."""
+    return name.lower().replace("_", " ") + (" (by equal names)" if inferred else "")
+
+
 def origin(edge: ColumnEdgeSeen, names: Names) -> str:
     """A source of a column in one phrase: `orders.amount (aggregation)`."""
-    how = "" if edge.transformation == "IDENTITY" else f" ({edge.transformation.lower().replace('_', ' ')})"
-    return f"{names(edge.source)}.{edge.source_column}{how}{' (by equal names)' if edge.inferred else ''}"
+    return f"{names(edge.source)}.{edge.source_column}{_how(edge.transformation, edge.inferred)}"
+
+
+def column_pair(source: str, target: str, name: str, inferred: bool) -> str:
+    """An edge of columns in one phrase: `amount -> total (aggregation)`; a decision over rows has no target column."""
+    return f"{source} -> {'rows' if target == '*' else target}{_how(name, inferred)}"
+
+
+def _how(name: str, inferred: bool) -> str:
+    words = "" if name == "IDENTITY" else f" ({transformation(name, False)})"
+    return f"{words}{' (by equal names)' if inferred else ''}"
+
+
+def some(found: Sequence[str], most: int) -> str:
+    """The first of these texts, each once, and the number of the others."""
+    unique = list(dict.fromkeys(found))
+    more = f" and {len(unique) - most:,} more" if len(unique) > most else ""
+    return ", ".join(unique[:most]) + more
+
+
+def gaps_table(gaps: Sequence[Gap]) -> None:
+    """Print what is not known, and why."""
+    shown = Names(gap.dataset for gap in gaps if gap.dataset)
+    table(
+        "NOT KNOWN",
+        ("kind", "dataset", "reason"),
+        [(gap.kind, gap.dataset and shown(gap.dataset), gap.text) for gap in gaps],
+        limit=1_000,
+    )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prefect_lineage_events.graph.evidence import dataset_ref, run_ref
 from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
 from prefect_lineage_events.graph.values import Gap, RunSummary
 from prefect_lineage_events.snapshots import Snapshot
+from prefect_lineage_events.stitching.model import UnknownSource
+
+# Columns or candidates that one text names.
+_SHOWN_NAMES = 5
 
 
 def run_summary(graph: Graph, snapshot: Snapshot) -> RunSummary:
@@ -32,10 +36,10 @@ def in_flight(graph: Graph, window: Window = ALWAYS) -> tuple[RunSummary, ...]:
 def gaps(graph: Graph, window: Window = ALWAYS) -> tuple[Gap, ...]:
     """All that the snapshots of the window's runs say of what they lack, newest run first."""
     found = sorted(graph.snapshots(window), key=lambda snapshot: snapshot.run.began, reverse=True)
-    return tuple(gap for snapshot in found for gap in gaps_of(snapshot))
+    return tuple(gap for snapshot in found for gap in gaps_of(graph, snapshot))
 
 
-def gaps_of(snapshot: Snapshot) -> Iterator[Gap]:
+def gaps_of(graph: Graph, snapshot: Snapshot) -> Iterator[Gap]:
     """All that one snapshot lacks. A run that has not ended lacks its end, which is no gap."""
     run = run_ref(snapshot)
     if not snapshot.complete and not snapshot.run.in_flight:
@@ -47,15 +51,25 @@ def gaps_of(snapshot: Snapshot) -> Iterator[Gap]:
             text = one.reason or "the statement was not understood whole"
             yield Gap(kind="partial", text=text, run=run, dataset=written)
     for unknown in snapshot.shape.lineage.unknown:
-        yield Gap(kind="unknown source", text=_unknown_text(unknown.rows), run=run, dataset=unknown.target.uri)
+        yield Gap(kind="unknown source", text=_unknown_text(unknown), run=run, dataset=unknown.target.uri)
     for name in snapshot.not_captured:
         yield Gap(kind="not captured", text=name, run=run)
     for name, count in snapshot.shape.left_out:
         yield Gap(kind="left out", text=f"{count:,} {name} are not in the stored snapshot", run=run)
+    for text in graph.refused.get(snapshot.run.id, ()):
+        yield Gap(kind="refused", text=text, run=run)
 
 
-def _unknown_text(rows: str) -> str:
-    return {
+def _unknown_text(unknown: UnknownSource) -> str:
+    text = {
         "unknown": "its rows came out of Python, and no source of them is known",
         "partly": "its rows came out of Python, and may have more sources than the edges show",
-    }.get(rows, "some of its columns have no known source")
+    }.get(unknown.rows, "some of its columns have no known source")
+    columns = f" (columns {_some(unknown.columns)})" if unknown.columns else ""
+    perhaps = f"; perhaps {_some([one.name for one in unknown.candidates])}" if unknown.candidates else ""
+    return f"{text}{columns}{perhaps}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN_NAMES:,} more" if len(names) > _SHOWN_NAMES else ""
+    return ", ".join(names[:_SHOWN_NAMES]) + more

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 from uuid import UUID
@@ -130,10 +130,12 @@ _OfRuns = TypeVar("_OfRuns", Link, ColumnLink, UseLink)
 class Graph:
     """Datasets, columns, flows and runs of a window of history. Not safe to change from several threads at once.
 
-    `aliases` of a dataset are its other names: what is known of one name is known of all.
+    `aliases` of a dataset are its other names: what is known of one name is known of all. `refused`: for runs of which
+    a target refused events, what it refused and why, in words.
     """
 
     def __init__(self, snapshots: Iterable[Snapshot] = ()) -> None:
+        self.refused: Mapping[UUID, tuple[str, ...]] = {}
         self._snapshots: dict[UUID, ShapeRuns] = {}
         self._shapes: dict[int, ShapeRuns] = {}
         self._equal_shapes: dict[Shape, ShapeRuns] = {}

@@ -16,14 +16,14 @@ from uuid import UUID
 
 from prefect_lineage_events.assembler import snapshot_store
 from prefect_lineage_events.assembler.snapshot_store import FoundSnapshot
-from prefect_lineage_events.graph import archived, unstored
+from prefect_lineage_events.graph import absent_runs, archived, refusals, unstored
 from prefect_lineage_events.graph import gaps as questions
 from prefect_lineage_events.graph.cache import SnapshotCache
 from prefect_lineage_events.graph.from_events import ReadRun, count_events, read_runs
 from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
 from prefect_lineage_events.graph.listing import MAX_RUNS, Listing
 from prefect_lineage_events.graph.side_by_side import in_order
-from prefect_lineage_events.graph.values import Gap
+from prefect_lineage_events.graph.values import Gap, RunDetails
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.runs import runs_by_id, unended_runs
 
@@ -116,10 +116,14 @@ class LoadedGraph:
         """All that the graph does not know: what is left out of it, and what its runs lack."""
         return (*self._lost, *self._left_out, *self._faults.values(), *questions.gaps(self.graph))
 
+    def absent_run(self, text: str) -> RunDetails | None:
+        """The run that this text names and that the graph does not hold, with the reasons; None for no run."""
+        return absent_runs.absent_run(self._client, text, self.window)
+
     def refresh(self) -> frozenset[UUID]:
         """Take over what changed in Prefect since; returns the runs that were changed, added or removed.
 
-        Requests, where nothing changed: about five, and one for each run in flight.
+        Requests, where nothing changed: about six, and one for each run in flight.
         """
         try:
             return self._refreshed()
@@ -152,8 +156,23 @@ class LoadedGraph:
             self._lost.append(Gap(kind="left out", text=text))
         self._unstored |= dict.fromkeys(found.run_ids)
         changed |= self._read_unstored(until)
+        self._read_refusals()
         self.loaded_at = api.now(self._client)
         return frozenset(changed | with_snapshot | kept | gone)
+
+    def _read_refusals(self) -> None:
+        """Take over what targets refuse now of the window's runs: a retry may have mended it since the last load."""
+        found = refusals.read(self._client, self.start)
+        self.graph.refused = found.by_run()
+        known = {one.run_id for one in found.found if self.graph.snapshot(one.run_id)}
+        self._left_out += [
+            Gap(kind="refused", text=f"run {one.run_id} ({one.flow}): {one}")
+            for one in found.found
+            if one.run_id not in known and one.run_id in self._listing
+        ]
+        if found.read_back_to:
+            text = f"refused events before {found.read_back_to:%Y-%m-%d %H:%M} UTC are not read"
+            self._left_out.append(Gap(kind="left out", text=text))
 
     def _listing_progress(self, done: int) -> None:
         self._progress(Progress("listing runs", done))

@@ -24,7 +24,7 @@ def dataset_summary(graph: Graph, dataset: Dataset, now: dt.datetime, window: Wi
     known_as = graph.names_of(dataset)
     uris = {name.uri for name in known_as}
     written = {run_id: link for link in graph.uses(dataset, window) for _, run_id in link.runs.within(window)[-1:]}
-    gaps = [gap for run_id, link in written.items() for gap in gaps_of(link.runs.snapshots[run_id])]
+    gaps = [gap for run_id, link in written.items() for gap in gaps_of(graph, link.runs.snapshots[run_id])]
     return DatasetSummary(
         dataset=dataset_ref(graph, dataset),
         also_known_as=tuple(name.uri for name in known_as[1:]),

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 # Evidence of an edge, as in `stitching.model`, and `rename` for a table that got another name.
 HowKnown = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset", "rename"]
-Effect = Literal["value", "decision", "unknown"]
+Effect = Literal["value", "decision"]
 
 
 class Answer(BaseModel):
@@ -247,7 +247,7 @@ class Gap(Answer):
     `incomplete`: events of a run are missing; `partial`: a statement was not understood whole; `unknown source`: rows
     came out of Python; `not captured`: a library whose calls are not seen; `refused`: a target did not take events;
     `unreadable`: a stored snapshot was edited; `beyond retention`: the events of a run are deleted; `left out`: a bound
-    was reached.
+    was reached; `no lineage`: the run exists, and nothing is known of what it touched.
     """
 
     kind: Literal[
@@ -259,6 +259,7 @@ class Gap(Answer):
         "unreadable",
         "beyond retention",
         "left out",
+        "no lineage",
     ]
     text: str
     run: RunRef | None = None
@@ -273,6 +274,46 @@ class RunSummary(Answer):
     outputs: tuple[DatasetRef, ...] = ()
     complete: bool = True
     in_flight: bool = False
+
+
+class ColumnPair(Answer):
+    """A column of an edge's source, and what it goes into: a column of the target, or its rows (`*`)."""
+
+    source: str
+    target: str
+    transformation: str
+    inferred: bool = False
+
+
+class EdgeExplained(Answer):
+    """One edge of a run with the reason why it is known. `statements`: the numbers of those that read the source and write the target."""
+
+    source: str
+    target: str
+    how: HowKnown
+    why: str
+    statements: tuple[int, ...] = ()
+    columns: tuple[ColumnPair, ...] = ()
+
+
+class StatementOfRun(StatementRef):
+    """A statement with its number in the run. `rows` and `duration` are of all `executions` together."""
+
+    number: int
+    executions: int = 1
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+class RunExplanation(Answer):
+    """The evidence for the lineage of one run. `more_edges` are beyond the bound of an answer."""
+
+    run: RunRef
+    edges: tuple[EdgeExplained, ...] = ()
+    more_edges: int = 0
+    statements: tuple[StatementOfRun, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    complete: bool = True
 
 
 class RunDetails(Answer):

@@ -42,10 +42,14 @@ def recent_events(client: SyncPrefectClient, name: str) -> list[dict[str, Any]]:
 
 
 def pages(
-    client: SyncPrefectClient, event: Mapping[str, Any], since: dt.datetime, order: str = "DESC"
+    client: SyncPrefectClient,
+    event: Mapping[str, Any],
+    since: dt.datetime,
+    order: str = "DESC",
+    until: dt.datetime | None = None,
 ) -> Iterator[list[dict[str, Any]]]:
-    """The events since then that pass this filter of names, a page at a time."""
-    occurred = {"since": since.isoformat(), "until": (api.now(client) + _AHEAD).isoformat()}
+    """The events since then (until now) that pass this filter of names, a page at a time."""
+    occurred = {"since": since.isoformat(), "until": (until or api.now(client) + _AHEAD).isoformat()}
     body = {"filter": {"event": dict(event), "occurred": occurred, "order": order}, "limit": PAGE}
     page = api.post(client, "/events/filter", body)
     while True:

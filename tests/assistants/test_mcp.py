@@ -42,7 +42,7 @@ async def test_all_tools_are_read_only_and_described():
     async with mcp.Client(lineage_server(shop)) as client:
         tools = (await client.list_tools()).tools
         instructions = client.instructions
-    assert len(tools) == 16
+    assert len(tools) == 17
     for tool in tools:
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint

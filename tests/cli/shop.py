@@ -23,6 +23,8 @@ QUESTIONS = {
     "show_run": "show run-1",
     "show_run_in_flight": "show audit",
     "show_by_flow": "show nightly",
+    "explain_run": "explain run-1",
+    "explain_run_in_flight": "explain audit",
     "upstream": "upstream report.csv",
     "upstream_column": "upstream mart.sales.total",
     "downstream": "downstream raw.orders",
@@ -79,6 +81,7 @@ def answer(command: str, world: World | None = None) -> tuple[int, str, str]:
     graph = (world or shop()).graph
     with (
         patch.object(asking, "graph_of", lambda asked: graph),
+        patch.object(asking, "absent_run", lambda name, asked: None),
         patch.object(asking, "now", lambda: at(30)),
         patch.dict(os.environ, {"TZ": "UTC"}),
         contextlib.redirect_stdout(out),

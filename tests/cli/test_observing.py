@@ -71,6 +71,7 @@ def test_refused_run_is_listed_until_it_is_sent_again(prefect_server, backend, c
     (one,) = wait_for(listed)
     assert (one["flow"], one["refused"]) == ("observed load", 2)
     assert "HTTP 422" in one["reasons"][0]
+    assert [gap["kind"] for gap in _shown(run_id, capsys)["gaps"]] == ["refused"]
     assert cli.main(["status", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["rejected"] >= 1
@@ -81,6 +82,30 @@ def test_refused_run_is_listed_until_it_is_sent_again(prefect_server, backend, c
     sent = json.loads(capsys.readouterr().out)["runs"]
     assert [two["sent"] for two in sent if two["run"] == run_id] == [2]
     assert listed() == []
+    assert _shown(run_id, capsys)["gaps"] == []
+
+
+def _shown(name: str, capsys) -> dict:
+    assert cli.main(["show", name, "--json", "--since", "1h"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@flow(name="quiet flow")
+def quiet() -> str:
+    return flow_run.id
+
+
+def test_run_without_lineage_is_shown_with_the_reason(prefect_server, capsys):
+    run_id = quiet()
+    found = _shown(run_id, capsys)
+    assert (found["summary"]["run"]["flow"], found["summary"]["run"]["state"]) == ("quiet flow", "COMPLETED")
+    assert {gap["kind"] for gap in found["gaps"]} == {"no lineage"}
+    assert "nothing that is captured" in found["gaps"][-1]["text"]
+    assert cli.main(["show", run_id, "--since", "2020-01-01", "--as-of", "2020-01-02"]) == 0
+    assert "ended outside the window" in capsys.readouterr().out
+    assert cli.main(["explain", run_id, "--since", "1h"]) == 0
+    assert "no lineage" in capsys.readouterr().out
+    assert cli.main(["show", "nothing-has-this-name", "--since", "1h"]) == 2
 
 
 @pytest.fixture

@@ -55,6 +55,9 @@ class World:
     def gaps(self) -> tuple[Gap, ...]:
         return gaps(self.graph)
 
+    def absent_run(self, text: str) -> None:
+        """No run is outside of the graph."""
+
     def run(
         self,
         flow: str,

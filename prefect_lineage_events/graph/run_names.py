@@ -6,6 +6,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from prefect_lineage_events.graph.names import AmbiguousNameError, UnknownNameError, run_id_in
+from prefect_lineage_events.history import api
+from prefect_lineage_events.history.runs import flow_names
+
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
@@ -15,11 +19,8 @@ _SHOWN = 10
 def run_id_of(client: SyncPrefectClient, text: str) -> UUID:
     """The id of the run that a text names; a flow's name is its newest run. No request for an id, else up to five.
 
-    Raises ValueError, with the nearest names, if no run or several have the name.
+    Raises UnknownNameError, with the nearest names, or AmbiguousNameError.
     """
-    from prefect_lineage_events.graph.names import run_id_in
-    from prefect_lineage_events.history.runs import flow_names
-
     wanted = text.strip()
     if (run_id := run_id_in(wanted)) is not None:
         return run_id
@@ -30,20 +31,18 @@ def run_id_of(client: SyncPrefectClient, text: str) -> UUID:
         flows = flow_names(client, [run["flow_id"] for run in named])
         listed = ", ".join(f"{run['id']} ({flows.get(run['flow_id'], '?')})" for run in named[:_SHOWN])
         more = " and more" if len(named) > _SHOWN else ""
-        raise ValueError(f"several runs have the name {wanted!r}: {listed}{more}")
+        raise AmbiguousNameError(f"several runs have the name {wanted!r}: {listed}{more}")
     if of_flow := _runs(client, {"flows": {"name": {"any_": [wanted.removesuffix("@last")]}}}, 1):
         return UUID(of_flow[0]["id"])
     recent = _runs(client, {}, 200)
     flows = flow_names(client, [run["flow_id"] for run in recent])
     near = get_close_matches(wanted, {*(run["name"] for run in recent), *flows.values()}, n=3)
     hint = f"; did you mean {', '.join(near)}?" if near else ": give its name, its id (a UUID), or its page's address"
-    raise ValueError(f"there is no run or flow {wanted!r} at {client.api_url}{hint}")
+    raise UnknownNameError(f"there is no run or flow {wanted!r} at {client.api_url}{hint}")
 
 
 def _runs(client: SyncPrefectClient, chosen: dict[str, Any], limit: int) -> list[dict[str, Any]]:
     """The newest runs of a filter."""
-    from prefect_lineage_events.history import api
-
     rows: list[dict[str, Any]] = api.post(
         client, "/flow_runs/filter", {**chosen, "sort": "EXPECTED_START_TIME_DESC", "limit": limit}
     )
