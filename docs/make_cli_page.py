@@ -35,9 +35,10 @@ errors to standard error. `--json` prints JSON: times in UTC, names complete. A 
 one row is one line; `NO_COLOR` switches colours off on a terminal too. Names control no terminal: unprintable characters
 are shown as their escapes.
 
-**Windows of time.** Questions look at the runs that ended within the last 7 days, and at those in flight. `--since` takes `30d`, `12h`, `today`,
-`yesterday`, `2026-11-01`, a time, or `all`; `--as-of` shows the answer as it was then: without the runs that had not ended. A time without a zone is one of this
-machine. Runs past Prefect's retention of events are there if they were assembled.
+**Windows of time.** Questions look at the runs that ended within the last 7 days, and at those in flight. `--since` takes
+`30d`, `12h`, `today`, `yesterday`, `2026-11-01`, a time, or `all`; `--as-of` shows the answer as it was then, without the
+runs that had not ended. A time without a zone is one of this machine. Runs past Prefect's retention of events are there
+if they were assembled.
 
 **Names.** A dataset by its URI, its name, or its last parts (`sales`, `mart.sales`); a column as `TABLE.column`; a run by its
 name, its id, its page's address, or its flow's name (the newest run). What nothing has is answered with the nearest names.
