@@ -286,7 +286,10 @@ class ColumnPair(Answer):
 
 
 class EdgeExplained(Answer):
-    """One edge of a run with the reason why it is known. `statements`: the numbers of those that read the source and write the target."""
+    """One edge of a run with the reason why it is known.
+
+    `statements`: the numbers of those that read the source and write the target.
+    """
 
     source: str
     target: str
