@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from prefect_lineage_events.snapshot_format import decode, encode
 
 from prefect_lineage_events.graph import runs
 from prefect_lineage_events.graph.runs import explained, recent_runs, run_details
+from prefect_lineage_events.snapshot_wire import decode, encode
 from prefect_lineage_events.snapshots import snapshot_of
 from prefect_lineage_events.stitching.model import RunLineage
 from tests.graph.worlds import World, table
