@@ -50,8 +50,8 @@ SECTIONS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "In OpenLineage events": [
         ("characters of the `sql` facet", "openlineage.job_facets:MAX_SQL", "cut"),
-        ("query ids in the `prefect` facet", "openlineage.run_facets:MAX_QUERIES", "the first ones are there"),
-        ("outputs with unknown sources in the `prefect` facet", "openlineage.run_facets:MAX_UNKNOWN", "the first ones are there"),
+        ("query ids in the `prefect_run` facet", "openlineage.run_facets:MAX_QUERIES", "the first ones are there"),
+        ("outputs with unknown sources in the `prefect_run` facet", "openlineage.run_facets:MAX_UNKNOWN", "the first ones are there"),
         ("errors of statements (`extractionError`)", "openlineage.run_facets:MAX_ERRORS", "the number of all is there"),
     ],
     "In the lineage graph": [
