@@ -33,15 +33,13 @@ from prefect_lineage_events.delivery import configuration
 from prefect_lineage_events.delivery.targets import targets
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import OWN_FLOW_PREFIX
+from prefect_lineage_events.history.assembler_events import ASSEMBLER, DEPLOYMENT, SWEEPER
 from prefect_lineage_events.serving import run_until_stopped
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-DEPLOYMENT = "lineage"
 AUTOMATION = ASSEMBLE.base_name
-ASSEMBLER = f"{OWN_FLOW_PREFIX}assemble/{DEPLOYMENT}"
-SWEEPER = f"{OWN_FLOW_PREFIX}sweep/{DEPLOYMENT}"
 TAGS = ["lineage"]
 SWEEP_MINUTES = 5.0
 # The variable in which the client looks for its transport first; our own settings are stored with it.

@@ -20,7 +20,15 @@ from prefect_lineage_events.blocks import BLOCK_TYPES
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import ASSEMBLED_EVENT, INCOMPLETE_EVENT, REJECTED_EVENT
 from prefect_lineage_events.history import api
-from prefect_lineage_events.history.assembler_events import PAGE, recent_events, runs_of
+from prefect_lineage_events.history.assembler_events import (
+    ASSEMBLER,
+    PAGE,
+    SWEEPER,
+    count_runs,
+    recent_events,
+    refusal_of,
+    runs_of,
+)
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -77,7 +85,7 @@ def blocks(client: SyncPrefectClient) -> Finding:
 def deployments(client: SyncPrefectClient) -> Finding:
     """Check that the deployments exist, that a process runs them, and that the sweep's schedule is active."""
     found: dict[str, DeploymentResponse] = {}
-    for name in (deploy.ASSEMBLER, deploy.SWEEPER):
+    for name in (ASSEMBLER, SWEEPER):
         try:
             found[name] = client.read_deployment_by_name(name)
         except ObjectNotFound:
@@ -89,8 +97,8 @@ def deployments(client: SyncPrefectClient) -> Finding:
     if paused := [name for name, d in found.items() if d.paused]:
         resume = "switch it on in the UI, or restart `prefect-lineage serve`"
         return Finding(False, "deployments", f"{', '.join(paused)} is paused", resume)
-    if not any(s.active for s in found[deploy.SWEEPER].schedules):
-        return Finding(False, "deployments", f"{deploy.SWEEPER} has no active schedule", "run `prefect-lineage deploy`")
+    if not any(s.active for s in found[SWEEPER].schedules):
+        return Finding(False, "deployments", f"{SWEEPER} has no active schedule", "run `prefect-lineage deploy`")
     return Finding(True, "deployments", "ready")
 
 
@@ -101,7 +109,7 @@ def schedule(client: SyncPrefectClient) -> Finding:
     3.8.8 with 2.0.58 and 3.9.1 with 2.1.9 make them.
     """
     try:
-        sweeper = client.read_deployment_by_name(deploy.SWEEPER)
+        sweeper = client.read_deployment_by_name(SWEEPER)
     except ObjectNotFound:
         return Finding(True, "schedule", "none", "run `prefect-lineage deploy`", doubtful=True)
     active = [one for one in sweeper.schedules if one.active]
@@ -144,7 +152,7 @@ def automation(client: SyncPrefectClient) -> Finding:
             False, "automation", f"disabled: {', '.join(disabled)}", f"run `prefect automation resume '{disabled[0]}'`"
         )
     runs = {getattr(action, "deployment_id", None) for action in found[0].actions}
-    if not runs <= {_id_of(client, deploy.ASSEMBLER), _id_of(client, deploy.SWEEPER)} - {None}:
+    if not runs <= {_id_of(client, ASSEMBLER), _id_of(client, SWEEPER)} - {None}:
         return Finding(
             False, "automation", "runs another deployment than the assembler", "run `prefect-lineage deploy`"
         )
@@ -184,10 +192,7 @@ def refused(client: SyncPrefectClient) -> Finding:
     events = recent_events(client, REJECTED_EVENT)
     if not events:
         return Finding(True, "refused events", "none in the last day")
-    payload = events[0]["payload"]
-    reasons = payload.get("reasons")
-    reason = reasons[0] if isinstance(reasons, list) and reasons else "no reason given"
-    observed = f"of {_runs(events)} in the last day, such as {payload.get('target')}: {reason}"
+    observed = f"of {_runs(events)} in the last day, such as {refusal_of(events[0])}"
     return Finding(
         False,
         "refused events",
@@ -286,7 +291,7 @@ def _id_of(client: SyncPrefectClient, name: str) -> Any:
 def _is_new(client: SyncPrefectClient) -> bool:
     """Return whether it is too early for the first sweep to be late."""
     try:
-        created = client.read_deployment_by_name(deploy.SWEEPER).created
+        created = client.read_deployment_by_name(SWEEPER).created
     except ObjectNotFound:
         return False
     return created is not None and api.now(client) - created < _overdue(client)
@@ -299,7 +304,7 @@ def _overdue(client: SyncPrefectClient) -> dt.timedelta:
 def _interval(client: SyncPrefectClient) -> dt.timedelta:
     """The scheduled time between two sweeps; zero for a schedule that is no interval."""
     try:
-        schedules = client.read_deployment_by_name(deploy.SWEEPER).schedules
+        schedules = client.read_deployment_by_name(SWEEPER).schedules
     except ObjectNotFound:
         return dt.timedelta(0)
     return max((getattr(s.schedule, "interval", dt.timedelta(0)) for s in schedules), default=dt.timedelta(0))
@@ -308,7 +313,7 @@ def _interval(client: SyncPrefectClient) -> dt.timedelta:
 def _last_failure(client: SyncPrefectClient) -> str | None:
     """The reason why the latest ended sweep failed; None if it did not fail."""
     body = {
-        "flows": {"name": {"any_": [deploy.SWEEPER.partition("/")[0]]}},
+        "flows": {"name": {"any_": [SWEEPER.partition("/")[0]]}},
         "flow_runs": {"state": {"type": {"any_": ["COMPLETED", *_BAD_ENDS]}}},
         "sort": "END_TIME_DESC",
         "limit": 1,
@@ -320,6 +325,6 @@ def _last_failure(client: SyncPrefectClient) -> str | None:
 
 
 def _runs(events: list[dict[str, Any]]) -> str:
-    """The number of runs of these events, as text, with `+` if the page of events is full."""
-    count = len({run for event in events for run in runs_of(event)})
-    return f"{count}{'+' if len(events) == PAGE else ''} run{'s' if count > 1 else ''}"
+    """The number of runs of these events, as text; a lower bound if the page of events is full."""
+    count = count_runs(events)
+    return f"{'at least ' if len(events) == PAGE else ''}{count} run{'s' if count > 1 else ''}"

@@ -19,18 +19,40 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from pydantic import BaseModel, ConfigDict
 
 from prefect_lineage_events import encoding
-from prefect_lineage_events.assembler import sweep_state
+from prefect_lineage_events.assembler import ledger, sweep_state
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
-from prefect_lineage_events.events import ASSEMBLED_EVENT, INCOMPLETE_EVENT, OWN_FLOW_PREFIX, REJECTED_EVENT
+from prefect_lineage_events.events import (
+    ASSEMBLED_EVENT,
+    CLOSED_EVENT,
+    INCOMPLETE_EVENT,
+    OWN_FLOW_PREFIX,
+    REJECTED_EVENT,
+)
 from prefect_lineage_events.history import api
-from prefect_lineage_events.history.assembler_events import PAGE, flow_of, recent_events, runs_of
+from prefect_lineage_events.history.assembler_events import (
+    ASSEMBLER,
+    PAGE,
+    count_runs,
+    flow_of,
+    recent_events,
+    refusal_of,
+    runs_of,
+)
 from prefect_lineage_events.history.runs import runs_by_id
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-# As `deploy.ASSEMBLER`, whose module takes Prefect's runner with it, at half a second.
-ASSEMBLER = f"{OWN_FLOW_PREFIX}assemble/lineage"
+READY = "ready"
+# The reasons why no process assembles runs, with the remedies.
+_REMEDIES = {
+    "not deployed": "no assembler is deployed: run `prefect-lineage serve`, or `deploy --work-pool NAME`",
+    "paused": "the assembler is paused: switch its deployment on in the UI, or restart `prefect-lineage serve`",
+    "no process runs it": "no process runs the assembler: start `prefect-lineage serve`, or a worker of its work pool",
+    READY: "the assembler is there, and nothing starts it: `prefect-lineage doctor` checks its automation and schedule",
+}
+# A run is assembled within this time of its end, by the automation or at the latest by the sweep.
+_ASSEMBLED_WITHIN = dt.timedelta(minutes=15)
 _REASONS = 10
 _AT_ONCE = 6
 # Runs whose time from end to delivery is looked up.
@@ -64,8 +86,10 @@ class Status(_Value):
     """The state of the assembler. Times are UTC, spans are seconds; None for what is not known.
 
     `lag_seconds`: the median time from a run's end to its delivery, of the newest runs. `running`: runs that have not
-    ended; `waiting`: ended runs that wait for another try, the oldest since `oldest_waiting`. `incomplete` and
-    `rejected`: runs of the last day. `more`: a count is a lower bound.
+    ended; `waiting`: ended runs that wait for another try, the oldest since `oldest_waiting`. `unassembled`:
+    runs of the last day that sent lineage and ended after the last sweep, and that no assembler took. `incomplete` and
+    `rejected`: runs of the last day. `more`: a count is a lower bound. `trouble`: no assembler takes runs, and what
+    to do.
     """
 
     api: str
@@ -77,21 +101,25 @@ class Status(_Value):
     waiting: int | None = None
     oldest_waiting: dt.datetime | None = None
     stale: int | None = None
+    unassembled: int | None = None
+    oldest_unassembled: dt.datetime | None = None
     incomplete: int | None = None
     rejected: int | None = None
     more: bool = False
     targets: tuple[TargetStatus, ...] = ()
     reasons: tuple[Reason, ...] = ()
     unanswered: tuple[str, ...] = ()
+    trouble: str = ""
 
 
 def read_status(client: SyncPrefectClient) -> Status:
-    """The state now. At most ten requests. Raises httpx errors if the API does not answer at all."""
+    """The state now. At most 14 requests. Raises httpx errors if the API does not answer at all."""
     api.post(client, "/flow_runs/count", {"flow_runs": {"id": {"any_": [str(UUID(int=0))]}}})  # sets the API's clock
     parts: dict[str, Callable[[], Any]] = {
         "assembler": lambda: _assembler(client),
         "sweep": lambda: sweep_state.read_with_stale(client),
         "running": lambda: _running(client),
+        "ended": lambda: _unassembled(client),
         "deliveries": lambda: _timed(client, recent_events(client, ASSEMBLED_EVENT)),
         "incomplete": lambda: recent_events(client, INCOMPLETE_EVENT),
         "rejected": lambda: recent_events(client, REJECTED_EVENT),
@@ -105,11 +133,12 @@ def read_status(client: SyncPrefectClient) -> Status:
     state, stale = found.get("sweep", (SweepState(), ()))
     delivered, lag = found.get("deliveries", ([], None))
     incomplete, rejected = found.get("incomplete", []), found.get("rejected", [])
+    ended = [at for at in found.get("ended", ()) if state.mark is None or at > state.mark]
     reasons = [
         *(_waiting_reason("waiting", one) for one in state.waiting[:_REASONS]),
         *(_waiting_reason("stale", one) for one in stale[:_REASONS]),
         *(_event_reason("incomplete", one, _missing_text(one["payload"])) for one in incomplete),
-        *(_event_reason("rejected", one, _refusal(one["payload"])) for one in rejected),
+        *(_event_reason("rejected", one, refusal_of(one)) for one in rejected),
     ]
     reasons.sort(key=lambda one: one.time or encoding.EPOCH, reverse=True)
     return Status(
@@ -122,13 +151,41 @@ def read_status(client: SyncPrefectClient) -> Status:
         waiting=len(state.waiting) if "sweep" in found else None,
         oldest_waiting=min((one.ended for one in state.waiting if one.ended), default=None),
         stale=len(stale) if "sweep" in found else None,
-        incomplete=_count(incomplete) if "incomplete" in found else None,
-        rejected=_count(rejected) if "rejected" in found else None,
+        unassembled=len(ended) if "ended" in found else None,
+        oldest_unassembled=min(ended, default=None),
+        incomplete=count_runs(incomplete) if "incomplete" in found else None,
+        rejected=count_runs(rejected) if "rejected" in found else None,
         more=any(len(events) >= PAGE for events in (delivered, incomplete, rejected)),
         targets=tuple(_targets(delivered, rejected)),
         reasons=tuple(reasons[:_REASONS]),
         unanswered=unanswered,
+        trouble=_trouble(found.get("assembler"), ended, len(state.waiting), api.now(client)),
     )
+
+
+def _trouble(assembler: str | None, ended: Sequence[dt.datetime], waiting: int, now: dt.datetime) -> str:
+    """The reason why runs that ended are not assembled, with the remedy; empty if they are."""
+    late = assembler == READY and ended and now - min(ended) > _ASSEMBLED_WITHIN
+    if late or (assembler not in (None, READY) and (ended or waiting)):
+        number = len(ended) or waiting
+        runs = f"{number:,} run{'' if number == 1 else 's'} ended with lineage"
+        once = "`prefect-lineage sweep` assembles them once, here"
+        return (
+            f"{runs} and no assembler took {'it' if number == 1 else 'them'}: {_REMEDIES[assembler or READY]}; {once}"
+        )
+    return ""
+
+
+def _unassembled(client: SyncPrefectClient) -> list[dt.datetime]:
+    """The ends of runs of the last day that sent lineage and have no entry in the ledger (of the newest 50 events)."""
+    ends: dict[UUID, dt.datetime] = {}
+    for event in recent_events(client, CLOSED_EVENT):
+        ids = (str(one.get("prefect.resource.id")) for one in event.get("related") or ())
+        for run_id in (id_.removeprefix("prefect.flow-run.") for id_ in ids if id_.startswith("prefect.flow-run.")):
+            if _is_id(run_id):
+                ends.setdefault(UUID(run_id), _time(event))
+    entries = ledger.read(client, list(ends))
+    return [ended for run_id, ended in ends.items() if run_id not in entries]
 
 
 def _answer(part: Callable[[], Any]) -> Any:
@@ -146,7 +203,7 @@ def _assembler(client: SyncPrefectClient) -> str:
         return "not deployed"
     if found.paused:
         return "paused"
-    return "ready" if str(getattr(found.status, "value", found.status)) == "READY" else "no process runs it"
+    return READY if str(getattr(found.status, "value", found.status)) == "READY" else "no process runs it"
 
 
 def _running(client: SyncPrefectClient) -> int:
@@ -214,16 +271,6 @@ def _missing_text(payload: Mapping[str, Any]) -> str:
         (encoding.count(payload.get("rejected")) or 0, "events cannot be read"),
     )
     return ", ".join(f"{number:,} {text}" for number, text in counts if number) or "events are missing"
-
-
-def _refusal(payload: Mapping[str, Any]) -> str:
-    reasons = payload.get("reasons")
-    reason = reasons[0] if isinstance(reasons, list) and reasons else "no reason given"
-    return f"{payload.get('target')}: {reason}"
-
-
-def _count(events: Sequence[Mapping[str, Any]]) -> int:
-    return len({run for event in events for run in runs_of(event)})
 
 
 def _time(event: Mapping[str, Any]) -> dt.datetime:

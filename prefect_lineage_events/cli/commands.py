@@ -174,8 +174,8 @@ COMMANDS = (
         "observing:status",
         OPERATE,
         "Show the lag, the last sweep, waiting, incomplete, rejected and stale runs, and the newest reasons.",
-        "A fixed number of requests: it answers in a second or two on a busy server. `prefect-lineage doctor` has the "
-        "remedies.",
+        "A fixed number of requests: it answers in a second or two on a busy server. Exits with 1 if runs have ended "
+        "and no assembler takes them. `prefect-lineage doctor` has the remedies.",
         ("status", "status --json"),
     ),
     Command(

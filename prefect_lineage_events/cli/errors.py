@@ -20,7 +20,7 @@ BROKEN_PIPE = 141
 
 EXIT_CODES = {
     OK: "success",
-    FAILED: "a failure (the message gives the remedy), or a finding of doctor",
+    FAILED: "a failure (the message gives the remedy), a finding of doctor, or runs that no assembler takes (status)",
     WRONG_ARGUMENTS: "wrong arguments, or a name that nothing has",
     REFUSED: "success, but a target refused events: `prefect-lineage rejected` lists the reasons",
     INTERRUPTED: "stopped by Ctrl-C",

@@ -36,7 +36,7 @@ def status(*, json: Annotated[bool, Parameter(help="Print JSON instead of text."
     with temporary_settings(quickly), get_client(sync_client=True) as client, working("asking the Prefect API"):
         found = read_status(client)
     print_json(found) if json else _print_status(found)
-    return OK
+    return FAILED if found.trouble else OK
 
 
 def rejected(
@@ -152,7 +152,7 @@ def _as_json(one: Refusal) -> dict[str, Any]:
 def _print_status(found: Status) -> None:
     now = found.at
     heading("lineage of Prefect flows", found.api)
-    more = "+" if found.more else ""
+    least = "at least " if found.more else ""
     oldest = f", the oldest ended {ago(found.oldest_waiting, now)}" if found.oldest_waiting else ""
     table(
         "",
@@ -163,9 +163,10 @@ def _print_status(found: Status) -> None:
             ("lag", "" if found.lag_seconds is None else f"{span(found.lag_seconds)} from a run's end to its delivery"),
             ("running", _number(found.running)),
             ("waiting", _number(found.waiting, f" to be tried again{oldest}")),
+            ("not assembled", _unassembled(found)),
             ("stale", _number(found.stale, " without an event for long")),
-            ("incomplete", _number(found.incomplete, f"{more} in the last day")),
-            ("rejected", _number(found.rejected, f"{more} in the last day")),
+            ("incomplete", _number(found.incomplete, " in the last day", least)),
+            ("rejected", _number(found.rejected, " in the last day", least)),
         ],
     )
     table(
@@ -179,9 +180,16 @@ def _print_status(found: Status) -> None:
         [(time(one.time), one.kind, one.flow, one.run, one.text) for one in found.reasons],
         limit=1_000,
     )
-    if found.reasons or found.assembler != "ready":
+    if found.trouble:
+        say(found.trouble)
+    elif found.reasons or found.assembler != "ready":
         say("remedies: prefect-lineage doctor")
 
 
-def _number(number: int | None, more: str = "") -> str:
-    return _SILENT if number is None else f"{number:,}{more}"
+def _unassembled(found: Status) -> str:
+    since = f", the oldest {ago(found.oldest_unassembled, found.at)}" if found.oldest_unassembled else ""
+    return _number(found.unassembled, f" that ended since the last sweep{since}")
+
+
+def _number(number: int | None, more: str = "", least: str = "") -> str:
+    return _SILENT if number is None else f"{least}{number:,}{more}"

@@ -37,7 +37,7 @@ _THROUGH = "statements read the source and write the target, through tables that
 
 
 def run_details(graph: Graph, snapshot: Snapshot) -> RunDetails:
-    """What one run did, statement by statement, and what is missing of it."""
+    """One run with its statements, and what is missing of it."""
     return RunDetails(
         summary=run_summary(graph, snapshot),
         statements=all_statements(snapshot),
@@ -62,7 +62,7 @@ def recent_runs(
 
 
 def explained(graph: Graph, snapshot: Snapshot) -> RunExplanation:
-    """How each edge of a run is known, its statements with what was not understood of them, and its gaps."""
+    """The evidence for each edge of a run, its statements with what was not understood of them, and its gaps."""
     lineage = snapshot.shape.lineage
     columns: dict[tuple[Dataset, Dataset], list[ColumnEdge]] = defaultdict(list)
     for column in lineage.columns:

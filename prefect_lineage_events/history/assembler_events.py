@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from prefect_lineage_events.events import FLOW_LABEL
+from prefect_lineage_events.events import FLOW_LABEL, OWN_FLOW_PREFIX
 from prefect_lineage_events.history import api
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
+# The deployments of the assembler and of its sweep, as FLOW/DEPLOYMENT.
+DEPLOYMENT = "lineage"
+ASSEMBLER = f"{OWN_FLOW_PREFIX}assemble/{DEPLOYMENT}"
+SWEEPER = f"{OWN_FLOW_PREFIX}sweep/{DEPLOYMENT}"
 # Prefix of the resource of an event about one run.
 RUN_PREFIX = "prefect-lineage.run."
 # Events on a page of Prefect's API, its greatest.
@@ -34,6 +38,18 @@ def flow_of(event: Mapping[str, Any]) -> str:
     """The name of the flow of an event about one run. Earlier versions had it for the name of the resource."""
     resource = event["resource"]
     return str(resource.get(FLOW_LABEL) or resource.get("prefect.resource.name") or "")
+
+
+def refusal_of(event: Mapping[str, Any]) -> str:
+    """The target that refused events of a run, and its first reason."""
+    payload = event["payload"]
+    reasons = payload.get("reasons")
+    return f"{payload.get('target')}: {reasons[0] if isinstance(reasons, list) and reasons else 'no reason given'}"
+
+
+def count_runs(events: Iterable[Mapping[str, Any]]) -> int:
+    """The number of runs that these events are about."""
+    return len({run for event in events for run in runs_of(event)})
 
 
 def recent_events(client: SyncPrefectClient, name: str) -> list[dict[str, Any]]:
