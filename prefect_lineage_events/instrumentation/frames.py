@@ -30,9 +30,15 @@ from prefect_lineage_events.emission.row_samples import (
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.kept import Kept
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
+from prefect_lineage_events.instrumentation.read_frames import forget
 
 _MAX_ORIGINS = 50
 _LIBRARIES = frozenset({"pandas", "polars", "pyarrow"})
+
+# Methods of pandas' frames and indexers by which `__setitem__` sets values. A wrapper of `__setitem__` itself would be
+# the caller whose variables pandas searches for the frame, and its warnings of chained assignments would be lost.
+_SETTERS = ("_set_item", "_set_item_frame_value", "_setitem_array", "_setitem_frame", "_setitem_slice", "_set_value")
+_BY_INDEXER = "_setitem_with_indexer"
 
 _origins: Kept[Origins] = Kept()
 
@@ -175,11 +181,25 @@ def _finalizes(function: Callable[..., Any], instance: Any, args: tuple[Any, ...
     return result
 
 
-def _sets_item(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _changes(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Change values of a frame in place: it is not the file any more that it was read from, and has more origins."""
     result = function(*args, **kwargs)
-    if _origins and len(args) > 1 and instance is not None:
+    if _origins and instance is not None:
         with guarded("following a frame"):
-            _inherit(instance, (args[1],))
+            forget(instance)
+            _inherit(instance, (args[1] if len(args) > 1 else kwargs.get("value"),))
+    return result
+
+
+def _changes_by_indexer(
+    function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Change the frame of an indexer: `loc`, `iloc`."""
+    result = function(*args, **kwargs)
+    if _origins and instance is not None:
+        with guarded("following a frame"):
+            forget(instance.obj)
+            _inherit(instance.obj, (args[1] if len(args) > 1 else kwargs.get("value"),))
     return result
 
 
@@ -235,13 +255,25 @@ def _patched(wrapper: Callable[..., Any]) -> patches.Make:
     return lambda original, is_on: PatchedFunction(original, in_file_of(original, wrapper), enabled=is_on)
 
 
+def follow_polars(kind: Any) -> None:
+    """Patch the methods by which polars changes columns of a frame in place."""
+    for name in ("__setitem__", "replace_column"):
+        if name in vars(kind):
+            patches.add(kind, name, _patched(_changes))
+
+
 def follow_pandas(pandas: Any) -> None:
     """Patch the functions of pandas that pass origins on."""
     generic = pandas.core.generic.NDFrame
     if "__finalize__" in vars(generic):
         patches.add(generic, "__finalize__", _patched(_finalizes))
-    patches.add(pandas.DataFrame, "__setitem__", _patched(_sets_item))
     patches.add(pandas.DataFrame, "__init__", _patched(_is_made))
+    for name in _SETTERS:
+        if name in vars(pandas.DataFrame):
+            patches.add(pandas.DataFrame, name, _patched(_changes))
+    indexer = getattr(getattr(pandas.core, "indexing", None), "_iLocIndexer", object)
+    if _BY_INDEXER in vars(indexer):
+        patches.add(indexer, _BY_INDEXER, _patched(_changes_by_indexer))
     patches.add(generic, "to_sql", _patched(_writes_by_statements))
     sql = sys.modules.get("pandas.io.sql")
     for name in ("SQLDatabase", "SQLiteDatabase", "ADBCDatabase"):

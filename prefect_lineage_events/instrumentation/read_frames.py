@@ -1,7 +1,7 @@
 """Frames that one file was read into, known again by identity: a DataFrame of pandas or polars, a table of pyarrow.
 
-A database that scans a frame by its name thereby reads the file's rows. A frame that was changed in place, in its
-columns or the number of its rows, is not known any more.
+A database that scans a frame by its name thereby reads the file's rows. A frame that was changed in place, by its
+library's own methods, is not known any more.
 """
 
 from __future__ import annotations
@@ -50,6 +50,11 @@ def source_of(frame: Any) -> ReadFrame | None:
     if known is None or known.names != _names(frame) or not _are_same(known.parts, _parts(frame)):
         return None
     return known
+
+
+def forget(frame: Any) -> None:
+    """Forget the file of a frame: the program has changed values of it in place, which are in the same arrays."""
+    _known.pop(frame)
 
 
 def _kind(frame: Any) -> tuple[str, str]:

@@ -93,13 +93,71 @@ def renamed_columns(frame: pd.DataFrame) -> None:
     frame.columns = ["amount", "id"]
 
 
-@pytest.mark.parametrize("change", [replaced_column, dropped_rows, renamed_columns])
+def set_by_labels(frame: pd.DataFrame) -> None:
+    frame.loc[:, "amount"] = 1.0
+
+
+def set_by_a_mask(frame: pd.DataFrame) -> None:
+    frame.loc[frame["id"] > 1, "amount"] = 1.0
+
+
+def set_by_positions(frame: pd.DataFrame) -> None:
+    frame.iloc[:, 1] = 1.0
+
+
+def set_cell_by_label(frame: pd.DataFrame) -> None:
+    frame.at[0, "amount"] = 1.0
+
+
+def set_cell_by_position(frame: pd.DataFrame) -> None:
+    frame.iat[0, 1] = 1.0
+
+
+def updated(frame: pd.DataFrame) -> None:
+    frame.update(pd.DataFrame({"amount": [1.0, 2.0]}))
+
+
+def inserted(frame: pd.DataFrame) -> None:
+    frame.insert(0, "price", 1.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        replaced_column, dropped_rows, renamed_columns, set_by_labels, set_by_a_mask, set_by_positions,
+        set_cell_by_label, set_cell_by_position, updated, inserted,
+    ],
+)  # fmt: skip
 def test_a_frame_that_was_changed_in_place_is_no_file(change: Callable[[pd.DataFrame], None]) -> None:
     with recorded_lineage("databases", "files") as lineage:
         frame = pd.read_csv("orders.csv")
         change(frame)
         duckdb.sql("SELECT id, amount FROM frame").to_parquet("out.parquet")
     assert columns_into(lineage, "out.parquet") == set()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: frame.__setitem__((0, "amount"), 1.0),
+        lambda frame: frame.replace_column(1, pl.Series("amount", [1.0, 2.0])),
+    ],
+)
+def test_a_frame_of_polars_that_was_changed_in_place_is_no_file(change: Callable[[pl.DataFrame], None]) -> None:
+    with recorded_lineage("databases", "files") as lineage:
+        frame = pl.read_csv("orders.csv")
+        change(frame)
+        duckdb.sql("SELECT id, amount FROM frame").to_parquet("out.parquet")
+    assert columns_into(lineage, "out.parquet") == set()
+
+
+def test_pandas_warns_of_chained_assignments_as_before() -> None:
+    with recorded_lineage("files"), pytest.warns(pd.errors.ChainedAssignmentError) as caught:
+        frame = pd.read_csv("orders.csv")
+        frame[frame["id"] > 1]["amount"] = 1.0
+        frame[frame["id"] > 1].loc[:, "amount"] = 1.0
+        frame["amount"] = 2.0
+    assert [Path(warning.filename).name for warning in caught] == [Path(__file__).name] * 2
 
 
 def test_a_lazy_frame_is_read_while_the_statement_runs() -> None:

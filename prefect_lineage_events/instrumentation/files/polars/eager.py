@@ -12,6 +12,7 @@ from prefect_lineage_events.instrumentation.files.lakes import delta_target, ice
 from prefect_lineage_events.instrumentation.files.locations import accesses, locate
 from prefect_lineage_events.instrumentation.files.polars.lazy import targets
 from prefect_lineage_events.instrumentation.files.polars.scans import columns_of_schema
+from prefect_lineage_events.instrumentation.frames import follow_polars
 
 _READERS = (
     "read_csv", "read_parquet", "read_json", "read_ndjson", "read_ipc", "read_ipc_stream", "read_avro", "read_excel",
@@ -119,3 +120,4 @@ def patch_data_frame(kind: Any) -> None:
     for name, describe in describes.items():
         if hasattr(kind, name):
             patches.add(kind, name, reports(describe))
+    follow_polars(kind)
