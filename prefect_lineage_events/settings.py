@@ -169,13 +169,13 @@ class LineageSettings(PrefectBaseSettings):
     )
     job_name: Annotated[str, AfterValidator(_job_template)] = Field(
         default="{flow}",
-        description="Name of a flow's job. `{flow}.{deployment}` gives each deployment a job of its own; runs without "
-        "a deployment keep `{flow}`. See [Targets](targets.md).",
+        description="Name of a flow's job. `{flow}/{deployment}` gives each deployment a job of its own; runs without "
+        "a deployment keep `{flow}`. See [Targets](targets.md#which-job-a-run-belongs-to).",
     )
     granularity: Literal["flow", "task"] = Field(
         default="flow",
         description="One job for each flow, or also child jobs `flow.task` with the lineage of the tasks; the flow's "
-        "job then has only the lineage of its own body.",
+        "job then has only the lineage of its own body. See [Targets](targets.md#which-job-a-run-belongs-to).",
     )
     tag_source: str = Field(
         default="PREFECT",

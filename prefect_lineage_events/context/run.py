@@ -11,7 +11,6 @@ import json
 import multiprocessing
 import os
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,6 +24,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect_lineage_events import filters
 from prefect_lineage_events.context import child_processes, propagation, running, threads
 from prefect_lineage_events.context.defined import Defined, defined
+from prefect_lineage_events.context.last_run import LastRun
 from prefect_lineage_events.events import RunInfo
 from prefect_lineage_events.guard import count_loss, guarded, logger
 
@@ -103,21 +103,7 @@ _flow_context: Callable[[Any], Any] = FlowRunContext.__var__.get
 _task_context: Callable[[Any], Any] = TaskRunContext.__var__.get
 
 
-def _none() -> None:
-    return None
-
-
-def _reference(context: Any) -> Callable[[], Any]:
-    return weakref.ref(context) if context is not None else _none
-
-
-class _OfThread(threading.local):
-    """The contexts in which a thread has asked for its run the last time, and that run."""
-
-    last: tuple[Callable[[], Any], Callable[[], Any], Run | None] = (_none, _none, None)
-
-
-_of_thread = _OfThread()
+_last = LastRun()
 
 
 def current_run(known: Run | None = None) -> Run | None:
@@ -127,13 +113,9 @@ def current_run(known: Run | None = None) -> Run | None:
     """
     flow, task = _flow_context(None), _task_context(None)
     if flow is not None or task is not None:
-        last_flow, last_task, last = _of_thread.last
-        # A task's context is gone after its end, and its reference returns None: this is not the same as no task.
-        is_of_last = last_flow() is flow and last_task() is task and (task is None) is (last_task is _none)
-        if last is None or not is_of_last:
-            last = _run_of(flow, task)
-            _of_thread.last = (_reference(flow), _reference(task), last)
-        return last
+        if _last.run is None or not _last.is_of(flow, task):
+            _last.keep(flow, task, _run_of(flow, task))
+        return _last.run
     inherited = _inherited_run()
     if inherited is not None:
         return inherited
@@ -381,8 +363,8 @@ def _ends_with_work_elsewhere(context: Any) -> bool:
 
 def forget() -> None:
     """Clear the caches, after the settings changed."""
-    global _of_thread
-    _of_thread = _OfThread()
+    global _last
+    _last = LastRun()
     _runs.clear()
     _run_of_process.cache_clear()
 

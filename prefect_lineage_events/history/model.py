@@ -80,7 +80,7 @@ class FlowRun:
     """A flow run in Prefect. `state` is Prefect's state type (`COMPLETED`, `RUNNING`, ...).
 
     `state_id` is the id of that state, and of the event by which Prefect recorded it. A task run outside any flow has
-    the same form (`kind` `task-run`): its flow is the task.
+    the same form (`kind` `task-run`): its flow is the task. `job` is the name of its job if that is not the task's.
     """
 
     id: UUID
@@ -112,6 +112,7 @@ class FlowRun:
     parent_task_run_id: UUID | None = None
 
     kind: RunKind = "flow-run"
+    job: str | None = None
 
     @property
     def info(self) -> RunInfo:

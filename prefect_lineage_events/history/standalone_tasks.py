@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.api import JSON
 from prefect_lineage_events.history.model import END_STATES, FlowRun
+from prefect_lineage_events.history.task_names import TASK_MARK, function_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -24,7 +26,22 @@ _TASKS = UUID("0f6b2a53-5a0e-4c9e-9b8c-1d0a3c7f2e41")
 def read(client: SyncPrefectClient, task_run_id: UUID) -> FlowRun | None:
     """The run of that id; None if there is none, or if it belongs to a flow run."""
     raw: JSON | None = api.get(client, f"/task_runs/{task_run_id}")
-    return _run(raw) if raw is not None and not raw.get("flow_run_id") else None
+    return replace(_run(raw), job=_job(client, raw)) if raw is not None and not raw.get("flow_run_id") else None
+
+
+def _job(client: SyncPrefectClient, raw: JSON) -> str | None:
+    """The name of the task's job if it is not the task's: a flow, or a task of another function, has this name too."""
+    name, function = raw["name"], function_of(raw["task_key"])
+    chosen = {"flow_run_id": {"is_null_": True}, "name": {"any_": [name]}}
+    same: list[JSON] = api.post(
+        client, "/task_runs/filter", {"task_runs": chosen, "sort": "END_TIME_DESC", "limit": api.PAGE}
+    )
+    job = name
+    if name != function and {function_of(one["task_key"]) for one in same} - {function}:
+        job = f"{name} ({function})"
+    if api.post(client, "/flows/filter", {"flows": {"name": {"any_": [job]}}, "limit": 1}):
+        job += TASK_MARK
+    return job if job != name else None
 
 
 def has_run(client: SyncPrefectClient, name: str) -> bool:

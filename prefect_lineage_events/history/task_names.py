@@ -11,6 +11,9 @@ from uuid import UUID
 from prefect_lineage_events.definitions import TaskDefinition
 from prefect_lineage_events.history.model import TaskRun
 
+# Marks the job of a task that would have the name of another job.
+TASK_MARK = " (task)"
+
 
 class TaskName(NamedTuple):
     """A task of a flow: its name, and the name of its function. Two tasks of one name have different functions.
@@ -34,7 +37,7 @@ def task_names(tasks: Iterable[TaskRun], defined: Iterable[TaskDefinition] = ())
             by_key[task.task_key].append(task)
     qualified = _qualified(defined)
     return {
-        id_: TaskName(name, qualified.get(key) or _function(key))
+        id_: TaskName(name, qualified.get(key) or function_of(key))
         for key, runs in by_key.items()
         for id_, name in _names_of(key, runs)
     }
@@ -44,10 +47,13 @@ def named_tasks(defined: Iterable[TaskDefinition]) -> frozenset[TaskName]:
     """The tasks that a flow names beside others of the same name, and that did not run."""
     defined = list(defined)
     qualified = _qualified(defined)
-    return frozenset(TaskName(one.name, qualified.get(one.key) or _function(one.key)) for one in defined if not one.ran)
+    return frozenset(
+        TaskName(one.name, qualified.get(one.key) or function_of(one.key)) for one in defined if not one.ran
+    )
 
 
-def _function(key: str) -> str:
+def function_of(key: str) -> str:
+    """The name of a task's function, by the task's key."""
     return key.rpartition("-")[0] or key
 
 
@@ -56,7 +62,7 @@ def _qualified(defined: Iterable[TaskDefinition]) -> dict[str, str]:
     of_name: dict[TaskName, dict[str, str]] = defaultdict(dict)
     for one in defined:
         function = ".".join(filter(None, (one.module, one.function.replace("<locals>.", ""))))
-        of_name[TaskName(one.name, _function(one.key))][one.key] = function
+        of_name[TaskName(one.name, function_of(one.key))][one.key] = function
     shared = [functions for functions in of_name.values() if len(set(functions.values())) > 1]
     return {key: function for functions in shared for key, function in functions.items()}
 
@@ -67,7 +73,7 @@ def _names_of(key: str, runs: Sequence[TaskRun]) -> Iterator[tuple[UUID, str]]:
     several = len({name for name in names if name}) > 1 and all(run.dynamic_key is not None for run in runs)
     one = names[0] if len(set(names)) == 1 else None
     for run, name in zip(runs, names, strict=True):
-        yield run.id, (name if several else one) or _function(key)
+        yield run.id, (name if several else one) or function_of(key)
 
 
 def named_by_prefect(task: TaskRun) -> str | None:

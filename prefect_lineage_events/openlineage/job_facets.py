@@ -17,6 +17,8 @@ from prefect_lineage_events.stitching.model import Lineage, StatementSummary
 
 def job_name(run: FlowRun, template: str = BY_FLOW) -> str:
     """The name of a run's job. A run without a deployment is named by its flow alone, whatever the template."""
+    if run.job is not None:
+        return run.job
     return ".".join([*above(run, template), name_of(run.flow_name, run.deployment_name, template)])
 
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from prefect_lineage_events.definitions import TaskDefinition
 from prefect_lineage_events.history.model import RunHistory, TaskRun
 from prefect_lineage_events.history.task_names import (
+    TASK_MARK,
     TaskName,
     called_flows,
     named_by_prefect,
@@ -21,7 +22,6 @@ from prefect_lineage_events.stitching.lifetimes import ResolvedStep
 from prefect_lineage_events.stitching.model import Lineage, TaskLineage
 from prefect_lineage_events.stitching.steps import Scope, scopes_of
 
-_MARK = " (task)"
 _LATE = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
 # Returns the lineage of some statements of a run and of the sources of their outputs.
 Part = Callable[[Sequence[ResolvedStep], Sequence[WriteSources]], Lineage]
@@ -125,7 +125,7 @@ def task_jobs(
         is_of_subflow = name in subflows or any(name.startswith(f"{subflow}.") for subflow in subflows)
         if is_of_subflow or name in ambiguous or taken[name] > 1:
             while taken[jobs[task]]:
-                jobs[task] += _MARK
+                jobs[task] += TASK_MARK
             taken[jobs[task]] += 1
     return jobs
 

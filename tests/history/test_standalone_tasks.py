@@ -11,6 +11,7 @@ import pytest
 from prefect_lineage_events.events import EmitterInfo, RunInfo
 from prefect_lineage_events.history import runs, standalone_tasks
 from prefect_lineage_events.history.reader import read_history
+from prefect_lineage_events.openlineage.job_facets import job_name
 from tests.by_hand import NOON, closing, write
 from tests.history.fake_api import Answer, FakeApi
 
@@ -58,6 +59,24 @@ def test_task_run_outside_a_flow_is_a_run_of_its_task():
         NOON,
         ("nightly",),
     )
+
+
+@pytest.mark.parametrize(
+    ("flows", "others", "job"),
+    [
+        ([], [], None),
+        (["other"], ["load_orders-9f9f"], None),
+        (["load orders"], [], "load orders (task)"),
+        ([], ["load_b-9f9f"], "load orders (load_orders)"),
+    ],
+)
+def test_job_of_the_task_has_a_name_that_no_flow_and_no_other_task_has(flows, others, job):
+    raw = task_run()
+    api = api_with(raw, *({**task_run(), "task_key": key} for key in others))
+    api.flows = {str(uuid4()): name for name in flows}
+    run = runs.read_run(api, UUID(raw["id"]))  # type: ignore[arg-type]
+    assert run.job == job
+    assert job_name(run, "{flow}.{deployment}") == (job or "load orders")
 
 
 def test_the_runs_of_one_task_are_of_one_job():

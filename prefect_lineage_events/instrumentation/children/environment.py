@@ -49,8 +49,9 @@ def lineage_environment() -> dict[str, str]:
     The lineage that such a process sends itself then hangs under the flow run. Add them to the child's environment:
     `subprocess.run(["dbt-ol", "build"], env={**os.environ, **lineage_environment()})`. The family `children` of
     `instrument()` does so for each process that a run starts. Empty outside of runs, without `PREFECT_API_URL`, and
-    where the job's name is not known in the flow's process: the setting `job_name` contains `{deployment}`, and no
-    worker of Prefect or `serve` has started the process.
+    where the job's name is not known in the flow's process: a flow of another process called this one
+    (`run_deployment`), or the setting `job_name` contains `{deployment}`, and no worker of Prefect or `serve` has
+    started the process.
     """
     variables = variables_of_child()
     if variables:
@@ -98,6 +99,9 @@ def _parents() -> list[_Parent]:
     if any(_has_unknown_name(one) for one in contexts):
         logger.debug("lineage: a child process gets no parent run: the name of the deployment is not known")
         return []
+    if _has_unknown_parent(contexts):
+        logger.debug("lineage: a child process gets no parent run: a flow in another process called this one")
+        return []
     names = [job_names.name_of(one.flow.name, _deployment_of(one), settings().job_name) for one in contexts]
     # A subflow's job is named by all flows above it, as in its own events.
     jobs = [".".join(reversed(names[number:])) for number in range(len(names))]
@@ -128,6 +132,11 @@ def _has_unknown_name(context: Any) -> bool:
     """Return whether the job is named by a deployment, whose name is not known in this process."""
     is_named_so = context.flow_run.deployment_id is not None and job_names.names_deployment(settings().job_name)
     return is_named_so and _deployment_of(context) is None
+
+
+def _has_unknown_parent(contexts: list[Any]) -> bool:
+    """Return whether flows are above these runs that this process does not know: their names begin the job's."""
+    return bool(contexts) and contexts[-1].flow_run.parent_task_run_id is not None
 
 
 def _deployment_of(context: Any) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import anyio
 import pytest
@@ -134,6 +135,26 @@ def test_older_variables_are_set_where_their_form_can_hold_the_names(
     run_id, environment = nightly()
     assert environment["OPENLINEAGE_PARENT_ID"] == f"acme/nightly/{run_id}"
     assert environment["OPENLINEAGE_ROOT_PARENT_ID"] == f"acme/nightly/{run_id}"
+
+
+def test_run_that_a_flow_of_another_process_called_has_no_environment(
+    prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @flow(name="nightly")
+    def nightly() -> list[dict[str, str]]:
+        from prefect.context import FlowRunContext
+
+        context = FlowRunContext.get()
+        assert context is not None
+        assert context.flow_run is not None
+        alone = lineage_environment()
+        with monkeypatch.context() as called:
+            called.setattr(context.flow_run, "parent_task_run_id", uuid4())
+            return [alone, lineage_environment()]
+
+    alone, called = nightly()
+    assert alone
+    assert called == {}
 
 
 def test_subflow_in_a_task_names_the_flow_above_as_root(prefect_server: PrefectServer) -> None:
