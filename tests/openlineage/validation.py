@@ -20,7 +20,7 @@ _ENDS = {"COMPLETE", "FAIL", "ABORT"}
 
 @cache
 def registry() -> Registry:
-    files = [*SPEC.rglob("*.json"), *OWN_SPEC.glob("*.json")]
+    files = [SPEC / "OpenLineage.json", *(SPEC / "facets").rglob("*.json"), *OWN_SPEC.glob("*.json")]
     schemas = [json.loads(path.read_text()) for path in files]
     return Registry().with_resources([(s["$id"], Resource.from_contents(s)) for s in schemas])
 
