@@ -116,6 +116,13 @@ class Coalescer:
             self._reads.add(self._key(pending), is_new=False)
             self._last_read = (pending, self.lifetimes)
 
+    def withdraw(self, pending: PendingEvent) -> None:
+        """Count one execution less of an event without rows that is here; remove the event with its last one."""
+        pending.executions -= 1
+        pending.executions_without_rows = max(pending.executions_without_rows - 1, 0)
+        if pending.executions <= 0:
+            self._by_key = {key: one for key, one in self._by_key.items() if one is not pending}
+
     def take(self) -> list[PendingEvent]:
         """Remove and return all pending events, in order. The lifetimes of datasets are kept."""
         pending_events, self._by_key = self.pending_events, {}

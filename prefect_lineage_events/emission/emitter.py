@@ -98,6 +98,11 @@ class Emitter:
         if len(self._pending) >= _MAX_PENDING or wait == 0:
             self.flush()
 
+    def withdraw(self, pending: PendingEvent) -> None:
+        """Count one execution less of an event that is not sent."""
+        if not pending.sent:
+            self._pending.withdraw(pending)
+
     @property
     def lifetimes(self) -> int:
         """The number of changes of datasets' lifetimes so far."""

@@ -200,8 +200,8 @@ class RecordNote:
     their number; `symlinks` are its other names; a write that `appends` keeps what was there. `input_columns` are those
     of each input; with them, `edges` are all edges. `later` computes these three in our thread. `description` names the
     call, or the operation of a `record_misc`. A write that moves or copies its input has this as its `effect`, and the
-    paths from and to which a file was `moved`. `sample`, `origins`, `pending_events`, `compared`: as of a statement;
-    the sample of a read has rows that were read.
+    paths from and to which a file was `moved`. `opening` is the read of an open file that this one replaces. `sample`,
+    `origins`, `pending_events`, `compared`: as of a statement; the sample of a read has rows that were read.
     """
 
     operation: Literal["read", "write", "misc", "drop"]
@@ -223,6 +223,7 @@ class RecordNote:
     later: Callable[[], RecordColumns] | None = None
     effect: str | None = None
     moved: tuple[Dataset, ...] = ()
+    opening: RecordNote | None = None
     sample: RowSample | None = None
     origins: Origins | None = None
     pending_events: list[Any] = field(default_factory=list)

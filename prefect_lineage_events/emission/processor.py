@@ -141,6 +141,9 @@ class NoteProcessor(LossProcessor):
         self._row_comparison.store(note, kept)
 
     def _record(self, note: RecordNote) -> None:
+        if note.opening is not None:
+            self._withdraw(note.opening)
+            note.opening = None
         if note.operation == "read":
             self._row_comparison.expect(note)
             self._row_comparison.store(note, note.sample)
@@ -150,6 +153,15 @@ class NoteProcessor(LossProcessor):
         found = from_record(note)
         note.pending_events += found
         self._report(found)
+
+    def _withdraw(self, note: RecordNote) -> None:
+        """Leave out a read that another one replaces, as far as it is not sent."""
+        self._row_comparison.withdraw(note)
+        events, note.pending_events = note.pending_events, []
+        emitter = self._emitters.open(note.run.key)
+        for pending in events:
+            if emitter is not None:
+                emitter.withdraw(pending.coalesced())
 
     def _statement(self, note: StatementNote) -> None:
         self._row_comparison.compare(note)

@@ -107,6 +107,12 @@ class RowComparison:
         if run is not None and len(run.unseen) <= _MAX_UNSEEN:
             run.unseen[id(note)] = note
 
+    def withdraw(self, note: ReadNote) -> None:
+        """Forget a read that another one replaces."""
+        run = self._run_rows(note)
+        if run is not None:
+            run.unseen.pop(id(note), None)
+
     def _run_rows(self, note: ReadNote) -> _RunRows | None:
         key = note.run.key if note.run is not None else None
         if key is None:

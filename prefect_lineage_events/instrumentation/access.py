@@ -25,7 +25,7 @@ from prefect_lineage_events.emission.losses import count_loss, count_without_run
 from prefect_lineage_events.emission.notes import RecordColumns, RecordNote
 from prefect_lineage_events.events import STAR, Column, EventColumnEdge
 from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.instrumentation import frames
+from prefect_lineage_events.instrumentation import frames, open_files
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, code_in, in_file_of
 from prefect_lineage_events.instrumentation.read_frames import remember
 
@@ -46,7 +46,8 @@ class Access:
     `effect` is "move" for a write after which its input is gone. `input_columns` are those of each dataset that is
     read, in order; with them, `edges` are all that there are. `later` computes columns and edges in our thread, where
     that takes a while. `data` is the frame or the table, or a list of them, whose rows are compared with those of other
-    accesses. None and () mean "not known".
+    accesses. `opens` is the file that was opened by it, `file` the open file that a library has read or written. None
+    and () mean "not known".
     """
 
     operation: Literal["read", "write", "drop"]
@@ -65,6 +66,8 @@ class Access:
     later: Callable[[], RecordColumns] | None = None
     effect: str | None = None
     data: Any = None
+    opens: Any = None
+    file: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,10 @@ def report(access: Access) -> None:
             note = _note(access, run)
             if access.data is not None:
                 _sample(note, access.data)
-            worker.put(note)
+            if access.opens is not None:
+                open_files.opened_to_be_read(access.opens, note)
+            if access.file is None or not open_files.waits(access.file, note):
+                worker.put(note)
 
 
 def _note(access: Access, run: Run) -> RecordNote:

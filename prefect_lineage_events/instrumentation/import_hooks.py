@@ -108,7 +108,7 @@ def when_failed(call: Callable[[str], object]) -> None:
         _when_failed.append(call)
 
 
-def patching(what: str, name: str) -> guarded:
+def patching(name: str) -> guarded:
     """A block that patches a part of a module: its failure is counted as a loss, and reported by `when_failed`."""
 
     def failed(reason: str) -> None:
@@ -116,10 +116,10 @@ def patching(what: str, name: str) -> guarded:
         for call in _when_failed:
             call(name)
 
-    return guarded(what, failed)
+    return guarded("patching an imported module", failed)
 
 
 def _call(hook: Hook, module: Any) -> None:
     """A version of a library that differs from those we know must not end the import, or `instrument()`."""
-    with patching("patching an imported module", str(getattr(module, "__name__", ""))):
+    with patching(str(getattr(module, "__name__", ""))):
         hook(module)

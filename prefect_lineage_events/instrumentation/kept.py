@@ -33,6 +33,9 @@ class Kept(Generic[T]):
         known = self._values.pop(id(key), None)
         return known[1] if known is not None else None
 
+    def clear(self) -> None:
+        self._values.clear()
+
     def get_or_put(self, key: Any, make: Callable[[], T]) -> T:
         """The value of an object, made now if it has none."""
         known = self.get(key)

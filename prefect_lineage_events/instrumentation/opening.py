@@ -179,7 +179,7 @@ def all_everywhere(module: ModuleType, makers: Mapping[str, Patched], needed: Ca
         patches.add(module, name, makers[name] if name == first else _same(known[first]), needed)
     for other in list(sys.modules.values()):
         if isinstance(other, ModuleType) and other is not module:
-            with patching("patching a name in a module", module.__name__):  # another thread may import it just now
+            with patching(module.__name__):  # another thread may import it just now
                 for alias, value in list(vars(other).items()):
                     if id(value) in names:
                         patches.add(other, alias, _same(known[names[id(value)]]), needed)

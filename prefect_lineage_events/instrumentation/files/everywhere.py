@@ -20,7 +20,7 @@ def patch_everywhere(name: str, function: Any, make: Make) -> None:
     """
     one = shared(make)
     for module in _modules_with(name, function):
-        with patching("patching a function where it was imported", str(getattr(function, "__module__", name))):
+        with patching(str(getattr(function, "__module__", name))):
             patches.add(module, name, one)
 
 

@@ -7,17 +7,22 @@ which a file gets and sends its blocks are a part of it.
 from __future__ import annotations
 
 import functools
+import io
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.context.run import in_call
+from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.losses import count_loss
+from prefect_lineage_events.emission.notes import RecordNote
 from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.instrumentation import open_files
 from prefect_lineage_events.instrumentation.access import Access, Call, report, reporting_run, suppressed
 from prefect_lineage_events.instrumentation.files.filesystem_calls import Operation, accesses
+from prefect_lineage_events.instrumentation.files.opened import file_behind
 
 _OPEN = "fsspec.open"
 # Methods of a file by which it gets and sends blocks.
@@ -27,11 +32,15 @@ _ENDS = ("close", "__exit__", "commit", "discard")
 
 @dataclass(slots=True)
 class _Writing:
-    """A file that is open to be written. `in_transaction`: it is written when it is committed."""
+    """A file that is open to be written. `in_transaction`: it is written when it is committed.
+
+    `waiting` are the notes of libraries that have written to it.
+    """
 
     file: weakref.ref[Any]
     operation: Operation
     in_transaction: bool
+    waiting: list[RecordNote]
 
 
 _writing: dict[int, _Writing] = {}
@@ -44,9 +53,16 @@ def opened(call: Call) -> Iterator[Access]:
     mode = str(call.argument(1, "mode", default="rb"))
     path = call.argument(0, "path")
     if "r" in mode or "+" in mode:
-        yield from accesses([Operation("read", call.instance, path)], _OPEN)
+        for access in accesses([Operation("read", call.instance, path)], _OPEN):
+            yield replace(access, opens=_within(call.result))
     if "r" not in mode or "+" in mode:
         _watch(call.result, Operation("write", call.instance, path), call.kwargs.get("autocommit", True) is False)
+
+
+def _within(file: Any) -> Any:
+    """The file of the filesystem in an open file, which a library finds as well."""
+    found = file_behind(file) if isinstance(file, io.TextIOWrapper) else None
+    return file if found is None or found.file is None else found.file
 
 
 def _watch(file: Any, operation: Operation, in_transaction: bool) -> None:
@@ -57,8 +73,13 @@ def _watch(file: Any, operation: Operation, in_transaction: bool) -> None:
     if not _is_patched(type(file), "close"):
         count_loss("a file of fsspec whose end is not seen")
         return
-    reference = weakref.ref(file, lambda _: _writing.pop(key, None))
-    _writing[key] = _Writing(reference, operation, in_transaction)
+    waiting = open_files.opened_to_be_written(_within(file))
+
+    def end(_: Any) -> None:
+        if _writing.pop(key, None) is not None and waiting:
+            open_files.abandoned(waiting)
+
+    _writing[key] = _Writing(weakref.ref(file, end), operation, in_transaction, waiting)
 
 
 def _is_patched(kind: type, name: str) -> bool:
@@ -125,17 +146,19 @@ def _make_end(name: str, original: Any, is_on: Callable[[], bool]) -> Any:
             result = original(self, *args, **kwargs)
         if id(self) in _writing and (name == "commit" or not writing.in_transaction):
             del _writing[id(self)]
-            _finished(writing.operation)
+            _finished(writing)
         return result
 
     end._lineage_end = True  # type: ignore[attr-defined]
     return end
 
 
-def _finished(operation: Operation) -> None:
+def _finished(writing: _Writing) -> None:
     with guarded("describing a call", count_loss):
-        if reporting_run() is not None:
-            for access in accesses([operation], _OPEN):
+        for note in writing.waiting:
+            worker.put(note)
+        if not writing.waiting and reporting_run() is not None:
+            for access in accesses([writing.operation], _OPEN):
                 report(access)
 
 

@@ -82,7 +82,7 @@ def _make_class(original: Any, is_on: Callable[[], bool]) -> Any:
     @functools.wraps(original)
     def made(cls: Any, *args: Any, **kwargs: Any) -> None:
         original(cls, *args, **kwargs)
-        with patching("patching a class of filesystems", cls.__module__):
+        with patching(cls.__module__):
             if is_on():
                 _patch_class(cls)
 
@@ -120,7 +120,7 @@ def _open(call: Call) -> Any:
     kind = type(call.instance)
     if kind not in _scanned:  # its class of files may have been imported since
         _scanned.add(kind)
-        with patching("patching classes of files", kind.__module__):
+        with patching(kind.__module__):
             filesystem_files.patch_new_classes()
     return call_and_report(filesystem_files.opened, call)
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from stat import S_ISREG
 from typing import Any, Literal
+from weakref import ref
 
 from prefect_lineage_events.datasets import DEVICES, MAX_SINGLE_FILES, Dataset, common_directory, file_at
 from prefect_lineage_events.emission.losses import count_loss
@@ -31,13 +33,14 @@ _CHAINED = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*(?:://[^:]*)?::")
 class Location:
     """A dataset that a call names, with the parts of it that are named, and the number of files if it is known.
 
-    `path` is the path of a single local file.
+    `path` is the path of a single local file, `file` the open file of a filesystem that stands for it.
     """
 
     dataset: Dataset
     subset: tuple[str, ...] = ()
     files: int | None = None
     path: str | None = None
+    file: ref[Any] | None = None
 
     def size(self) -> int | None:
         """The bytes of a single local file."""
@@ -84,6 +87,9 @@ def _located(target: Any, filesystem: Any, options: Mapping[str, Any] | None, pa
         return None
     if found.filesystem is not None:
         location = _on(found.filesystem, found.path, patterns=False)
+        if location is not None and not found.member:
+            with suppress(TypeError):  # it cannot be referenced weakly
+                location = replace(location, file=ref(found.file))
     else:
         location = _at(found.path, None, patterns=False)
     return replace(location, subset=(found.member,)) if location is not None and found.member else location
@@ -210,4 +216,5 @@ def accesses(
             files=one.files,
             subset=one.subset,
             data=data,
+            file=one.file() if one.file is not None else None,
         )

@@ -49,11 +49,15 @@ _IN_MEMORY = frozenset({"BufferReader", "BufferOutputStream", "FixedSizeBufferWr
 
 @dataclass(frozen=True, slots=True)
 class OpenedFile:
-    """A path, of this machine or of a filesystem of fsspec; `member` is a file within it, which is an archive."""
+    """A path, of this machine or of a filesystem of fsspec; `member` is a file within it, which is an archive.
+
+    `file` is the open file of the filesystem.
+    """
 
     path: str
     filesystem: Any = None
     member: str = ""
+    file: Any = None
 
 
 def has_filesystem(target: Any) -> bool:
@@ -74,7 +78,7 @@ def file_behind(target: Any) -> OpenedFile | None:
         if target is None or isinstance(target, io.BytesIO | io.StringIO) or type(target).__name__ == "MemoryBuffer":
             return _in_memory_file(target, member)
         if has_filesystem(target):
-            return OpenedFile(target.path, target.fs, member)
+            return OpenedFile(target.path, target.fs, member, target)
         if isinstance(target, io.FileIO):
             return _named(target, member)
         if type(target).__module__ == "pyarrow.lib" and (path := named_files.get(target)) is not None:
@@ -100,7 +104,9 @@ def _kinds(target: Any) -> list[tuple[str, str]]:
 
 def _in_memory_file(target: Any, member: str) -> OpenedFile | None:
     """A file of fsspec's memory filesystem is a BytesIO with a path."""
-    return OpenedFile(target.path, target.fs, member) if target is not None and has_filesystem(target) else None
+    if target is None or not has_filesystem(target):
+        return None
+    return OpenedFile(target.path, target.fs, member, target)
 
 
 def _named(target: io.FileIO, member: str) -> OpenedFile | None:
