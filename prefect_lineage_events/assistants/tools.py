@@ -10,7 +10,6 @@ from pydantic import Field
 
 from prefect_lineage_events.assistants.fitting import Many, ToolAnswer, fitted
 from prefect_lineage_events.graph.changes import as_of, diff, schema_history
-from prefect_lineage_events.graph.evidence import dataset_ref
 from prefect_lineage_events.graph.gaps import in_flight
 from prefect_lineage_events.graph.graph import Graph, Window
 from prefect_lineage_events.graph.impact import impact
@@ -40,6 +39,7 @@ from prefect_lineage_events.graph.values import (
     RunExplanation,
     RunSummary,
     SchemaVersion,
+    SearchResult,
     Walk,
 )
 from prefect_lineage_events.graph.walks import column_walk, downstream, path, upstream
@@ -109,10 +109,9 @@ class Tools:
 
     def search_datasets(
         self, word: Annotated[str, Field(description="A part of a dataset's name or of a column's name, in any case.")]
-    ) -> ToolAnswer[Many[DatasetRef]]:
-        """Find datasets (tables, files, topics, APIs) by a part of their name, or of a column's name."""
-        graph = self._source().graph
-        return fitted(Many[DatasetRef](items=tuple(dataset_ref(graph, found) for found in search(graph, word))))
+    ) -> ToolAnswer[SearchResult]:
+        """Find datasets (tables, files, topics, APIs), columns and flows by a part of their names, best first."""
+        return fitted(search(self._source().graph, word))
 
     def describe_dataset(
         self, dataset: DatasetName, since: Since = None, as_of: AsOf = None

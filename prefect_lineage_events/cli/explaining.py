@@ -75,6 +75,7 @@ def _print_run(found: RunExplanation) -> None:
         [
             *(uri for edge in found.edges for uri in (edge.source, edge.target)),
             *(uri for one in found.statements for uri in (*one.inputs, *one.outputs)),
+            *(one.dataset for one in found.schema_changes),
         ]
     )
     rows = []
@@ -111,6 +112,7 @@ def _print_run(found: RunExplanation) -> None:
         ],
         limit=1_000,
     )
+    table("SCHEMA CHANGES", ("dataset", "change"), [(shown(one.dataset), one.text) for one in found.schema_changes])
     gaps_table(found.gaps)
     if found.complete and not found.gaps and found.run.ended:
         say("nothing of this run is unknown: all of its events are there, and all statements were understood")

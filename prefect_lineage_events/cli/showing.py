@@ -142,33 +142,20 @@ def search(
     asked: Asked | None = None,
 ) -> int:
     """Find datasets, columns and flows by a part of their names."""
-    from prefect_lineage_events.graph.evidence import dataset_ref
-    from prefect_lineage_events.graph.names import columns_of
-    from prefect_lineage_events.graph.names import search as search_datasets
+    from prefect_lineage_events.graph.names import search as search_names
 
-    graph = asking.graph_of(asked)
-    wanted = word.casefold()
-    datasets = [
-        (dataset, [column for column in columns_of(graph, dataset) if wanted in column.casefold()])
-        for dataset in search_datasets(graph, word)
-    ]
-    flows = [flow for flow in graph.flows() if wanted in flow.casefold()]
+    found = search_names(asking.graph_of(asked), word)
     if asked and asked.json:
-        print_json(
-            {
-                "datasets": [{"dataset": dataset_ref(graph, found), "columns": columns} for found, columns in datasets],
-                "flows": flows,
-            }
-        )
+        print_json(found)
         return OK
-    shown = Names(dataset.uri for dataset, _ in datasets)
+    shown = Names(one.dataset.uri for one in found.datasets)
     table(
         "DATASETS",
         ("name", "columns", "URI"),
-        [(shown(dataset.uri), ", ".join(columns), dataset.uri) for dataset, columns in datasets],
+        [(shown(one.dataset.uri), ", ".join(one.columns), one.dataset.uri) for one in found.datasets],
     )
-    table("FLOWS", ("name",), [(flow,) for flow in flows])
-    if not datasets and not flows:
+    table("FLOWS", ("name",), [(flow,) for flow in found.flows])
+    if not found.datasets and not found.flows:
         say(f"nothing in this window has {word!r} in its name: a longer window is --since 30d")
     return OK
 
@@ -198,8 +185,9 @@ def diff(
         if kind.endswith(ending)
         for text in getattr(found, kind)
     ]
-    table("LINEAGE", ("", "what", "name"), changes, limit=1_000)
-    shown = Names(one.dataset for one in found.rows)
+    words = {word for _, _, text in changes for word in text.split(" ")}
+    shown = Names([*(word for word in words if "://" in word), *(one.dataset for one in found.rows)])
+    table("LINEAGE", ("", "what", "name"), [(mark, kind, _short(text, shown)) for mark, kind, text in changes], 1_000)
     table(
         "ROWS",
         ("dataset", "", "before", "after"),
@@ -208,6 +196,11 @@ def diff(
     if found.same:
         say("the lineage of both runs is the same" + ("; only numbers of rows differ" if found.rows else ""))
     return OK
+
+
+def _short(text: str, shown: Names) -> str:
+    """The text of a difference with the short names of its datasets."""
+    return " ".join(shown(word) if "://" in word else word for word in text.split(" "))
 
 
 def _print_run(details: RunDetails, snapshot: Snapshot | None) -> None:

@@ -55,19 +55,21 @@ def path(
     if asked and asked.json:
         print_json(found)
         return OK
+    shown = Names([start.uri, end.uri])
+    first, last = shown(start.uri), shown(end.uri)
     if found.edges:
-        heading(f"{start.name} -> {end.name}", count(len({edge.target for edge in found.edges}), "step"))
+        heading(f"{first} -> {last}", count(len({edge.target for edge in found.edges}), "step"))
         _print_edges(found.edges)
         _print_columns(found.columns)
     elif start == end:
         say("both are the same dataset")
     elif find_path(graph, end, start).edges:
         say(
-            f"no data goes from {start.name} to {end.name} in this window, but the other way:"
-            f" prefect-lineage path {end.name} {start.name}"
+            f"no data goes from {first} to {last} in this window, but the other way:"
+            f" prefect-lineage path {last} {first}"
         )
     else:
-        say(f"no data goes from {start.name} to {end.name} in this window, nor back")
+        say(f"no data goes from {first} to {last} in this window, nor back")
     return OK
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from prefect_lineage_events.cli.output import table
-from prefect_lineage_events.datasets import parse_uri
+from prefect_lineage_events.datasets import Dataset, parse_uri
+from prefect_lineage_events.rendering.graph import short_names
 
 if TYPE_CHECKING:
     from prefect_lineage_events.graph.values import ColumnEdgeSeen, Gap, RunRef, StatementRef
@@ -52,24 +53,27 @@ def count(number: int, noun: str) -> str:
 
 
 class Names:
-    """Names of the datasets of one answer: the short name, or the URI where two of them have the same name."""
+    """Names of the datasets of one answer: a table's name, the end of a file's path, the URI where two would be equal.
+
+    Each is a name that the next question takes, unless other datasets have it too.
+    """
 
     def __init__(self, uris: Iterable[str]) -> None:
-        datasets = {uri: _name(uri) for uri in uris}
-        shared = {name for name, number in Counter(datasets.values()).items() if number > 1}
-        self._names = {uri: uri if name in shared else name for uri, name in datasets.items()}
+        datasets = {uri: _dataset(uri) for uri in uris}
+        short = short_names(one for one in datasets.values() if one is not None and not one.is_table)
+        names = {uri: uri if one is None else short.get(one, one.name) or uri for uri, one in datasets.items()}
+        shared = {name for name, number in Counter(names.values()).items() if number > 1}
+        self._names = {uri: uri if name in shared else name for uri, name in names.items()}
 
     def __call__(self, uri: str) -> str:
-        return self._names.get(uri) or _name(uri)
+        return self._names.get(uri, uri)
 
 
-def _name(uri: str) -> str:
+def _dataset(uri: str) -> Dataset | None:
     try:
-        dataset = parse_uri(uri)
+        return parse_uri(uri)
     except ValueError:
-        return uri
-    # The namespace of a file is a bucket or a folder: without it, its name is not one that people know.
-    return uri if "/" in dataset.name or not dataset.name else dataset.name
+        return None
 
 
 def transformation(name: str, inferred: bool) -> str:

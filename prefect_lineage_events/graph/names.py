@@ -12,12 +12,15 @@ from uuid import UUID
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import STAR
+from prefect_lineage_events.graph.evidence import dataset_ref
 from prefect_lineage_events.graph.graph import Graph
+from prefect_lineage_events.graph.values import DatasetFound, SearchResult
 from prefect_lineage_events.snapshots import Snapshot
 
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _PARTS = re.compile(r"[./]")
 _SHOWN = 10
+_NOT_FOUND = 3
 # A shorter text is no beginning of an id.
 _SHORTEST_ID = 4
 
@@ -45,16 +48,42 @@ def find_dataset(graph: Graph, text: str) -> Dataset:
     raise UnknownNameError(f"there is no dataset {text!r}{_hint(wanted, datasets)}")
 
 
-def search(graph: Graph, word: str) -> tuple[Dataset, ...]:
-    """The datasets that have this word in their URI or in the name of a column, in any case; sorted."""
-    wanted = word.casefold()
-    return tuple(
-        dataset
-        for dataset in graph.datasets()
-        if wanted in dataset.uri.casefold()
-        or wanted in dataset.name.casefold()
-        or any(wanted in c.name.casefold() for link in graph.uses(dataset) for c in link.use.columns)
+def search(graph: Graph, word: str) -> SearchResult:
+    """The datasets, columns and flows that have this word in their names, in any case.
+
+    Those whose name is the word come first, then those whose name begins with it, then the others; datasets by their
+    own name come before those that only have it in a column's name.
+    """
+    wanted = word.strip().casefold()
+    found: list[tuple[tuple[int, ...], Dataset, tuple[str, ...]]] = []
+    for dataset in graph.datasets():
+        columns = sorted(
+            (column for column in columns_of(graph, dataset) if wanted in column.casefold()),
+            key=lambda column: (_rank(wanted, (column,)), column),
+        )
+        by_name = _rank(wanted, (dataset.uri, dataset.name, *_parts(dataset)[-1:], *_parts(dataset)))
+        if by_name < _NOT_FOUND or columns:
+            found.append(((by_name, min((_rank(wanted, (c,)) for c in columns), default=0)), dataset, tuple(columns)))
+    found.sort(key=lambda one: one[:2])
+    flows = sorted(
+        (flow for flow in graph.flows() if wanted in flow.casefold()), key=lambda f: (_rank(wanted, (f,)), f)
     )
+    return SearchResult(
+        datasets=tuple(
+            DatasetFound(dataset=dataset_ref(graph, dataset), columns=columns) for _, dataset, columns in found
+        ),
+        flows=tuple(flows),
+    )
+
+
+def _rank(wanted: str, names: Iterable[str]) -> int:
+    """The order of a name in an answer: 0 for the word itself, 1 for a beginning, 2 for another place, 3 for none."""
+    folded = [name.casefold() for name in names]
+    if wanted in folded:
+        return 0
+    if any(name.startswith(wanted) for name in folded):
+        return 1
+    return 2 if any(wanted in name for name in folded) else _NOT_FOUND
 
 
 def find_column(graph: Graph, text: str) -> tuple[Dataset, str]:
@@ -162,6 +191,10 @@ def _hint(wanted: str, datasets: Sequence[Dataset]) -> str:
     for dataset in datasets:
         by_short.setdefault(_parts(dataset)[-1] if _parts(dataset) else dataset.name, dataset)
         by_short.setdefault(dataset.name.casefold(), dataset)
+        if not dataset.is_table:
+            file = dataset.name.rpartition("/")[2].casefold()
+            by_short.setdefault(file, dataset)
+            by_short.setdefault(file.partition(".")[0], dataset)
     last = (_PARTS.split(wanted.casefold()) or [""])[-1]
     near = [*get_close_matches(wanted.casefold(), by_short, n=3), *get_close_matches(last, by_short, n=3)]
     shown = dict.fromkeys(by_short[name].name for name in near)

@@ -11,6 +11,7 @@ from prefect_lineage_events.graph.evidence import all_statements, run_ref
 from prefect_lineage_events.graph.gaps import gaps_of, run_summary
 from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
 from prefect_lineage_events.graph.values import (
+    ChangedSchema,
     ColumnPair,
     EdgeExplained,
     HowKnown,
@@ -80,6 +81,9 @@ def explained(graph: Graph, snapshot: Snapshot) -> RunExplanation:
         edges=edges,
         more_edges=len(pairs) - len(edges),
         statements=tuple(_statement(snapshot, number) for number in range(len(snapshot.statements))),
+        schema_changes=tuple(
+            ChangedSchema(dataset=dataset.uri, text=text) for dataset, text in snapshot.shape.schema_changes
+        ),
         gaps=tuple(gaps_of(graph, snapshot)),
         complete=snapshot.complete,
     )

@@ -266,6 +266,20 @@ class Gap(Answer):
     dataset: str | None = None
 
 
+class DatasetFound(Answer):
+    """A dataset with the word of a search in its name, or in those of `columns`."""
+
+    dataset: DatasetRef
+    columns: tuple[str, ...] = ()
+
+
+class SearchResult(Answer):
+    """The datasets and flows with the word of a search in their names, the best first."""
+
+    datasets: tuple[DatasetFound, ...] = ()
+    flows: tuple[str, ...] = ()
+
+
 class RunSummary(Answer):
     """One run with what it read and wrote."""
 
@@ -308,6 +322,13 @@ class StatementOfRun(StatementRef):
     outputs: tuple[str, ...] = ()
 
 
+class ChangedSchema(Answer):
+    """A dataset whose columns were other ones than before, in words."""
+
+    dataset: str
+    text: str
+
+
 class RunExplanation(Answer):
     """The evidence for the lineage of one run. `more_edges` are beyond the bound of an answer."""
 
@@ -315,6 +336,7 @@ class RunExplanation(Answer):
     edges: tuple[EdgeExplained, ...] = ()
     more_edges: int = 0
     statements: tuple[StatementOfRun, ...] = ()
+    schema_changes: tuple[ChangedSchema, ...] = ()
     gaps: tuple[Gap, ...] = ()
     complete: bool = True
 

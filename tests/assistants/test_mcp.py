@@ -68,7 +68,6 @@ async def test_writers_origins_and_impact_of_a_column():
 @pytest.mark.parametrize(
     ("tool", "arguments", "count"),
     [
-        ("search_datasets", {"word": "orders"}, 2),
         ("schema_history_of", {"dataset": "mart.sales"}, 1),
         ("recent_runs", {}, 3),
         ("recent_runs", {"flow": "load"}, 1),
@@ -85,6 +84,12 @@ async def test_writers_origins_and_impact_of_a_column():
 )
 async def test_lists(tool, arguments, count):
     assert len(answer(await ask(tool, arguments))["items"]) == count
+
+
+async def test_search_lists_datasets_columns_and_flows():
+    found = answer(await ask("search_datasets", {"word": "mart"}))
+    assert [one["dataset"]["name"] for one in found["datasets"]] == ["shop.mart.sales"]
+    assert found["flows"] == ["mart"]
 
 
 async def test_walks_paths_runs_and_freshness():

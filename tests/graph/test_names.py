@@ -13,6 +13,7 @@ from prefect_lineage_events.graph.names import (
     find_run,
     search,
 )
+from prefect_lineage_events.graph.values import SearchResult
 from tests.graph.worlds import World, table
 
 
@@ -95,6 +96,27 @@ def test_flows_are_found_in_any_case(world):
 
 
 def test_search_looks_into_names_and_columns(world):
-    assert search(world.graph, "note") == (table("mart.sales"),)
-    assert table("s3://lake/in/orders.csv") in search(world.graph, "ORDERS")
-    assert search(world.graph, "nothing") == ()
+    (found,) = search(world.graph, "note").datasets
+    assert (found.dataset.uri, found.columns) == (table("mart.sales").uri, ("note",))
+    assert table("s3://lake/in/orders.csv").uri in [one.dataset.uri for one in search(world.graph, "ORDERS").datasets]
+    assert search(world.graph, "nothing") == SearchResult()
+
+
+def test_file_without_its_ending_is_the_nearest_name():
+    files = World()
+    files.run("load", writes="s3://lake/in/report.csv")
+    with pytest.raises(UnknownNameError, match=r"did you mean in/report.csv"):
+        find_dataset(files.graph, "report")
+
+
+def test_search_lists_the_best_names_first():
+    world = World()
+    world.run("sales", writes="a.presales", schema="sales:int")
+    world.run("my sales", writes="b.sales_by_day")
+    world.run("salesforce", writes="z.sales")
+    world.run("other", writes="a.first", schema="presales:int sales:int")
+    found = search(world.graph, "sales")
+    names = [one.dataset.name.removeprefix("shop.") for one in found.datasets]
+    assert names == ["z.sales", "b.sales_by_day", "a.presales", "a.first"]
+    assert found.datasets[-1].columns == ("sales", "presales")
+    assert found.flows == ("sales", "salesforce", "my sales")

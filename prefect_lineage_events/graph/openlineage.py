@@ -1,0 +1,50 @@
+"""The runs of a graph as OpenLineage events, one JSON object a line. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from uuid import UUID
+
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.encoding import json_value
+from prefect_lineage_events.graph.graph import Graph
+from prefect_lineage_events.history.model import Completeness, ParentRun
+from prefect_lineage_events.openlineage.events import run_events
+from prefect_lineage_events.openlineage.facets import RUN_KEY
+from prefect_lineage_events.snapshots import Snapshot, flow_run_of
+from prefect_lineage_events.stitching.model import RunLineage
+
+# Levels of subflows, as in a run's own events.
+_MAX_LEVELS = 50
+
+
+def as_openlineage(
+    graph: Graph, *, around: Collection[Dataset] = (), namespace: str, job_template: str
+) -> Iterator[str]:
+    """The events of all runs (that used one of these datasets), oldest run first, one on each line."""
+    chosen = set(around)
+    for snapshot in sorted(graph.snapshots(), key=lambda one: (one.run.began, str(one.run.id))):
+        lineage = snapshot.shape.lineage
+        if chosen and all(use.dataset not in chosen for use in (*lineage.inputs, *lineage.outputs)):
+            continue
+        for event in run_events(_run_lineage(graph, snapshot), namespace=namespace, job_template=job_template):
+            # A snapshot knows in words what a run lacks, and not by the numbers of its events.
+            completeness = {"complete": snapshot.complete, "lacks": list(snapshot.missing)}
+            event["run"]["facets"][RUN_KEY]["completeness"] = completeness
+            yield json.dumps(json_value(event), ensure_ascii=True) + "\n"
+
+
+def _run_lineage(graph: Graph, snapshot: Snapshot) -> RunLineage:
+    """The stitched run of a snapshot. The chain above a subflow is as long as the window holds its runs."""
+    parents: list[ParentRun] = []
+    above: UUID | None = snapshot.run.parent_id
+    while above is not None and len(parents) < _MAX_LEVELS and (parent := graph.snapshot(above)) is not None:
+        parents.append(ParentRun(above, parent.run.flow_name, parent.run.deployment_name))
+        above = parent.run.parent_id
+    return RunLineage(
+        flow_run_of(snapshot, tuple(parents)),
+        snapshot.lineage,
+        completeness=Completeness(not_captured=snapshot.not_captured),
+        schema_changes=dict(snapshot.shape.schema_changes),
+    )
