@@ -109,7 +109,8 @@ class EventColumnEdge(_Value):
 
     In a read, `column` is a column of the result. `*` stands for all columns, if the schema was not known. `position`:
     it goes into the output's column at that position (from 1, or back from -1), whose name was not known; `column` is
-    then only the query's name of the value.
+    then only the query's name of the value. `path` leads to the part of the source column's value that is read, such as
+    `customer.name` in JSON; "" for all of it.
     """
 
     column: Name
@@ -117,6 +118,7 @@ class EventColumnEdge(_Value):
     source_column: Name
     transformation: Label = "IDENTITY"
     position: Annotated[int, Field(ge=-encoding.MAX_INTEGER, le=encoding.MAX_INTEGER)] = 0
+    path: Text = ""
 
 
 class StatementInfo(_Value):

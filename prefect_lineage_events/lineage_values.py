@@ -61,7 +61,8 @@ class ColumnEdgeOfRun(_Value):
 
     `transformation` is in OpenLineage's words: IDENTITY, TRANSFORMATION and AGGREGATION are of values; JOIN, FILTER,
     GROUP_BY and SORT decide over rows, into `target_column` `*`; WINDOW and CONDITIONAL over the values of
-    a column. `inferred`: by equal names.
+    a column. `inferred`: by equal names. `path` leads to the part of the source column's value that was read, such as
+    `customer.name` in JSON.
     """
 
     source: Dataset
@@ -70,6 +71,7 @@ class ColumnEdgeOfRun(_Value):
     target_column: str
     transformation: str = "IDENTITY"
     inferred: bool = False
+    path: str = ""
 
 
 class UnknownSourceOfRun(_Value):
@@ -130,6 +132,7 @@ def value_of(found: model.RunLineage) -> RunLineage:
                 target_column=edge.target_column,
                 transformation=edge.transformation,
                 inferred=edge.inferred,
+                path=edge.path,
             )
             for edge in lineage.columns
         ),

@@ -361,3 +361,8 @@ def _file(host: str, path: str) -> tuple[str, str]:
 
 def _real(path: str) -> str:
     return realpath("/" + path.lstrip("/") if path.startswith("/") else path)
+
+
+def part_of_column(column: str, path: str) -> str:
+    """The name of a column, with a path to the part of its value that is meant: `payload:customer.name`."""
+    return f"{column}:{path}" if path else column

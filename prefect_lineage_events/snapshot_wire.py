@@ -142,6 +142,7 @@ class _ShapeWire:
     unknown: tuple[tuple[int, RowsKnown, tuple[int, ...], tuple[str, ...]], ...] = ()
     schema_changes: tuple[tuple[int, str], ...] = ()
     left_out: tuple[tuple[str, int], ...] = ()
+    paths: tuple[tuple[int, str], ...] = ()
 
 
 _SHAPE: TypeAdapter[_ShapeWire] = TypeAdapter(_ShapeWire)
@@ -196,6 +197,7 @@ def _packed(shape: Shape) -> str:
         unknown=tuple((number(one.target), one.rows, all_of(one.candidates), one.columns) for one in lineage.unknown),
         schema_changes=tuple((number(dataset), text) for dataset, text in shape.schema_changes),
         left_out=shape.left_out,
+        paths=tuple((number, edge.path) for number, edge in enumerate(lineage.columns) if edge.path),
     )
     named = replace(wire, datasets=tuple((dataset.namespace, dataset.name) for dataset in numbers))
     text = json.dumps(_SHAPE.dump_python(named, mode="json", exclude_defaults=True), separators=(",", ":"))
@@ -232,13 +234,14 @@ def _unpacked(packed: str) -> Shape:
     def all_at(numbers: Sequence[int]) -> tuple[Dataset, ...]:
         return tuple(map(at, numbers))
 
+    paths = dict(wire.paths)
     lineage = Lineage(
         inputs=tuple(_use(use, at) for use in wire.inputs),
         outputs=tuple(_use(use, at) for use in wire.outputs),
         edges=tuple(Edge(at(source), at(target), evidence) for source, target, evidence in wire.edges),
         columns=tuple(
-            ColumnEdge(at(source), source_column, at(target), target_column, transformation, inferred)
-            for source, source_column, target, target_column, transformation, inferred in wire.columns
+            ColumnEdge(at(source), name, at(target), target_name, transformation, inferred, paths.get(position, ""))
+            for position, (source, name, target, target_name, transformation, inferred) in enumerate(wire.columns)
         ),
         statements=tuple(
             StatementSummary(

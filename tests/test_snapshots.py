@@ -47,7 +47,7 @@ LINEAGE = Lineage(
     inputs=(DatasetUse(ORDERS, columns=(Column("id", "bigint"), Column("amount")), rows=7, subset=("dt=1",)),),
     outputs=(DatasetUse(SALES, "view", rows=3, lifecycle="OVERWRITE", renamed_from=OLD, owners=("ada",)),),
     edges=(Edge(ORDERS, SALES, "same task"),),
-    columns=(ColumnEdge(ORDERS, "amount", SALES, "total", "AGGREGATION", inferred=True),),
+    columns=(ColumnEdge(ORDERS, "amount", SALES, "total", "AGGREGATION", inferred=True, path="net.eur"),),
     statements=(
         StatementSummary(
             "INSERT INTO sales SELECT ?",

@@ -274,7 +274,7 @@ def _print_columns(edges: Iterable[ColumnEdgeSeen]) -> None:
         ("from", "into", "how"),
         [
             (
-                f"{shown(edge.source)}.{edge.source_column}",
+                f"{shown(edge.source)}.{edge.source_part}",
                 shown(edge.target) if edge.target_column == "*" else f"{shown(edge.target)}.{edge.target_column}",
                 transformation(edge.transformation, edge.inferred),
             )

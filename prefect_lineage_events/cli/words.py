@@ -83,7 +83,7 @@ def transformation(name: str, inferred: bool) -> str:
 
 def origin(edge: ColumnEdgeSeen, names: Names) -> str:
     """A source of a column in one phrase: `orders.amount (aggregation)`."""
-    return f"{names(edge.source)}.{edge.source_column}{_how(edge.transformation, edge.inferred)}"
+    return f"{names(edge.source)}.{edge.source_part}{_how(edge.transformation, edge.inferred)}"
 
 
 def column_pair(source: str, target: str, name: str, inferred: bool) -> str:

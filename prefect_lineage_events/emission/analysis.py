@@ -24,7 +24,7 @@ from prefect_lineage_events.emission.temporary_files import is_temporary
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo, UnnumberedEvent
 from prefect_lineage_events.guard import described, guarded, logger
 from prefect_lineage_events.settings import LineageSettings
-from prefect_lineage_events.sql.model import Statement, TableRef, Transformation
+from prefect_lineage_events.sql.model import ColumnEdge, Statement, TableRef
 from prefect_lineage_events.sql.redaction.shown_names import without_values_of_text
 
 # A statement that describes another one, and a data-modifying WITH query.
@@ -245,9 +245,7 @@ class _Names:
         for edge in (*statement.columns, *statement.indirect):
             source = self.dataset(edge.source) if edge.target == target else None
             if source is not None:
-                yield _event_edge(
-                    edge.target_column, source.uri, edge.source_column, edge.transformation, edge.position
-                )
+                yield _event_edge(edge, source.uri)
 
     def renames(self, pairs: Iterable[tuple[TableRef, TableRef]]) -> Iterator[tuple[str, str]]:
         for old, new in pairs:
@@ -257,15 +255,14 @@ class _Names:
 
 
 @lru_cache(maxsize=4096)  # the same statement comes many times
-def _event_edge(
-    column: str, source: str, source_column: str, transformation: Transformation, position: int
-) -> EventColumnEdge:
+def _event_edge(edge: ColumnEdge, source: str) -> EventColumnEdge:
     return EventColumnEdge(
-        column=column,
+        column=edge.target_column,
         source=source,
-        source_column=source_column,
-        transformation=transformation,
-        position=position,
+        source_column=edge.source_column,
+        transformation=edge.transformation,
+        position=edge.position,
+        path=edge.path,
     )
 
 
@@ -349,7 +346,8 @@ def _columns_of_read(
     """The columns of the rows that the program got, and their origins: equal names, unless the note names others."""
     renamed = {edge.column: None for edge in renamed_edges}
     names = {column.name: None for column in note.columns}
-    edges = (_event_edge(name, one.uri, name, "IDENTITY", 0) for one in inputs for name in names if name not in renamed)
+    same = [name for name in names if name not in renamed]
+    edges = (EventColumnEdge(column=name, source=one.uri, source_column=name) for one in inputs for name in same)
     columns = (*note.columns, *(Column(name=name) for name in renamed if name not in names))
     return {"result_columns": columns, "columns": (*renamed_edges, *edges)}
 

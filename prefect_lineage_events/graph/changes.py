@@ -110,7 +110,7 @@ def _column_texts(lineage: Lineage) -> set[str]:
     """The columns of datasets, and the edges between columns."""
     columns = {f"{use.dataset.uri} {c.name}" for use in (*lineage.inputs, *lineage.outputs) for c in use.columns}
     return columns | {
-        f"{edge.source.uri} {edge.source_column} -> {edge.target.uri} {edge.target_column} ({edge.transformation})"
+        f"{edge.source.uri} {edge.source_part} -> {edge.target.uri} {edge.target_column} ({edge.transformation})"
         for edge in lineage.columns
     }
 

@@ -67,10 +67,10 @@ def _edge_seen(pair: tuple[Dataset, Dataset], links: Sequence[Link], window: Win
 
 
 def column_edges_seen(links: Iterable[ColumnLink], window: Window) -> list[ColumnEdgeSeen]:
-    """One answer for each pair of columns and transformation, in the order in which the links come."""
+    """One answer for each pair of columns, transformation and path, in the order in which the links come."""
     found: dict[tuple[object, ...], list[ColumnLink]] = {}
     for link in links:
-        key = (link.source, link.source_column, link.target, link.target_column, link.transformation)
+        key = (link.source, link.source_column, link.target, link.target_column, link.transformation, link.path)
         found.setdefault(key, []).append(link)
     answers = []
     for same in found.values():
@@ -83,6 +83,7 @@ def column_edges_seen(links: Iterable[ColumnLink], window: Window) -> list[Colum
                 target_column=link.target_column,
                 transformation=link.transformation,
                 inferred=all(one.inferred for one in same),
+                path=link.path,
                 flows=seen.flows,
                 runs=seen.count,
                 last=run_ref(seen.last),

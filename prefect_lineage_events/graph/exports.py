@@ -37,7 +37,7 @@ def as_csv(found: Selection) -> str:
         last = one.last.ended or one.last.started
         how = "by equal names" if one.inferred else "statement"
         facts = (how, ", ".join(one.flows), one.runs, one.last.id, last and last.isoformat())
-        ends = (one.source, one.source_column, one.target, one.target_column, one.transformation)
+        ends = (one.source, one.source_part, one.target, one.target_column, one.transformation)
         writer.writerow(map(_cell, (*ends, *facts)))
     return text.getvalue()
 

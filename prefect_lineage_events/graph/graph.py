@@ -107,6 +107,7 @@ class ColumnLink:
     transformation: str
     inferred: bool
     runs: ShapeRuns
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +259,7 @@ class Graph:
                 column.transformation,
                 column.inferred,
                 runs,
+                column.path,
             )
             self._columns[column.source].add(column.source_column)
             self._columns[column.target].add(column.target_column)

@@ -67,7 +67,7 @@ def _parts(graph: Graph, found: Selection, title: str, made: dt.datetime) -> Ite
     yield from _table(
         ("from", "column", "into", "column", "how"),
         (
-            (c.source, c.source_column, c.target, c.target_column, c.transformation + (" (inferred)" * c.inferred))
+            (c.source, c.source_part, c.target, c.target_column, c.transformation + (" (inferred)" * c.inferred))
             for c in found.columns
         ),
     )

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from prefect_lineage_events.naming import part_of_column
+
 # Evidence of an edge, as in `stitching.model`, and `rename` for a table that got another name.
 HowKnown = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset", "rename"]
 Effect = Literal["value", "decision"]
@@ -91,7 +93,8 @@ class EdgeSeen(Answer):
 class ColumnEdgeSeen(Answer):
     """A column goes into another one, or decides over its rows (`target_column` is then `*`).
 
-    `transformation` is in OpenLineage's words. `inferred`: known by equal names only.
+    `transformation` is in OpenLineage's words. `inferred`: known by equal names only. `path` leads to the part of the
+    source column's value that is read, such as `customer.name` in JSON; empty for all of it.
     """
 
     source: str
@@ -103,6 +106,12 @@ class ColumnEdgeSeen(Answer):
     flows: tuple[str, ...]
     runs: int
     last: RunRef
+    path: str = ""
+
+    @property
+    def source_part(self) -> str:
+        """The source column, or the part of it that is read: `payload:customer.name`."""
+        return part_of_column(self.source_column, self.path)
 
 
 class Reached(Answer):

@@ -208,4 +208,6 @@ def _field(source: tuple[Dataset, str], transformations: list[Described]) -> Des
 
 def _transformation(edge: ColumnEdge) -> Described:
     kind = {"type": "DIRECT" if edge.transformation in DIRECT else "INDIRECT", "subtype": edge.transformation}
-    return {**kind, "description": "inferred from equal column names"} if edge.inferred else kind
+    notes = ["inferred from equal column names"] if edge.inferred else []
+    notes += [f"reads {edge.source_part}"] if edge.path else []
+    return {**kind, "description": "; ".join(notes)} if notes else kind

@@ -77,7 +77,7 @@ def _columns(statement: Statement) -> Iterator[Node]:
 
 
 def _source(edge: ColumnEdge) -> str:
-    return f"{edge.source.spelled}.{edge.source_column} {edge.transformation.lower().replace('_', ' ')}"
+    return f"{edge.source.spelled}.{edge.source_part} {edge.transformation.lower().replace('_', ' ')}"
 
 
 def _drawn(node: Node) -> Iterator[str]:
@@ -116,6 +116,7 @@ def _edge(edge: ColumnEdge) -> dict[str, Any]:
         "target": edge.target.spelled if edge.target else None,
         "target_column": edge.target_column,
         "transformation": edge.transformation,
+        **({"path": edge.path} if edge.path else {}),
     }
 
 

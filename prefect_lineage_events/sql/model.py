@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from prefect_lineage_events.naming import part_of_column
+
 StatementKind = Literal["read", "write", "create", "alter", "drop", "misc"]
 Confidence = Literal["exact", "recovered", "partial"]
 TableKind = Literal["table", "view", "stage", "file", "stream", "other"]
@@ -86,6 +88,9 @@ class ColumnEdge:
     `position`: the value goes by its position into a target whose columns are not known (an INSERT without a column
     list), counted from 1, or back from -1 where a `*` stands before it. Then `target_column` is its name in the query,
     and not that of the target's column. 0: it goes by name.
+
+    `path` leads to the part of the source column's value that the statement reads (`customer.name`, `items[0].price`),
+    as far as it states the names; "" for all of the value.
     """
 
     source: TableRef
@@ -94,6 +99,12 @@ class ColumnEdge:
     target_column: str
     transformation: Transformation = "IDENTITY"
     position: int = 0
+    path: str = ""
+
+    @property
+    def source_part(self) -> str:
+        """The column, or the part of its value that the statement reads: `payload:customer.name`."""
+        return part_of_column(self.source_column, self.path)
 
 
 Step = Literal[

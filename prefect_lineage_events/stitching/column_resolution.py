@@ -146,6 +146,7 @@ def column_edges(
                     source_column=edge.source_column,
                     transformation=edge.transformation,
                     position=edge.position,
+                    path=edge.path,
                 )
             )
     return tuple(edges)

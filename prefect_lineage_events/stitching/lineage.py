@@ -181,11 +181,15 @@ def _edges(
 def _columns(
     resolved_steps: Iterable[ResolvedStep], writes: Iterable[WriteSources], schemas: Schemas
 ) -> tuple[ColumnEdge, ...]:
-    columns: dict[tuple[Dataset, str, Dataset, str, str], bool] = {}
+    columns: dict[tuple[Dataset, str, Dataset, str, str, str], bool] = {}
     for origin, target, name in _column_edges(resolved_steps, writes, schemas):
-        key = (origin.lifetime.as_source, origin.column, target.as_target, name, origin.transformation)
+        ends = (origin.lifetime.as_source, origin.column, target.as_target, name)
+        key = (*ends, origin.transformation, origin.path)
         columns[key] = origin.inferred and columns.get(key, True)
-    return tuple(ColumnEdge(*key, inferred=inferred) for key, inferred in sorted(columns.items()))
+    return tuple(
+        ColumnEdge(source, column, target, name, how, inferred, path)
+        for (source, column, target, name, how, path), inferred in sorted(columns.items())
+    )
 
 
 def _table_edges(

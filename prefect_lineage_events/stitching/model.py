@@ -11,6 +11,7 @@ from uuid import UUID
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.history.model import Completeness, FlowRun, TaskRun
+from prefect_lineage_events.naming import part_of_column
 
 Evidence = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset"]
 RowsKnown = Literal["unknown", "partly", "known"]
@@ -76,7 +77,8 @@ class ColumnEdge:
     """`transformation` in OpenLineage's words (IDENTITY, ..., CONDITIONAL); `inferred`: by equal column names only.
 
     CASE and WINDOW decide over the values of a column. JOIN, FILTER, GROUP_BY and SORT decide over rows: their
-    `target_column` is `*`.
+    `target_column` is `*`. `path` leads to the part of the source column's value that was read, such as `customer.name`
+    in JSON; "" for all of it.
     """
 
     source: Dataset
@@ -85,6 +87,12 @@ class ColumnEdge:
     target_column: str
     transformation: str = "IDENTITY"
     inferred: bool = False
+    path: str = ""
+
+    @property
+    def source_part(self) -> str:
+        """The source column, or the part of it that was read: `payload:customer.name`."""
+        return part_of_column(self.source_column, self.path)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -21,12 +21,16 @@ _CERTAINTY: dict[Evidence, int] = {"sql": 0, "recorded": 1, "asset": 2, "same ta
 
 
 class Origin(NamedTuple):
-    """A column of a lasting dataset, and the transformation of its values on the way."""
+    """A column of a lasting dataset, and the transformation of its values on the way.
+
+    `path` leads to the part of the column's value that was read, "" for all of it.
+    """
 
     lifetime: Lifetime
     column: str
     transformation: str = "IDENTITY"
     inferred: bool = False
+    path: str = ""
 
 
 # Insertion-ordered sets, so that the same history gives the same bytes.
@@ -106,6 +110,15 @@ def composed(first: str, then: str) -> str:
     return then if first == "IDENTITY" else first if then == "IDENTITY" else "TRANSFORMATION"
 
 
-def through(origins: Iterable[Origin], transformation: str) -> Origins:
-    """Origins after one more transformation."""
-    return {o._replace(transformation=composed(o.transformation, transformation)): None for o in origins}
+def through(origins: Iterable[Origin], transformation: str, path: str = "") -> Origins:
+    """Origins after one more transformation, of the part of their values to which `path` leads.
+
+    A path into a value that is no copy of the column leads to no known part of the column.
+    """
+    return {
+        o._replace(
+            transformation=composed(o.transformation, transformation),
+            path=o.path or (path if o.transformation == "IDENTITY" else ""),
+        ): None
+        for o in origins
+    }

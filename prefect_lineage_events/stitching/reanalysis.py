@@ -134,7 +134,7 @@ def _signature(steps: Iterable[Step]) -> object:
             step.effect or "",
             step.output.uri if step.output else "",
             sorted(d.uri for d in step.inputs),
-            sorted((e.source, e.source_column, e.column, e.transformation) for e in step.columns),
+            sorted((e.source, e.source_column, e.column, e.transformation, e.path) for e in step.columns),
             step.info.confidence,
         )
         for step in steps

@@ -112,6 +112,7 @@ def _step(received: Rows, schemas: Schemas, scope: Scope, at: dt.datetime, name:
             source=origin.lifetime.as_source.uri,
             source_column=origin.column,
             transformation=origin.transformation,
+            path=origin.path,
         )
         for name_, origins in rows.columns.values()
         for origin in origins

@@ -93,7 +93,7 @@ class StatementProvenance:
                 if edge.column == STAR and edge.transformation in DIRECT:
                     stars.append((edge, source_lifetime))
                 continue
-            origins = through(self._origins(source_lifetime, edge.source_column), edge.transformation)
+            origins = through(self._origins(source_lifetime, edge.source_column), edge.transformation, edge.path)
             if edge.column != STAR:
                 result.add_column(edge.column, [one for one in origins if one.transformation not in OF_ROWS])
                 origins = {one: None for one in origins if one.transformation in OF_ROWS}

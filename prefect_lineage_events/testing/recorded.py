@@ -20,6 +20,7 @@ from prefect_lineage_events.lineage_values import (
     RunLineage,
     UnknownSourceOfRun,
 )
+from prefect_lineage_events.naming import part_of_column
 from prefect_lineage_events.settings import Family
 from prefect_lineage_events.testing.memory_api import memory_api
 from prefect_lineage_events.testing.names import (
@@ -285,9 +286,9 @@ def _shown(column: ColumnName) -> str:
 
 def _column_edge(edge: ColumnEdgeOfRun, names: dict[Dataset, str]) -> str:
     inferred = ", inferred" if edge.inferred else ""
+    source = part_of_column(edge.source_column, edge.path)
     return (
-        f"{names[edge.source]}.{edge.source_column} -> {names[edge.target]}.{edge.target_column}"
-        f"  ({edge.transformation}{inferred})"
+        f"{names[edge.source]}.{source} -> {names[edge.target]}.{edge.target_column}  ({edge.transformation}{inferred})"
     )
 
 

@@ -55,12 +55,16 @@ def _columns(text: str) -> tuple[Column, ...]:
 
 
 def _edges(text: str) -> tuple[EventColumnEdge, ...]:
-    """Column edges of `a.x>y b.z>y:AGGREGATION`: source table and column, target column, transformation; `y@2`: by position."""
+    """Column edges of `a.x>y b.z>y:AGGREGATION`: source table and column, target column, transformation; `y@2`: by position.
+
+    `a.x|p.q>y` is the part `p.q` of `a.x`.
+    """
     edges = []
     for part in text.split():
         head, _, transformation = part.rpartition(":")
         way, transformation = (head, transformation) if transformation.replace("_", "").isupper() else (part, "")
         source, _, target = way.partition(">")
+        source, _, path = source.partition("|")
         table, _, column = source.rpartition(".")
         target, _, position = target.partition("@")
         edges.append(
@@ -70,6 +74,7 @@ def _edges(text: str) -> tuple[EventColumnEdge, ...]:
                 source_column=column,
                 transformation=transformation or "IDENTITY",
                 position=int(position or 0),
+                path=path,
             )
         )
     return tuple(edges)

@@ -39,7 +39,7 @@ def known(of: Lineage) -> dict[str, str]:
 def columns(of: Lineage) -> set[str]:
     """Column edges as `a.x>b.y`, followed by `:KIND` if they are no identity, after `~` if they are inferred."""
     return {
-        f"{'~' if e.inferred else ''}{e.source.name}.{e.source_column}>{e.target.name}.{e.target_column}"
+        f"{'~' if e.inferred else ''}{e.source.name}.{e.source_part}>{e.target.name}.{e.target_column}"
         + ("" if e.transformation == "IDENTITY" else f":{e.transformation}")
         for e in of.columns
     }

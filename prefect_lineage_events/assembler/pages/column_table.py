@@ -52,4 +52,4 @@ def _target(dataset: Dataset, column: str) -> str:
 
 def _source(edge: ColumnEdge) -> str:
     note = transformations.note(edge.transformation, inferred=edge.inferred)
-    return code(qualified(edge.source, edge.source_column)) + note
+    return code(qualified(edge.source, edge.source_part)) + note

@@ -15,6 +15,7 @@ from prefect_lineage_events.assembler.pages.markup import counted, listed, momen
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import code, word
 from prefect_lineage_events.events import STAR
+from prefect_lineage_events.naming import part_of_column
 from prefect_lineage_events.rendering.svg import data_uri, svg
 from prefect_lineage_events.stitching.model import DatasetUse, Edge, Evidence, Lineage, UnknownSource
 
@@ -128,7 +129,7 @@ def _origin(origin: Origin, users: Sequence[DatasetUser], *, several: bool) -> s
     """A source column. With several writers, their flows are named."""
     note = transformations.note(origin.transformation, inferred=origin.inferred)
     by = f" by {listed([word(user.flow_name) for user in users], MAX_NAMED)}" if several else ""
-    return f"{code(qualified(origin.source, origin.source_column))}{note}{by}"
+    return f"{code(qualified(origin.source, part_of_column(origin.source_column, origin.path)))}{note}{by}"
 
 
 def _evidence(other: Dataset, users: Iterable[DatasetUser]) -> Evidence:

@@ -42,6 +42,7 @@ class Origin:
     source_column: str
     transformation: str = "IDENTITY"
     inferred: bool = False
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def _user(
         inferred=tuple(one for one in named[:MAX_DATASETS] if others[one] not in STATED),
         columns=tuple((column.name, column.type) for column in use.columns[:MAX_COLUMNS]),
         origins=tuple(
-            Origin(edge.target_column, edge.source, edge.source_column, edge.transformation, edge.inferred)
+            Origin(edge.target_column, edge.source, edge.source_column, edge.transformation, edge.inferred, edge.path)
             for edge in edges[:MAX_ORIGINS]
         ),
         left_out=max(len(named) - MAX_DATASETS, 0) + max(len(edges) - MAX_ORIGINS, 0),

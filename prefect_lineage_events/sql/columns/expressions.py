@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from prefect_lineage_events.sql.columns.relations import IDENTITY, PROGRAM, Lineage, Origin
+from prefect_lineage_events.sql.columns.relations import IDENTITY, PROGRAM, Lineage, Origin, closed_path
 from prefect_lineage_events.sql.columns.rules import ColumnRules
 from prefect_lineage_events.sql.columns.scopes import Scope
 from prefect_lineage_events.sql.columns.transformations import (
@@ -270,7 +270,7 @@ def add(lineage: Lineage, how: Transformation, found: Found) -> None:
     else:
         table = COMPOSED[how]
         for base, column, inner in lineage:
-            found[(base, column, table[inner])] = None
+            found[(base, closed_path(column), table[inner])] = None
 
 
 def lineage_of(column: exp.Expr, scope: Scope) -> Lineage:

@@ -48,6 +48,8 @@ def _taken(node: exp.Expr) -> list[Step] | None:
         keys = list(args.get("expressions") or [])
         return [_key(keys[0])] if len(keys) == 1 else None
     if kind in OPENING:
+        if args.get("expressions"):  # SQLite, MySQL: json_extract(x, '$.a', '$.b') makes an array of both
+            return None
         return json_path(args.get("expression") or args.get("path"))
     return None
 

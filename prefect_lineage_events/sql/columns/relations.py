@@ -16,6 +16,9 @@ from prefect_lineage_events.sql.columns.transformations import COMPOSED
 from prefect_lineage_events.sql.model import TableRef, Transformation
 
 IDENTITY: Transformation = "IDENTITY"
+# Behind the column of an origin, a path into its value; `json_paths` has the rules.
+PATH_MARK = "\x1f"
+PATH_OPEN = "\x1e"
 
 
 class Base:
@@ -170,10 +173,32 @@ class TableRelation(Relation):
 NOTHING = Relation([])
 
 
+def closed_path(column: str) -> str:
+    """The column of an origin whose value is changed: a further step does not go into the part that it reads."""
+    return column[:-1] if column.endswith(PATH_OPEN) else column
+
+
+def column_and_path(column: str) -> tuple[str, str]:
+    """The column of an origin, and the path into its value, "" for all of it."""
+    name, _, path = column.partition(PATH_MARK)
+    return name, path.rstrip(PATH_OPEN)
+
+
+def fields_of(lineage: Lineage, tail: str) -> Lineage:
+    """The lineage with fields (`.a.b`) of a value: a part of the column's name while the value itself is unchanged."""
+    return tuple(
+        (base, column + tail if how == IDENTITY else f"{column[:-1]}{tail}{PATH_OPEN}", how)
+        if how == IDENTITY or column.endswith(PATH_OPEN)
+        else (base, column, how)
+        for base, column, how in lineage
+    )
+
+
 def changed(lineages: Iterable[Lineage], how: Transformation) -> Lineage:
     """Several lineages as one, each origin with the transformation `how`."""
     table = COMPOSED[how]
-    found = {(base, column, table[inner]): None for lineage in lineages for base, column, inner in lineage}
+    ends = closed_path if how != IDENTITY else str
+    found = {(base, ends(column), table[inner]): None for lineage in lineages for base, column, inner in lineage}
     return tuple(found)
 
 
@@ -271,5 +296,4 @@ def _path(output: Output | None, path: Sequence[Step]) -> Output | None:
         return None
     names = [step for step in path if isinstance(step, str)]
     tail = "".join(f".{name}" for name in names)
-    lineage = tuple((base, column + tail if how == IDENTITY else column, how) for base, column, how in output.lineage)
-    return Output(names[-1] if names else output.name, lineage)
+    return Output(names[-1] if names else output.name, fields_of(output.lineage, tail) if tail else output.lineage)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from sqlglot import exp
 
-from prefect_lineage_events.sql.columns.relations import IDENTITY, Lineage, Output, Relation, Row, changed
+from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, Row, changed, fields_of
 from prefect_lineage_events.sql.columns.rules import ColumnRules
 
 
@@ -266,5 +266,4 @@ def with_path(lineage: Lineage, path: Sequence[str]) -> Lineage:
     """The lineage with fields after a column: a part of the column's name while the column itself is unchanged."""
     if not path:
         return lineage
-    tail = "." + ".".join(path)
-    return tuple((base, column + tail if how == IDENTITY else column, how) for base, column, how in lineage)
+    return fields_of(lineage, "." + ".".join(path))

@@ -9,9 +9,10 @@ from sqlglot import exp
 
 from prefect_lineage_events.sql.columns import constructors
 from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
-from prefect_lineage_events.sql.columns.expressions import Found, add, name_of, parts_of
+from prefect_lineage_events.sql.columns.expressions import Found, add, lineage_of, name_of, parts_of
+from prefect_lineage_events.sql.columns.json_paths import document, extended
 from prefect_lineage_events.sql.columns.paths import OPENING, json_path, opened
-from prefect_lineage_events.sql.columns.relations import Output, Relation, Row
+from prefect_lineage_events.sql.columns.relations import IDENTITY, Output, Relation, Row, Step
 from prefect_lineage_events.sql.columns.scopes import Env, Scope
 from prefect_lineage_events.sql.columns.transformations import COMPOSED, LESS_BY_NAME, OPENING_BY_NAME
 from prefect_lineage_events.sql.model import Transformation
@@ -59,6 +60,9 @@ def into(
         if output is not None or row is not None:
             add(output.lineage if output is not None else row.everything(), value, found)
             return
+        if (part := document(node)) is not None:
+            _add_part(found, part, how, scope)
+            return
         for argument in node.args.get("expressions") or ():
             yield from evaluator.into(found, argument, value, scope, env)
         return
@@ -79,13 +83,25 @@ def into(
                 if isinstance(item, exp.Expr):
                     yield from evaluator.into(found, item, value, scope, env)
         return
-    yield from evaluator.into(found, root, value, scope, env)
+    if (part := document(node)) is not None:
+        root = part[0]
+        _add_part(found, part, how, scope)
+    else:
+        yield from evaluator.into(found, root, value, scope, env)
     while node is not root:
         for key, part in node.args.items():
             for item in () if key == "this" else part if part.__class__ is list else (part,):
                 if isinstance(item, exp.Expr) and not isinstance(item, (exp.Literal, exp.Identifier, exp.JSONPath)):
                     yield from evaluator.into(found, item, value, scope, env)
         node = node.args["this"]
+
+
+def _add_part(found: Found, part: tuple[exp.Expr, list[Step]], how: Transformation, scope: Scope) -> None:
+    """Add the origins of a part of a column's value: `payload:customer.name`."""
+    column, steps = part
+    value = COMPOSED[how]["TRANSFORMATION"]
+    for base, name, inner in extended(lineage_of(column, scope), steps, unchanged=how == IDENTITY):
+        found[(base, name, COMPOSED[value][inner])] = None
 
 
 def _opened(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:

@@ -10,7 +10,14 @@ from prefect_lineage_events.sql.columns import projections, sources
 from prefect_lineage_events.sql.columns.assignments import Branch, assign, on_conflict
 from prefect_lineage_events.sql.columns.evaluator import Task
 from prefect_lineage_events.sql.columns.queries import Queries
-from prefect_lineage_events.sql.columns.relations import NOTHING, PROGRAM, Output, Relation, TableRelation
+from prefect_lineage_events.sql.columns.relations import (
+    NOTHING,
+    PROGRAM,
+    Output,
+    Relation,
+    TableRelation,
+    column_and_path,
+)
 from prefect_lineage_events.sql.columns.scopes import Env, Scope
 from prefect_lineage_events.sql.columns.targets import (
     column_name,
@@ -229,7 +236,8 @@ class Statements:
                 self.constant.setdefault(target, {})[name] = None
             for base, column, how in output.lineage:
                 if base is not PROGRAM:
-                    edges[ColumnEdge(base.ref, column, target, name, how, position)] = None
+                    own, path = column_and_path(column)
+                    edges[ColumnEdge(base.ref, own, target, name, how, position, path)] = None
                     if base.ref == target and name != "*":  # SET a = a + 1: the text gives the whole value
                         self.bound.setdefault(target, {})
                 elif target is not None and name == "*":
@@ -245,7 +253,8 @@ class Statements:
                     if target is not None:
                         self.bound.setdefault(target, {}).setdefault("*", {})
                 elif how not in DIRECT:
-                    self.indirect[ColumnEdge(base.ref, column, target, "*", how)] = None
+                    own, path = column_and_path(column)
+                    self.indirect[ColumnEdge(base.ref, own, target, "*", how, path=path)] = None
         self.queries.decisions = {}
 
     def _declare(self, ref: TableRef, relation: Relation, columns: Sequence[exp.Expr]) -> None:
