@@ -103,7 +103,7 @@ def _explained_edge(
         statements=tuple(both or either),
         columns=tuple(
             ColumnPair(
-                source=one.source_column,
+                source=one.source_part,
                 target=one.target_column,
                 transformation=one.transformation,
                 inferred=one.inferred,

@@ -76,6 +76,14 @@ class ParentRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """The run whose `event` made an automation start another one, with the chain above it, nearest first."""
+
+    event: str
+    runs: tuple[ParentRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FlowRun:
     """A flow run in Prefect. `state` is Prefect's state type (`COMPLETED`, `RUNNING`, ...).
 
@@ -98,6 +106,7 @@ class FlowRun:
     tags: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     parents: tuple[ParentRun, ...] = ()
+    trigger: Trigger | None = None
     deployment_id: UUID | None = None
     deployment_name: str | None = None
     deployment_description: str | None = None

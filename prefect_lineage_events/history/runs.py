@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -11,8 +12,9 @@ from weakref import WeakKeyDictionary
 from prefect_lineage_events.events import OWN_FLOW_PREFIX
 from prefect_lineage_events.history import api, standalone_tasks
 from prefect_lineage_events.history.api import JSON
-from prefect_lineage_events.history.model import END_STATES, FlowRun, ParentRun
+from prefect_lineage_events.history.model import END_STATES, FlowRun, ParentRun, Trigger
 from prefect_lineage_events.history.source_code import source_code
+from prefect_lineage_events.history.triggers import triggering_run
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -40,15 +42,10 @@ def read_run(client: SyncPrefectClient, flow_run_id: UUID) -> FlowRun:
         raise UnknownFlowRunError(
             f"there is no flow run {flow_run_id} at {client.api_url}: check the id and PREFECT_API_URL"
         )
-    above = list(_parents(client, raw))
-    names = flow_names(client, [raw["flow_id"], *(p["flow_id"] for p in above)])
-    deployments = _deployment_names(client, [p["deployment_id"] for p in above if p.get("deployment_id")])
-    parents = tuple(
-        ParentRun(UUID(p["id"]), names.get(p["flow_id"], ""), deployments.get(p.get("deployment_id") or ""))
-        for p in above
-    )
+    parents = _chain(client, list(_parents(client, raw)))
+    name = flow_names(client, [raw["flow_id"]]).get(raw["flow_id"], "")
     deployment = api.get(client, f"/deployments/{raw['deployment_id']}") if raw.get("deployment_id") else None
-    return _flow_run(raw, names.get(raw["flow_id"], ""), parents, deployment or {})
+    return replace(_flow_run(raw, name, parents, deployment or {}), trigger=_trigger(client, raw))
 
 
 def ended_runs(
@@ -188,6 +185,26 @@ def _deployment_names(client: SyncPrefectClient, ids: Sequence[str]) -> dict[str
         if (deployment := api.get(client, f"/deployments/{id_}")) is not None:
             known[id_] = deployment["name"]
     return {id_: known[id_] for id_ in ids if id_ in known}
+
+
+def _chain(client: SyncPrefectClient, runs: Sequence[JSON]) -> tuple[ParentRun, ...]:
+    """These runs, with the names of their flows and deployments."""
+    names = flow_names(client, [run["flow_id"] for run in runs])
+    deployments = _deployment_names(client, [run["deployment_id"] for run in runs if run.get("deployment_id")])
+    return tuple(
+        ParentRun(UUID(run["id"]), names.get(run["flow_id"], ""), deployments.get(run.get("deployment_id") or ""))
+        for run in runs
+    )
+
+
+def _trigger(client: SyncPrefectClient, raw: JSON) -> Trigger | None:
+    """The run whose event made an automation start this one; none of our own flows."""
+    found = triggering_run(client, raw)
+    above: JSON | None = api.get(client, f"/flow_runs/{found[0]}") if found else None
+    if found is None or above is None:
+        return None
+    runs = _chain(client, [above, *_parents(client, above)])
+    return None if runs[0].flow_name.startswith(OWN_FLOW_PREFIX) or not runs[0].flow_name else Trigger(found[1], runs)
 
 
 def _parents(client: SyncPrefectClient, raw: JSON) -> Iterator[JSON]:

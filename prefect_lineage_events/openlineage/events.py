@@ -12,9 +12,10 @@ from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.history.model import TaskRun
 from prefect_lineage_events.job_names import BY_FLOW
+from prefect_lineage_events.openlineage import dependencies
 from prefect_lineage_events.openlineage.dataset_facets import inputs, outputs
-from prefect_lineage_events.openlineage.facets import PRODUCER, RUN_EVENT, RUN_KEY, Event, Facet, facet
-from prefect_lineage_events.openlineage.job_facets import above, job_facets, job_name
+from prefect_lineage_events.openlineage.facets import PRODUCER, RUN_EVENT, RUN_KEY, Event, Facet, facet, put
+from prefect_lineage_events.openlineage.job_facets import above, chain, job_facets, job_name
 from prefect_lineage_events.openlineage.run_facets import TAG_SOURCE, end_facets, iso, run_facets, task_facet
 from prefect_lineage_events.stitching.model import Lineage, RunLineage, TaskLineage
 
@@ -73,6 +74,24 @@ class _Naming:
         name = ".".join(above(run, self.template))
         return _parent_facet(self.namespace, (str(run.parents[0].flow_run_id), name), self._root())
 
+    def started_by(self) -> Facet | None:
+        """The run that called this one, and the run whose event made an automation start it."""
+        run = self.run.run
+        found = []
+        if run.parents:
+            name = ".".join(above(run, self.template))
+            found.append(dependencies.caller(self.namespace, name, run.parents[0].flow_run_id))
+        if run.trigger:
+            name = ".".join(chain(run.trigger.runs, self.template))
+            found.append(dependencies.automation(self.namespace, name, run.trigger))
+        return dependencies.dependencies(found)
+
+    def tasks_before(self, task: TaskLineage) -> Facet | None:
+        jobs = {one.run_id: f"{self.job}.{one.job}" for one in self.run.tasks}
+        return dependencies.dependencies(
+            dependencies.task_before(self.namespace, jobs[run_id], run_id) for run_id in task.upstream if run_id in jobs
+        )
+
     def task_parent(self) -> Facet:
         return _parent_facet(self.namespace, (str(self.run.run.id), self.job), self._root())
 
@@ -120,6 +139,7 @@ def _flow_events(about: _Naming, lineage: Lineage) -> list[Event]:
     facets = about.facets(lineage)
     if of.parents:
         facets["parent"] = about.parent()
+    put(facets, "jobDependencies", about.started_by())
     kind: Literal["FLOW", "TASK"] = "TASK" if of.kind == "task-run" else "FLOW"
     subject = _RunAndJob(
         run_id=of.id,
@@ -147,6 +167,7 @@ def _task_events(about: _Naming, task: TaskLineage) -> list[Event]:
     all_ended = len(ended) == len(task.runs)
     facets = about.facets(task.lineage)
     facets[RUN_KEY] = {**facets[RUN_KEY], "task": task_facet(task)}
+    put(facets, "jobDependencies", about.tasks_before(task))
     subject = _RunAndJob(
         run_id=task.run_id,
         job={

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from prefect_lineage_events.definitions import Definition
-from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.history.model import FlowRun, ParentRun
 from prefect_lineage_events.history.source_code import source_of
 from prefect_lineage_events.job_names import BY_FLOW, name_of
 from prefect_lineage_events.openlineage.dataset_facets import explicit_lineage
@@ -24,7 +25,12 @@ def job_name(run: FlowRun, template: str = BY_FLOW) -> str:
 
 def above(run: FlowRun, template: str = BY_FLOW) -> list[str]:
     """The names of the flows above a subflow's run, the root's first, each with its own deployment or none."""
-    return [name_of(parent.flow_name, parent.deployment_name, template) for parent in reversed(run.parents)]
+    return chain(run.parents, template)
+
+
+def chain(runs: Sequence[ParentRun], template: str) -> list[str]:
+    """The names of these runs' flows, the last one's first."""
+    return [name_of(run.flow_name, run.deployment_name, template) for run in reversed(runs)]
 
 
 MAX_SQL = 16_000

@@ -179,7 +179,8 @@ class TaskLineage:
 
     `run_id` is derived from the flow run's id and the task's name: it is the same at each assembly. `job` is the task's
     name, followed by its function's or by a mark if another job would have this name too. Inputs are the datasets that
-    the task read, and those that tasks before it read and passed to it for its outputs.
+    the task read, and those that tasks before it read and passed to it for its outputs. `upstream` are the `run_id`s of
+    the tasks of the flow run that had to end before it: by Prefect's task graph, past tasks that touched no data.
     """
 
     run_id: UUID
@@ -188,6 +189,7 @@ class TaskLineage:
     lineage: Lineage
     runs: tuple[TaskRun, ...] = ()
     definition: Definition | None = None
+    upstream: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

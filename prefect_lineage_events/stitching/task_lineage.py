@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from uuid import UUID, uuid5
 
 from prefect_lineage_events.definitions import TaskDefinition
-from prefect_lineage_events.history.model import RunHistory, TaskRun
+from prefect_lineage_events.history.model import RunHistory, TaskRun, upstream_closure
 from prefect_lineage_events.history.task_names import (
     TASK_MARK,
     TaskName,
@@ -55,17 +55,24 @@ def lineage_by_task(
     jobs = task_jobs(known, subflows, history.ambiguous_tasks)
     definitions = {(one.name, one.key): one for one in defined if one.ran}
     lineages = {name: part(its_steps[name], its_writes[name]) for name in runs if name in its_steps}
+    run_ids = {
+        name: _run_id(history.run.id, name, by_function=name in shared)
+        for name, lineage in lineages.items()
+        if not lineage.empty
+    }
+    before = {name: _upstream(name, runs, names, run_ids, history) for name in run_ids}
     return tuple(
         TaskLineage(
-            run_id=_run_id(history.run.id, name, by_function=name in shared),
+            run_id=run_ids[name],
             task_name=name.name,
             job=jobs[name],
             lineage=lineage,
             runs=tuple(runs[name]),
             definition=_definition(runs[name], definitions),
+            upstream=tuple(run_ids[other] for other in run_ids if other in before[name]),
         )
         for name, lineage in lineages.items()
-        if not lineage.empty
+        if name in run_ids
     )
 
 
@@ -77,6 +84,24 @@ def _definition(
     found = [one for (_, key), one in definitions.items() if key in keys]
     names = {named_by_prefect(run) for run in runs}
     return next((one for one in found if one.name in names), found[0] if found else None)
+
+
+def _upstream(
+    task: TaskName,
+    runs: Mapping[TaskName, Sequence[TaskRun]],
+    names: Mapping[UUID, TaskName],
+    known: Collection[TaskName],
+    history: RunHistory,
+) -> set[TaskName]:
+    """The nearest of the `known` tasks that had to end before a task: it took their results, or waited for them."""
+
+    def before(one: UUID | None) -> Iterable[UUID | None]:
+        run = history.tasks.get(one) if one else None
+        passes = run is not None and (names.get(run.id) == task or names.get(run.id) not in known)
+        return sorted(run.upstream | run.waits_for, key=str) if run is not None and passes else ()
+
+    found = [names.get(one) for one in upstream_closure([run.id for run in runs[task]], before) if one]
+    return {name for name in found if name and name in known} - {task}
 
 
 def _run_id(flow_run_id: UUID, task: TaskName, *, by_function: bool) -> UUID:

@@ -6,7 +6,8 @@ import pytest
 
 from prefect_lineage_events.assembler.pages import column_table
 from prefect_lineage_events.openlineage.dataset_facets import outputs
-from prefect_lineage_events.snapshots import decode, encode, snapshot_of
+from prefect_lineage_events.snapshot_wire import decode, encode
+from prefect_lineage_events.snapshots import snapshot_of
 from tests.stitching.histories import Story
 from tests.stitching.lineages import columns, lineage, run
 
