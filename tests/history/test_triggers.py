@@ -5,9 +5,9 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 import pytest
-from prefect_lineage_events.openlineage.dependencies import automation
 
 from prefect_lineage_events.history.runs import read_run
+from prefect_lineage_events.openlineage.dependencies import automation
 from tests.by_hand import NOON
 from tests.history.fake_api import Answer, FakeApi, http_error, raw_run
 

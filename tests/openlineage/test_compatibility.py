@@ -22,7 +22,7 @@ from prefect_lineage_events.settings import settings
 from prefect_lineage_events.stitching.model import RunLineage
 from prefect_lineage_events.testing import recorded_lineage, recording
 from tests.openlineage.test_golden import SHAPES
-from tests.openlineage.validation import SPEC
+from tests.openlineage.validation import SPEC_FILES
 from tests.services.postgres import Postgres, postgres
 
 __all__ = ["postgres"]
@@ -85,7 +85,7 @@ def _validated(suite: Path, folder: Path, events: dict[str, Any], cases: dict[st
     """
     spec = folder / "spec"
     spec.mkdir()
-    for path in sorted(SPEC.rglob("*.json")):
+    for path in SPEC_FILES:
         schema = json.loads(path.read_text())
         (spec / path.name).write_text(json.dumps(schema))
     done = subprocess.run(

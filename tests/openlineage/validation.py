@@ -15,12 +15,14 @@ import prefect_lineage_events.openlineage as package
 
 SPEC = Path(__file__).parents[1] / "schemas"
 OWN_SPEC = Path(package.__file__).parent / "spec"
+# The folder has schemas of other formats too.
+SPEC_FILES = (SPEC / "OpenLineage.json", *sorted((SPEC / "facets").glob("*.json")))
 _ENDS = {"COMPLETE", "FAIL", "ABORT"}
 
 
 @cache
 def registry() -> Registry:
-    files = [SPEC / "OpenLineage.json", *(SPEC / "facets").rglob("*.json"), *OWN_SPEC.glob("*.json")]
+    files = [*SPEC_FILES, *OWN_SPEC.glob("*.json")]
     schemas = [json.loads(path.read_text()) for path in files]
     return Registry().with_resources([(s["$id"], Resource.from_contents(s)) for s in schemas])
 
