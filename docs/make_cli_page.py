@@ -43,6 +43,10 @@ if they were assembled.
 **Names.** A dataset by its URI, its name, or its last parts (`sales`, `mart.sales`); a column as `TABLE.column`; a run by its
 name, its id, its page's address, or its flow's name (the newest run). What nothing has is answered with the nearest names.
 
+**Completion.** `prefect-lineage completion` completes commands, options and their choices. Names of tables and runs are
+not completed: the scripts of the library behind the command line are made once, and ask nothing while you type.
+`prefect-lineage search WORD` finds names.
+
 [Assistants](assistants.md) can ask the same questions.
 """
 

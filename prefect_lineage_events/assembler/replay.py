@@ -249,10 +249,14 @@ def _archived(opened: Archive) -> Iterator[Event | Fault]:
     for _, path in opened.list(*_EVER):
         days.setdefault(path.partition("/")[0], []).append(path)
     for _, paths in sorted(days.items()):
-        runs = list(opened.read(paths))
-        yield from (Fault(run.path, run.fault) for run in runs if run.snapshot is None)
-        readable = [(run.snapshot.run.ended or encoding.EPOCH, run) for run in runs if run.snapshot is not None]
-        for _, run in sorted(readable, key=lambda one: one[0]):
+        # Events of a whole day may not fit into memory: the ends alone are read first, and then run by run.
+        ends: list[tuple[dt.datetime, str]] = []
+        for run in opened.read(paths, events=False):
+            if run.snapshot is None:
+                yield Fault(run.path, run.fault)
+            else:
+                ends.append((run.snapshot.run.ended or encoding.EPOCH, run.path))
+        for run in opened.read([path for _, path in sorted(ends)]):
             for event in run.events:
                 yield event if _is_event(event) else Fault(run.path, "it holds something that is no event of a run")
 

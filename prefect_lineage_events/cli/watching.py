@@ -71,9 +71,12 @@ async def _events() -> AsyncIterator[Event]:
             async with get_events_subscriber(chosen, reconnection_attempts=0) as subscriber:
                 if wait > 1.0:
                     print("connected again", file=sys.stderr)
-                for event in await asyncio.to_thread(_missed, last) if last else ():
+                missed, cut = await asyncio.to_thread(_missed, last) if last else ([], False)
+                for event in missed:
                     if _is_new(event, seen):
                         yield event
+                if cut:
+                    print(f"more than {len(missed):,} events were missed; the others are not shown", file=sys.stderr)
                 async for event in subscriber:
                     wait = 1.0
                     last = max(last or event.occurred, event.occurred)
@@ -96,13 +99,14 @@ def _is_new(event: Event, seen: OrderedDict[object, None]) -> bool:
     return True
 
 
-def _missed(since: dt.datetime) -> list[Event]:
-    """The stored events since the last one that was shown, oldest first."""
+def _missed(since: dt.datetime) -> tuple[list[Event], bool]:
+    """The stored events since the last one that was shown, oldest first, and whether there are more of them."""
     from prefect import get_client
     from prefect.events.schemas.events import Event as PrefectEvent
 
     from prefect_lineage_events.history.assembler_events import pages
 
     with get_client(sync_client=True) as client:
-        found = islice(pages(client, {"prefix": [_PREFIX]}, since, "ASC"), _MISSED_PAGES)
-        return [PrefectEvent.model_validate(one) for page in found for one in page]
+        stored = pages(client, {"prefix": [_PREFIX]}, since, "ASC")
+        found = [PrefectEvent.model_validate(one) for page in islice(stored, _MISSED_PAGES) for one in page]
+        return found, bool(next(stored, []))

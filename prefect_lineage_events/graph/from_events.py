@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect_lineage_events.assembler.run_lineage import stitched
 from prefect_lineage_events.guard import described
 from prefect_lineage_events.history import api, event_log
 from prefect_lineage_events.history.model import FlowRun
@@ -58,6 +57,9 @@ def read_runs(client: SyncPrefectClient, run_ids: Iterable[UUID]) -> Iterator[Re
 
 
 def _read(client: SyncPrefectClient, run: FlowRun) -> ReadRun:
+    # Stitching takes the SQL parser with it, at half a second: graphs of stored snapshots alone need neither.
+    from prefect_lineage_events.assembler.run_lineage import stitched
+
     history = read_history(client, run, _NO_WAIT)
     lineage = stitched(history, facets=False)
     read = ReadRun(run.id, run, history.stored_events)
