@@ -44,8 +44,8 @@ if they were assembled.
 name, its id, its page's address, or its flow's name (the newest run). What nothing has is answered with the nearest names.
 
 **Completion.** `prefect-lineage completion` completes commands, options and their choices. Names of tables and runs are
-not completed: the scripts of the library behind the command line are made once, and ask nothing while you type.
-`prefect-lineage search WORD` finds names.
+not completed: cyclopts, the library behind the command line, completes such values from version 5 on, which Python 3.10
+does not have. `prefect-lineage search WORD` finds names.
 
 [Assistants](assistants.md) can ask the same questions.
 """
