@@ -20,7 +20,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
-from pydantic import WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from prefect_lineage_events.assembler.assemble import assemble_run
 from prefect_lineage_events.assembler.backfill import Part, Plan, Progress, parse_window, plan_backfill, work_on
@@ -42,10 +42,19 @@ _SHORT = Patience(completeness=20.0)
 _AT_LEISURE = AssemblyOptions(retry=True, affected=affected)
 _SOON = AssemblyOptions(retry=True, patience=_SHORT, lease_timeout=0, affected=affected)
 
-# A flow's parameters are its form in the UI, with the texts of `Args:` in its docstring. For a union of types, the form
-# would offer a choice; these schemas give one field.
-_OptionalId = Annotated[UUID | str | None, WithJsonSchema({"type": "string"})]
-_Time = Annotated[dt.datetime | str, WithJsonSchema({"type": "string", "format": "date-time"})]
+
+def _named(title: str) -> Any:
+    """The name of a parameter in the form of the UI; its text is in the flow's docstring, under `Args:`.
+
+    Prefect sets the name of the parameter as its title, and only an extra of the field comes after that.
+    """
+    return Field(json_schema_extra={"title": title})
+
+
+# For a union of types, the form would offer a choice that begins with `None`; these schemas give one field.
+_TEXT = WithJsonSchema({"type": "string"})
+_TEXTS = WithJsonSchema({"type": "array", "items": {"type": "string"}})
+_TIME = WithJsonSchema({"type": "string", "format": "date-time"})
 
 
 def _assemble_name() -> str:
@@ -53,7 +62,10 @@ def _assemble_name() -> str:
 
 
 @flow(name="prefect-lineage-assemble", flow_run_name=_assemble_name)
-def assemble(flow_run_id: _OptionalId = None, gather_seconds: float = 0.0) -> AssemblyResult | Summary:
+def assemble(
+    flow_run_id: Annotated[UUID | str | None, _TEXT, _named("Flow run")] = None,
+    gather_seconds: Annotated[float, _named("Seconds to gather runs")] = 0.0,
+) -> AssemblyResult | Summary:
     """Read a flow run's lineage events from Prefect's history and deliver them as OpenLineage events.
 
     Without an id, this is done for each run with lineage that ended within the last minutes, as by the automation.
@@ -102,13 +114,13 @@ def sweep() -> Summary:
 
 @flow(name="prefect-lineage-backfill", task_runner=_SIDE_BY_SIDE)
 def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
-    start: _Time,
-    end: _Time,
-    flows: Sequence[str] | None = None,
-    targets: Sequence[str] | None = None,
-    reanalyse: bool = False,
-    dry_run: bool = False,
-    force: bool = False,
+    start: Annotated[dt.datetime | str, _TIME, _named("Start")],
+    end: Annotated[dt.datetime | str, _TIME, _named("End")],
+    flows: Annotated[Sequence[str] | None, _TEXTS, _named("Flows")] = (),
+    targets: Annotated[Sequence[str] | None, _TEXTS, _named("Targets")] = (),
+    reanalyse: Annotated[bool, _named("Analyse statements again")] = False,
+    dry_run: Annotated[bool, _named("Dry run")] = False,
+    force: Annotated[bool, _named("Send again")] = False,
 ) -> Summary:
     """Assemble every run with lineage that ended between two times, in parts side by side.
 
@@ -120,8 +132,8 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
     delivered.
 
     Args:
-        start: A time with its zone, or an ISO text of one; runs that ended then are included.
-        end: The same; not before the start.
+        start: Runs that ended at this time or later. A time with its zone, or an ISO text of one.
+        end: Runs that ended at this time or earlier. Not before the start.
         flows: Only runs of flows, or of tasks outside any flow, of these names. All, when left out.
         targets: Names, ids or addresses of targets that must have each run. When left out, one target is enough.
         reanalyse: Analyse the stored statements again with this version, and send results that differ.
@@ -129,6 +141,8 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
         force: Send again what was sent.
     """
     window = parse_window(start, end)
+    # A form that is left empty gives empty lists.
+    flows, targets = flows or None, targets or None
     # A backfill is about the past: it starts no deployments.
     options = AssemblyOptions(retry=True, targets=targets, reanalyse=reanalyse, force=force, start_automations=False)
     options.chosen_targets()

@@ -280,19 +280,40 @@ def test_forms_of_the_ui_have_one_type_and_a_description_for_each_field(client):
     deploy.deploy()
     schemas = [client.read_deployment(d.id).parameter_openapi_schema for d in our_deployments(client)]
     fields = {name: field for schema in schemas for name, field in schema["properties"].items()}
-    assert {name: field["type"] for name, field in fields.items() if "type" in field} == {
+    assert {name: field["type"] for name, field in fields.items()} == {
         "flow_run_id": "string",
         "gather_seconds": "number",
         "start": "string",
         "end": "string",
+        "flows": "array",
+        "targets": "array",
         "reanalyse": "boolean",
         "dry_run": "boolean",
         "force": "boolean",
     }
     assert fields["start"]["format"] == fields["end"]["format"] == "date-time"
-    for name in ("flows", "targets"):
-        assert fields[name]["anyOf"] == [{"items": {"type": "string"}, "type": "array"}, {"type": "null"}]
+    assert fields["flows"]["items"] == fields["targets"]["items"] == {"type": "string"}
     assert all(field["description"] for field in fields.values())
+    assert {name: field["title"] for name, field in fields.items()} == {
+        "flow_run_id": "Flow run",
+        "gather_seconds": "Seconds to gather runs",
+        "start": "Start",
+        "end": "End",
+        "flows": "Flows",
+        "targets": "Targets",
+        "reanalyse": "Analyse statements again",
+        "dry_run": "Dry run",
+        "force": "Send again",
+    }
+
+
+@pytest.mark.parametrize("names", [{}, {"flows": [], "targets": []}])
+def test_form_may_leave_lists_out_or_empty(client, names):
+    backfill = deploy.deploy().deployments["prefect-lineage-backfill/lineage"]
+    parameters = {"start": "2026-01-01T00:00:00.000Z", "end": "2026-01-02T00:00:00.000Z", **names}
+    body = {"parameters": parameters, "state": {"type": "SCHEDULED"}, "enforce_parameter_schema": True}
+    path = f"/deployments/{backfill}/create_flow_run"
+    assert client.request("POST", path, json=body).json()["parameters"]["start"] == "2026-01-01T00:00:00.000Z"
 
 
 def test_backfill_with_invalid_time_is_refused_before_it_runs(client):

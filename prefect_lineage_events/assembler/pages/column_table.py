@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from prefect_lineage_events.assembler.pages import transformations
+from prefect_lineage_events.assembler.pages.dataset_record import Origin
 from prefect_lineage_events.assembler.pages.markup import more, shortened, table
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import code
 from prefect_lineage_events.events import STAR
+from prefect_lineage_events.naming import part_of_column
 from prefect_lineage_events.stitching.model import ColumnEdge, Lineage
 
 MAX_EDGES = 300
+_MAX_QUALIFIED = 50
 
 
 def section(lineage: Lineage) -> list[str]:
-    """The columns with their sources."""
+    """The columns with their sources: a table for each dataset, with a row for each source."""
     edges = in_table_order(lineage)
     if not edges:
         return []
-    into: dict[tuple[Dataset, str], list[ColumnEdge]] = defaultdict(list)
-    for edge in edges[:MAX_EDGES]:
-        into[edge.target, edge.target_column].append(edge)
-    rows = [
-        (_target(target, column), ", ".join(_source(edge) for edge in sources))
-        for (target, column), sources in into.items()
-    ]
-    return ["## Columns", "\n".join([table(("Column", "From"), rows), *more(len(edges), MAX_EDGES, "column edges")])]
+    shown = edges[:MAX_EDGES]
+    into: dict[Dataset, list[ColumnEdge]] = defaultdict(list)
+    for edge in shown:
+        into[edge.target].append(edge)
+    parts = ["## Columns", *([transformations.INFERRED] if any(edge.inferred for edge in shown) else [])]
+    for target, sources in into.items():
+        parts += [f"### {code(target.name)}", table(("Column", "From"), _rows(sources))]
+    return parts + [line for line in more(len(edges), MAX_EDGES, "column edges") if line]
+
+
+def _rows(edges: Sequence[ColumnEdge]) -> list[tuple[str, str]]:
+    """A row for each source; the column is named in the first of its rows."""
+    rows, last = [], None
+    for edge in edges:
+        named = "" if edge.target_column == last else _target(edge.target_column)
+        rows.append((named, source_of(edge)))
+        last = edge.target_column
+    return rows
 
 
 def in_table_order(lineage: Lineage) -> list[ColumnEdge]:
@@ -43,13 +57,14 @@ def in_table_order(lineage: Lineage) -> list[ColumnEdge]:
 
 def qualified(dataset: Dataset, column: str) -> str:
     """The name of a column behind that of its dataset."""
-    return f"{shortened(dataset.name)}.{shortened(column)}"
+    return shortened(f"{dataset.name}.{column}", _MAX_QUALIFIED)
 
 
-def _target(dataset: Dataset, column: str) -> str:
-    return f"{code(shortened(dataset.name))}, its rows" if column == STAR else code(qualified(dataset, column))
+def _target(column: str) -> str:
+    return "all rows" if column == STAR else code(shortened(column))
 
 
-def _source(edge: ColumnEdge) -> str:
+def source_of(edge: ColumnEdge | Origin) -> str:
+    """A source column, with the part that it has in the target."""
     note = transformations.note(edge.transformation, inferred=edge.inferred)
-    return code(qualified(edge.source, edge.source_part)) + note
+    return code(qualified(edge.source, part_of_column(edge.source_column, edge.path))) + note

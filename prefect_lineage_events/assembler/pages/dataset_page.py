@@ -8,14 +8,13 @@ from typing import Literal
 
 from prefect_lineage_events.assembler.pages import links, transformations
 from prefect_lineage_events.assembler.pages.changes import change
-from prefect_lineage_events.assembler.pages.column_table import qualified
+from prefect_lineage_events.assembler.pages.column_table import source_of
 from prefect_lineage_events.assembler.pages.dataset_record import MAX_FLOWS, DatasetRecord, DatasetUser, Origin, encode
 from prefect_lineage_events.assembler.pages.gaps import ROWS_KNOWN
 from prefect_lineage_events.assembler.pages.markup import counted, listed, moment, more, shortened, table
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import code, word
 from prefect_lineage_events.events import STAR
-from prefect_lineage_events.naming import part_of_column
 from prefect_lineage_events.rendering.svg import data_uri, svg
 from prefect_lineage_events.stitching.model import DatasetUse, Edge, Evidence, Lineage, UnknownSource
 
@@ -71,15 +70,17 @@ def _users(title: str, heading: str, users: Sequence[DatasetUser]) -> list[str]:
             word(user.state.lower()) + ("" if user.complete else ", incomplete"),
             "" if user.rows is None else f"{user.rows:,}",
             _change(user),
-            _others(user),
         )
         for user in users
     ]
     if not rows:
         return []
-    shown = table(("Flow", "Newest run", "Began (UTC)", "State", "Rows", "Change", heading), rows)
-    rest = ["", f"Only the {MAX_FLOWS} flows with the newest runs are kept."] if len(users) == MAX_FLOWS else []
-    return [f"## {title}", "\n".join([shown, *rest])]
+    shown = table(("Flow", "Newest run", "Began (UTC)", "State", "Rows", "Change"), rows)
+    others = [
+        f"- {links.flow_page(user.flow_name, user.flow_id)}: {named}" for user in users if (named := _others(user))
+    ]
+    parts = [f"## {title}", shown, *([f"{heading}:", "\n".join(others)] if others else [])]
+    return [*parts, f"Only the {MAX_FLOWS} flows with the newest runs are kept."] if len(users) == MAX_FLOWS else parts
 
 
 def _change(user: DatasetUser) -> str:
@@ -109,27 +110,27 @@ def _columns(record: DatasetRecord) -> list[str]:
     by_name = {known.get(column.casefold(), column): found for column, found in origins.items()}
     several = sum(bool(user.origins) for user in record.writers) > 1
     names = [*order, *([STAR] if STAR in by_name else [])]
-    rows = [
-        (
+    rows = []
+    for name in names[:MAX_COLUMNS]:
+        named = (
             "all rows" if name == STAR else code(shortened(name)),
             word(type_) if (type_ := types.get(name)) else "",
-            ", ".join(_origin(origin, users, several=several) for origin, users in by_name.get(name, {}).items()),
         )
-        for name in names[:MAX_COLUMNS]
-    ]
+        sources = [_origin(origin, users, several=several) for origin, users in by_name.get(name, {}).items()]
+        rows += [(*(named if not number else ("", "")), one) for number, one in enumerate(sources or [""])]
     if not rows:
         return []
+    inferred = any(origin.inferred for found in origins.values() for origin in found)
     shown = "\n".join([table(("Column", "Type", "From"), rows), *more(len(names), MAX_COLUMNS, "columns")])
     left_out = sum(user.left_out for user in record.writers)
     rest = f"{counted(left_out, 'source')} of columns and rows are beyond the limits of this page."
-    return ["## Columns", shown, *([rest] if left_out else [])]
+    return ["## Columns", *([transformations.INFERRED] if inferred else []), shown, *([rest] if left_out else [])]
 
 
 def _origin(origin: Origin, users: Sequence[DatasetUser], *, several: bool) -> str:
     """A source column. With several writers, their flows are named."""
-    note = transformations.note(origin.transformation, inferred=origin.inferred)
     by = f" by {listed([word(user.flow_name) for user in users], MAX_NAMED)}" if several else ""
-    return f"{code(qualified(origin.source, part_of_column(origin.source_column, origin.path)))}{note}{by}"
+    return f"{source_of(origin)}{by}"
 
 
 def _evidence(other: Dataset, users: Iterable[DatasetUser]) -> Evidence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from prefect_lineage_events.assembler.pages.markup import counted, more, shortened, table
+from prefect_lineage_events.assembler.pages.markup import counted, listed, more, shortened
 from prefect_lineage_events.escaping import code, prose, word
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.stitching.model import RunLineage, UnknownSource
@@ -59,18 +59,21 @@ def unknown_sources(unknown: Sequence[UnknownSource]) -> list[str]:
     """Outputs whose rows came out of Python, and the part of their sources that is unknown, with the reason."""
     if not unknown:
         return []
-    rows = [
-        (
-            code(shortened(source.target.name)),
-            ROWS_KNOWN[source.rows],
-            ", ".join(code(shortened(column)) for column in source.columns[:MAX_NAMED]),
-            ", ".join(code(shortened(dataset.name)) for dataset in source.candidates[:MAX_NAMED]),
-            _reason(source),
-        )
-        for source in unknown[:MAX_OUTPUTS]
-    ]
-    shown = table(("Output", "Rows", "Columns without a source", "Perhaps from", "Reason"), rows)
-    return ["## Source unknown", "\n".join([shown, *more(len(unknown), MAX_OUTPUTS, "outputs")])]
+    shown = [_unknown_source(source) for source in unknown[:MAX_OUTPUTS]]
+    return ["## Source unknown", "\n".join([*shown, *more(len(unknown), MAX_OUTPUTS, "outputs")])]
+
+
+def _unknown_source(source: UnknownSource) -> str:
+    """A line of a list: long lists of columns would be cut in a table."""
+    known = f"{ROWS_KNOWN[source.rows]}. " if ROWS_KNOWN[source.rows] else ""
+    parts = [f"- {code(shortened(source.target.name))}: {known}{_reason(source)}."]
+    for title, names in (
+        ("Columns without a source", source.columns),
+        ("Perhaps from", [dataset.name for dataset in source.candidates]),
+    ):
+        if names:
+            parts.append(f"{title}: {listed([code(shortened(name)) for name in names], MAX_NAMED)}.")
+    return " ".join(parts)
 
 
 def _reason(source: UnknownSource) -> str:

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from prefect_lineage_events.history.model import RunKind
 
 _MAX_EVENTS_LINK = 500
+# Flows stand beside their runs and times.
+_MAX_FLOW = 28
 _ROOT = "../.."
 
 
 def flow_page(flow_name: str, flow_id: UUID) -> str:
     """The flow's name, as a link to the lineage of its newest run."""
-    return f"[{prose(shortened(flow_name))}]({_ROOT}/artifacts/key/{flow_key(flow_name, flow_id)})"
+    return f"[{prose(shortened(flow_name, _MAX_FLOW))}]({_ROOT}/artifacts/key/{flow_key(flow_name, flow_id)})"
 
 
 def dataset_page(dataset: Dataset) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from prefect_lineage_events.escaping import cell
 
-MAX_NAME = 80
+# One of Prefect's interfaces breaks no lines in a table and cuts it at some 85 characters.
+MAX_NAME = 40
 _MINUTE, _HOUR = 60, 3600
 
 
@@ -35,10 +36,10 @@ def listed(texts: Sequence[str], limit: int) -> str:
     return ", ".join([*texts[:limit], *rest])
 
 
-def shortened(name: str) -> str:
+def shortened(name: str, limit: int = MAX_NAME) -> str:
     """A name with its two ends: a column of a table is as wide as its longest name."""
-    half = (MAX_NAME - 1) // 2
-    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1 - half]}…{name[-half:]}"
+    half = (limit - 1) // 2
+    return name if len(name) <= limit else f"{name[: limit - 1 - half]}…{name[-half:]}"
 
 
 def bytes_(number: int) -> str:

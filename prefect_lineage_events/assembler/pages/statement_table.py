@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from prefect_lineage_events.assembler.pages.markup import counted, duration, listed, more, shortened, table
+from prefect_lineage_events.assembler.pages.markup import duration, listed, more, shortened, table
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import code, prose, word
 from prefect_lineage_events.stitching.model import StatementSummary
 
 MAX_STATEMENTS = 50
 MAX_REASONS = 20
-MAX_TEXT = 120
-MAX_NAMES = 3
+MAX_TEXT = 200
+MAX_NAMES = 1
+_MAX_NAME = 24
 _NAMED_STATEMENTS = 10
 _CHANGING = frozenset({"write", "create", "alter", "drop"})
 
@@ -25,9 +26,12 @@ def section(statements: Sequence[StatementSummary]) -> list[str]:
     numbered = list(enumerate(statements, 1))
     # A stable sort: within each group the earlier statements are kept.
     kept = sorted(sorted(numbered, key=lambda one: one[1].operation not in _CHANGING)[:MAX_STATEMENTS])
-    head = ("No.", "Operation", "Reads", "Writes", "Rows", "Time", "Executions", "Statement")
+    head = ("No.", "Operation", "Reads", "Writes", "Rows", "Time", "Executions")
     shown = table(head, [_row(number, one) for number, one in kept])
-    return ["## Statements", "\n".join([shown, *more(len(numbered), MAX_STATEMENTS, "statements")])]
+    # In a list, since a table does not break lines in one of Prefect's interfaces.
+    texts = [f"- {number}: {code(' '.join(one.sql.split()), MAX_TEXT)}" for number, one in kept if one.sql is not None]
+    rest = more(len(numbered), MAX_STATEMENTS, "statements")
+    return ["## Statements", "\n".join([shown, *rest]), *(["\n".join(texts)] if texts else [])]
 
 
 def reasons(statements: Sequence[StatementSummary]) -> list[str]:
@@ -48,7 +52,6 @@ def _numbers(numbers: Sequence[int]) -> str:
 
 
 def _row(number: int, one: StatementSummary) -> tuple[str, ...]:
-    text = "" if one.sql is None else code(" ".join(one.sql.split()), MAX_TEXT)
     return (
         str(number),
         word(one.operation),
@@ -56,10 +59,9 @@ def _row(number: int, one: StatementSummary) -> tuple[str, ...]:
         _names(one.outputs),
         "" if one.rows is None else f"{one.rows:,}",
         "" if one.duration is None else duration(one.duration),
-        "" if one.executions == 1 else counted(one.executions, "time"),
-        text,
+        "" if one.executions == 1 else f"{one.executions:,}",
     )
 
 
 def _names(datasets: Sequence[Dataset]) -> str:
-    return listed([code(shortened(dataset.name)) for dataset in datasets], MAX_NAMES)
+    return listed([code(shortened(dataset.name, _MAX_NAME)) for dataset in datasets], MAX_NAMES)

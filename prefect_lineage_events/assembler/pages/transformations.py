@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from prefect_lineage_events.escaping import word
 
-_INFERRED = "inferred from the same column name: Python may have changed the values"
+_INFERRED = "inferred"
+INFERRED = "*Inferred*: only the names of the columns are the same; Python may have changed the values."
 _WORDS = {
-    "TRANSFORMATION": "computed from it",
+    "TRANSFORMATION": "computed",
     "AGGREGATION": "aggregated",
     "MASKED": "masked",
     "CONDITIONAL": "decides the value",
-    "FILTER": "decides the rows",
-    "JOIN": "decides the joined rows",
-    "GROUP_BY": "decides the groups of rows",
-    "WINDOW": "decides the window of rows",
-    "SORT": "decides the order of rows",
+    "FILTER": "filters rows",
+    "JOIN": "joins rows",
+    "GROUP_BY": "groups rows",
+    "WINDOW": "window of rows",
+    "SORT": "orders rows",
 }
 
 

@@ -15,18 +15,20 @@ from prefect_lineage_events.stitching.model import DatasetUse
 
 MAX_DATASETS = 100
 MAX_NEIGHBOURS = 3
+# Of more, each dataset names its own.
+MAX_NAMESPACES = 5
 
 
 def inputs(uses: Sequence[DatasetUse], records: Mapping[Dataset, DatasetRecord], run_id: UUID) -> list[str]:
     """The datasets that were read, with the last writers of each. `records` are the known datasets with a page."""
     neighbours = {dataset: record.writers for dataset, record in records.items()}
-    return _section("Inputs", uses, neighbours, "Last written by (UTC)", run_id)
+    return _section("Inputs", uses, neighbours, "Last written by", run_id)
 
 
 def outputs(uses: Sequence[DatasetUse], records: Mapping[Dataset, DatasetRecord], run_id: UUID) -> list[str]:
     """The datasets that were written, with the last readers of each."""
     neighbours = {dataset: record.readers for dataset, record in records.items()}
-    return _section("Outputs", uses, neighbours, "Last read by (UTC)", run_id)
+    return _section("Outputs", uses, neighbours, "Last read by", run_id)
 
 
 def _section(
@@ -38,25 +40,45 @@ def _section(
 ) -> list[str]:
     if not uses:
         return []
-    # One interface breaks no lines in a table: a column that says the same in all rows is left out.
-    namespaces = {use.dataset.namespace for use in uses}
-    where = [f"In {word(namespace)}." for namespace in namespaces] if len(namespaces) == 1 else []
+    shown = uses[:MAX_DATASETS]
+    namespaces = dict.fromkeys(use.dataset.namespace for use in shown)
+    parts = [f"## {title}"]
+    if len(namespaces) <= MAX_NAMESPACES:
+        for namespace in namespaces:
+            of_it = [use for use in shown if use.dataset.namespace == namespace]
+            parts += [f"In {word(namespace)}.", _table(of_it, neighbours, several=False)]
+    else:
+        parts.append(_table(shown, neighbours, several=True))
+    parts += [line for line in more(len(uses), MAX_DATASETS, "datasets") if line]
+    others = [
+        f"- {_name(use, neighbours)}: {named}"
+        for use in shown
+        if (named := _neighbours([user for user in neighbours.get(use.dataset, ()) if user.run_id != run_id]))
+    ]
+    return [*parts, f"{heading} (UTC):", "\n".join(others)] if others else parts
+
+
+def _table(uses: Sequence[DatasetUse], neighbours: Mapping[Dataset, Sequence[DatasetUser]], *, several: bool) -> str:
+    """The datasets of one namespace, or of `several` in a column of their own."""
     only_tables = all(use.kind == "table" for use in uses)
     rows = [
         (
-            links.dataset_page(use.dataset) if use.dataset in neighbours else code(shortened(use.dataset.name)),
+            _name(use, neighbours),
             "" if use.rows is None else f"{use.rows:,}",
             _size(use),
             change_of(use),
-            _neighbours([user for user in neighbours.get(use.dataset, ()) if user.run_id != run_id]),
             "" if only_tables else word(use.kind),
-            "" if where else word(use.dataset.namespace),
+            word(shortened(use.dataset.namespace)) if several else "",
             links.events(use.dataset),
         )
-        for use in uses[:MAX_DATASETS]
+        for use in uses
     ]
-    shown = table(("Dataset", "Rows", "Size", "Change", heading, "Kind", "Where", "Events"), rows)
-    return [f"## {title}", *where, "\n".join([shown, *more(len(uses), MAX_DATASETS, "datasets")])]
+    return table(("Dataset", "Rows", "Size", "Change", "Kind", "Where", "Events"), rows)
+
+
+def _name(use: DatasetUse, neighbours: Mapping[Dataset, Sequence[DatasetUser]]) -> str:
+    """The dataset's name; a link where it has a page."""
+    return links.dataset_page(use.dataset) if use.dataset in neighbours else code(shortened(use.dataset.name))
 
 
 def _neighbours(users: Sequence[DatasetUser]) -> str:

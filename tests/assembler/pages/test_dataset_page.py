@@ -28,8 +28,10 @@ def test_page_names_the_last_writer_and_reader() -> None:
     page = without_addresses(markdown(mart()))
     assert "Last written by [nightly] at [2026-05-01 13:00] UTC." in page
     assert "Last read by [weekly report] at [2026-05-01 14:00] UTC." in page
-    assert "| [nightly] | [run-1] | 2026-05-01 13:00 | completed | [shop.public.orders] |" in page
-    assert "| [weekly report] | [run-2] | 2026-05-01 14:00 | completed | [shop.public.report] |" in page
+    assert "| [nightly] | [run-1] | 2026-05-01 13:00 | completed |" in page
+    assert "From:\n\n- [nightly]: [shop.public.orders]" in page
+    assert "| [weekly report] | [run-2] | 2026-05-01 14:00 | completed |" in page
+    assert "Into:\n\n- [weekly report]: [shop.public.report]" in page
     assert "| `total` | integer | `shop.public.orders.amount` |" in page
 
 
@@ -52,13 +54,13 @@ def test_page_of_a_dataset_that_is_only_read_states_that() -> None:
 def test_unknown_sources_are_shown() -> None:
     record = mart()
     page = markdown(replace(record, writers=(replace(record.writers[0], sources="unknown", datasets=()),)))
-    assert "| source unknown |" in page
+    assert ": source unknown" in page
 
 
 def test_flows_are_named_where_several_write_columns() -> None:
     other = records_of(snapshot("hourly", "stock.n>mart.total"))[table("mart")]
     page = markdown(merged(mart(), other))
-    assert "`shop.public.orders.amount` by nightly, `shop.public.stock.n` by hourly" in page
+    assert "| `shop.public.orders.amount` by nightly |\n|  |  | `shop.public.stock.n` by hourly |" in page
 
 
 def test_excess_of_columns_is_counted() -> None:

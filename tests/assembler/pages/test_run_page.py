@@ -12,7 +12,7 @@ import pytest
 from prefect_lineage_events.assembler.ledger import DeliveryState
 from prefect_lineage_events.assembler.pages.column_table import MAX_EDGES
 from prefect_lineage_events.assembler.pages.run_page import markdown
-from prefect_lineage_events.assembler.pages.use_tables import MAX_DATASETS
+from prefect_lineage_events.assembler.pages.use_tables import MAX_DATASETS, MAX_NAMESPACES
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import Completeness, FlowRun, RejectedEvent
 from prefect_lineage_events.stitching.model import (
@@ -58,7 +58,10 @@ def test_graph_tables_rows_and_columns_are_shown():
     assert "![Graph of the datasets of this run](data:image/svg+xml;base64," in shown
     assert "In `postgres://db:5432`.\n\n| Dataset | Events |\n| --- | --- |\n| `shop.orders` |" in shown
     assert "| `shop.report` | 12,345 | overwritten |" in shown
-    assert "| `shop.report.total` | `shop.orders.amount` (aggregated) |" in shown
+    assert (
+        "### `shop.report`\n\n| Column | From |\n| --- | --- |\n| `total` | `shop.orders.amount` (aggregated) |"
+        in shown
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,12 +92,14 @@ def test_bundled_edges_are_counted():
 
 def test_inferred_column_edges_are_marked():
     inferred = text(columns=(ColumnEdge(ORDERS, "id", REPORT, "id", "TRANSFORMATION", inferred=True),))
-    assert "(inferred from the same column name: Python may have changed the values)" in inferred
+    assert "| `id` | `shop.orders.id` (inferred) |" in inferred
+    assert "*Inferred*: only the names of the columns are the same" in inferred
+    assert "*Inferred*" not in text()
 
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("TRANSFORMATION", "computed from it"), ("CONDITIONAL", "decides the value"), ("NEW_KIND", "`new_kind`")],
+    [("TRANSFORMATION", "computed"), ("CONDITIONAL", "decides the value"), ("NEW_KIND", "`new_kind`")],
 )
 def test_transformations_are_described(kind, words):
     assert f"({words})" in text(columns=(ColumnEdge(ORDERS, "id", REPORT, "id", kind),))
@@ -103,10 +108,11 @@ def test_transformations_are_described(kind, words):
 def test_outputs_with_unknown_sources_list_candidates():
     reported = text(unknown=(UnknownSource(REPORT, "unknown", (ORDERS,)),))
     assert "## Source unknown" in reported
-    assert "| `shop.report` | source unknown | `shop.orders` | Python wrote the rows; " in reported
-    assert "| `shop.report` | `total` | Python wrote these columns, " in text(
-        unknown=(UnknownSource(REPORT, "known", columns=("total",)),)
-    )
+    assert "- `shop.report`: source unknown. Python wrote the rows; " in reported
+    assert "certain. Perhaps from: `shop.orders`." in reported
+    columns = text(unknown=(UnknownSource(REPORT, "known", columns=("total",)),))
+    assert "- `shop.report`: Python wrote these columns, " in columns
+    assert "Columns without a source: `total`." in columns
     assert "Source unknown" not in text()
 
 
@@ -162,8 +168,41 @@ def test_columns_stand_in_the_order_of_their_table():
     report = DatasetUse(REPORT, columns=tuple(Column(name) for name in names))
     edges = tuple(sorted(ColumnEdge(ORDERS, name, REPORT, name) for name in (*names, "*")))
     shown = text(outputs=(report,), columns=edges)
-    assert re.findall(r"`shop\.report\.(\S+)` \|", shown) == ["zone", "amount", "id"]
-    assert shown.index("| `shop.report`, its rows |") > shown.index("`shop.report.id`")
+    assert re.findall(r"\| `(\S+)` \| `shop\.orders", shown) == ["zone", "amount", "id"]
+    assert shown.index("| all rows |") > shown.index("| `id` |")
+
+
+def test_each_source_of_a_column_has_a_row():
+    edges = tuple(ColumnEdge(ORDERS, name, REPORT, "total") for name in ("net", "tax"))
+    assert "| `total` | `shop.orders.net` |\n|  | `shop.orders.tax` |" in text(columns=edges)
+
+
+def test_each_namespace_has_a_table_and_of_many_each_dataset_names_its_own():
+    def many(number: int) -> str:
+        return text(inputs=tuple(DatasetUse(Dataset(f"s3://b{n}", "x")) for n in range(number)), outputs=())
+
+    assert many(3).count("| Dataset | Events |") == 3
+    assert "In `s3://b2`." in many(3)
+    assert many(MAX_NAMESPACES + 1).count("| Dataset | Where | Events |") == 1
+
+
+def test_no_row_of_a_table_is_too_wide_for_the_interface_that_breaks_no_lines():
+    """Links count by their texts. The tables of a page of ordinary names stay below its width."""
+    path = Dataset("file", "/srv/data/warehouse/incoming/2026/partners/orders-of-the-day.csv")
+    statement = StatementSummary(
+        "INSERT INTO t SELECT * FROM u " * 20, "duckdb", "write", inputs=(path, ORDERS), outputs=(REPORT,), rows=123_456,
+        duration=61.0, executions=12,
+    )  # fmt: skip
+    edges = tuple(ColumnEdge(path, "estimated_delivery", REPORT, name, "GROUP_BY") for name in ("total", "*"))
+    shown = text(
+        inputs=(DatasetUse(path, "file", rows=336_776, files=1, size=31_000_000), DatasetUse(ORDERS, rows=5)),
+        columns=edges,
+        statements=(statement,) * 3,
+        unknown=(UnknownSource(REPORT, "known", columns=tuple(f"column_{n}" for n in range(20))),),
+    )
+    rows = [re.sub(r"\]\([^)]*\)|[`\[\]]|\\", "", line) for line in shown.split("\n") if line.startswith("|")]
+    assert rows
+    assert max(map(len, rows)) <= 110
 
 
 def test_each_dataset_links_to_its_events_in_the_form_of_both_interfaces():

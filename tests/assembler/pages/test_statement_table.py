@@ -12,13 +12,11 @@ def test_statement_has_its_rows_its_time_and_its_datasets() -> None:
         "INSERT INTO mart\nSELECT 1", "postgres", "write", rows=12_345, duration=0.25, executions=3,
         inputs=(table("orders"),), outputs=(table("mart"),),
     )  # fmt: skip
-    _, text = section([summary])
+    _, text, texts = section([summary])
     head, _, row = text.split("\n")
-    assert head == "| No. | Operation | Reads | Writes | Rows | Time | Executions | Statement |"
-    assert row == (
-        "| 1 | write | `shop.public.orders` | `shop.public.mart` | 12,345 | 250 ms | 3 times | "
-        "`INSERT INTO mart SELECT 1` |"
-    )
+    assert head == "| No. | Operation | Reads | Writes | Rows | Time | Executions |"
+    assert row == "| 1 | write | `shop.public.orders` | `shop.public.mart` | 12,345 | 250 ms | 3 |"
+    assert texts == "- 1: `INSERT INTO mart SELECT 1`"
 
 
 def test_call_without_text_is_shown() -> None:
@@ -28,8 +26,9 @@ def test_call_without_text_is_shown() -> None:
 
 def test_of_many_statements_those_that_changed_something_are_shown() -> None:
     many = [StatementSummary("SELECT ?", "duckdb", "read")] * MAX_STATEMENTS
-    _, text = section([*many, StatementSummary("INSERT ...", "duckdb", "write")])
-    assert f"| {MAX_STATEMENTS + 1} | write | `INSERT ...` |" in text
+    _, text, texts = section([*many, StatementSummary("INSERT ...", "duckdb", "write")])
+    assert f"| {MAX_STATEMENTS + 1} | write |" in text
+    assert f"- {MAX_STATEMENTS + 1}: `INSERT ...`" in texts
     assert f"| {MAX_STATEMENTS} | read |" not in text
     assert "... and 1 more statements." in text
 
