@@ -6,7 +6,7 @@ fields in their order here: those for people first, those for machines last.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
@@ -16,6 +16,7 @@ from prefect_lineage_events import encoding, escaping
 from prefect_lineage_events.datasets import Dataset, uri_of
 from prefect_lineage_events.definitions import RunDefinitions
 from prefect_lineage_events.event_fields import MAX_LABEL, Count, Label, Moment, Name, Seconds, Text
+from prefect_lineage_events.python_rows import writes_python_rows
 from prefect_lineage_events.sentences import sentence
 
 SCHEMA_VERSION = 1
@@ -48,12 +49,8 @@ EMITTER_PREFIX = "prefect-lineage.emitter."
 # Prefect refuses more than 100 related resources and truncates what it attaches itself beyond that; 85 leaves it room
 # for the run, the task, the flow, the deployment, the work pool and ten tags.
 MAX_RELATED_DATASETS = 85
-# Effects by which Python may hand rows to a dataset; a DELETE or a CREATE TABLE takes none.
-_CARRYING_EFFECTS = frozenset({None, "append", "overwrite", "update"})
 # Effects of a recorded write that moves or copies a dataset; the moved one may be new: made in the run by unseen code.
 MOVE, MOVE_OF_NEW, COPY = "move", "move new", "copy"
-# Tables in which dlt keeps its own state: no rows of the program go into them. dlthub.com/docs: Destination tables
-_STATE_TABLES = "_dlt_"
 # The number of tables in the name of a `lineage.schema` event.
 _NAMED = 5
 
@@ -348,30 +345,6 @@ class CountEvent(_Payload):
         parts += [f"{self.failed} events not taken"] if self.failed else []
         parts += [f"not captured: {', '.join(self.not_captured[:_NAMED])}"] if self.not_captured else []
         return ", ".join(parts)
-
-
-def writes_python_rows(
-    info: StatementInfo,
-    operation: str,
-    inputs: Collection[str],
-    output: str | None,
-    values: tuple[tuple[str, ...] | None, tuple[str, ...]] = (None, ()),
-) -> bool:
-    """Return whether the rows that a statement writes come from Python. Datasets are given by their URIs.
-
-    They do if a write has no source in its text (INSERT ... VALUES). An UPDATE that names only its own table does not
-    show the source of the new values, unless its `values`, the columns that take binds and constants, are known and
-    empty (`SET a = a + 1`). A statement that reads a DataFrame is marked so, and may name tables beside it.
-    """
-    if info.from_program:
-        return output is not None
-    if output is not None and output.rpartition("/")[2].startswith(_STATE_TABLES):
-        return False
-    if values == ((), ()):
-        return False
-    if operation != "write" or info.effect not in _CARRYING_EFFECTS:
-        return False
-    return not set(inputs) - ({output} if info.effect == "update" else set())
 
 
 HistoryEvent = LineageEvent | SchemaEvent | CountEvent

@@ -15,9 +15,9 @@ from prefect_lineage_events.events import (
     LineageEvent,
     RowVerdict,
     StatementInfo,
-    writes_python_rows,
 )
 from prefect_lineage_events.history.model import AssetEvent, RunHistory
+from prefect_lineage_events.python_rows import writes_python_rows
 from prefect_lineage_events.stitching.asset_keys import resolved_keys
 from prefect_lineage_events.stitching.model import Evidence
 
