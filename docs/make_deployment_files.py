@@ -1,4 +1,4 @@
-"""Write the files of `automations/`, and `deployments/prefect.yaml`, from the code.
+"""Write the files of `automations/`, `deployments/prefect.yaml` and the table of docs/automations.md from the code.
 
 python docs/make_deployment_files.py
 """
@@ -13,6 +13,7 @@ import yaml
 from prefect.deployments.runner import RunnerDeployment
 
 from prefect_lineage_events import deploy
+from prefect_lineage_events.automations.assemble import ASSEMBLE
 from prefect_lineage_events.automations.definition import Definition, Ids
 from prefect_lineage_events.automations.listed import AUTOMATIONS
 from prefect_lineage_events.automations.plan import as_yaml
@@ -35,7 +36,33 @@ DEPLOYMENTS_HEAD = f"""\
 def files() -> dict[Path, str]:
     """The text of each file that is written from the code."""
     automations = {ROOT / "automations" / f"{one.name}.yaml": _automation_file(one) for one in AUTOMATIONS}
-    return {**automations, ROOT / "deployments" / "prefect.yaml": DEPLOYMENTS_HEAD + _deployments_yaml()}
+    guide = ROOT / "docs" / "automations.md"
+    return {
+        **automations,
+        ROOT / "deployments" / "prefect.yaml": DEPLOYMENTS_HEAD + _deployments_yaml(),
+        guide: _with_table(guide.read_text(encoding="utf-8")),
+    }
+
+
+def _with_table(text: str) -> str:
+    """The guide with the table of the automations, which begins below a comment and ends with the first empty line."""
+    head, begin, rest = text.partition(_TABLE)
+    if not begin:
+        raise ValueError(f"docs/automations.md has no line {_TABLE!r}")
+    return f"{head}{begin}{_table()}\n\n{rest.partition(chr(10) * 2)[2]}"
+
+
+_TABLE = "<!-- This table is written by docs/make_deployment_files.py. -->\n"
+
+
+def _table() -> str:
+    rows = ["| name | what it does | options | cost |", "|---|---|---|---|"]
+    for one in AUTOMATIONS:
+        default = " (default)" if one is ASSEMBLE else ""
+        options = ", ".join(f"`--{name}`" for name in (*one.required, *one.optional))
+        name = f"[{one.name}](../automations/{one.name}.yaml){default}"
+        rows.append(f"| {name} | {one.description} | {options} | {one.cost} |")
+    return "\n".join(rows)
 
 
 def _automation_file(definition: Definition) -> str:

@@ -10,7 +10,7 @@ import datetime as dt
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import UUID
 
 from prefect import get_client
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 AUTOMATION = ASSEMBLE.base_name
+DEPLOYMENTS = (ASSEMBLER, SWEEPER, f"{OWN_FLOW_PREFIX}backfill/{DEPLOYMENT}")
 TAGS = ["lineage"]
 SWEEP_MINUTES = 5.0
 # The variable in which the client looks for its transport first; our own settings are stored with it.
@@ -215,6 +216,18 @@ def planned(client: SyncPrefectClient, chosen: Chosen = (), settle: float | None
     return _plan(client, chosen, settle, Ids(id_of(ASSEMBLER), id_of(SWEEPER)))
 
 
+def planned_deployments(client: SyncPrefectClient) -> dict[str, Literal["create", "update"]]:
+    """The deployments that a deploy would make now, with the change of each."""
+    planned: dict[str, Literal["create", "update"]] = {}
+    for name in DEPLOYMENTS:
+        try:
+            client.read_deployment_by_name(name)
+            planned[name] = "update"
+        except ObjectNotFound:
+            planned[name] = "create"
+    return planned
+
+
 def _plan(client: SyncPrefectClient, chosen: Chosen, settle: float | None, ids: Ids) -> list[Change]:
     def kept(definition: Definition, found: Automation) -> Options | None:
         return choice.options_of(client, definition, found)
@@ -323,19 +336,13 @@ def undeploy(progress: Progress = lambda step: None) -> list[str]:
             progress(f"deleting the automation {line(found.name)}")
             client.delete_automation(found.id)
             deleted.append(f"automation {line(found.name)}")
-        for flow in ("assemble", "sweep", "backfill"):
-            name = f"{OWN_FLOW_PREFIX}{flow}/{DEPLOYMENT}"
+        for name in DEPLOYMENTS:
             try:
                 client.delete_deployment(client.read_deployment_by_name(name).id)
             except ObjectNotFound:
                 continue
             deleted.append(f"deployment {name}")
     return deleted
-
-
-def registered_assembler() -> UUID:
-    """The id of the assembler's deployment. Raises NotDeployedError, saying what to do."""
-    return registered().assembler
 
 
 def automations_yaml(chosen: Chosen = (), settle: float | None = None) -> str:

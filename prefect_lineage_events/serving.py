@@ -15,23 +15,29 @@ from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RET
 from prefect.states import Cancelled
 
 _PAUSED_WITHIN = 3.0
+# Seconds between two looks for the deployment.
+_LOOKED_FOR_EVERY = 30.0
 
 
 def run_until_stopped(runner: Runner, sweeper: UUID) -> None:
-    """Run until Ctrl-C or SIGTERM; then pause the deployment of the sweep."""
+    """Run until Ctrl-C or SIGTERM; then pause the deployment of the sweep.
+
+    A warning is logged when the deployments are deleted meanwhile: the runner goes on, and would start nothing more.
+    """
     in_hand: set[UUID] = set()
     try:
-        asyncio.run(_until_stopped(runner, in_hand))
+        asyncio.run(_until_stopped(runner, sweeper, in_hand))
     except (KeyboardInterrupt, asyncio.CancelledError):
         pause(sweeper, in_hand)
 
 
-async def _until_stopped(runner: Runner, in_hand: set[UUID]) -> None:
+async def _until_stopped(runner: Runner, sweeper: UUID, in_hand: set[UUID]) -> None:
     """Run until Ctrl-C or SIGTERM, which ends it like Ctrl-C: Prefect's own handler leaves a coroutine unawaited.
 
     `in_hand` then contains the flow runs whose processes end with this one.
     """
     running, loop = asyncio.ensure_future(runner.start()), asyncio.get_running_loop()
+    watching = asyncio.ensure_future(_watch(sweeper))
     this = asyncio.current_task()
 
     def stop(*_: object) -> None:
@@ -47,7 +53,31 @@ async def _until_stopped(runner: Runner, in_hand: set[UUID]) -> None:
         running.cancel()
         await asyncio.wait({running})
         raise
+    finally:
+        watching.cancel()
     await running
+
+
+async def _watch(deployment_id: UUID) -> None:
+    """Look for the deployment until it is gone."""
+    while await asyncio.to_thread(_exists, deployment_id):
+        await asyncio.sleep(_LOOKED_FOR_EVERY)
+    get_logger("lineage").warning(
+        "The deployments were deleted (`prefect-lineage undeploy`?): no run of the assembler is started any more. "
+        "Stop this process, or start it again to deploy them."
+    )
+
+
+def _exists(deployment_id: UUID) -> bool:
+    """Return whether the deployment exists; true if Prefect cannot say."""
+    try:
+        with get_client(sync_client=True) as client:
+            client.read_deployment(deployment_id)
+    except ObjectNotFound:
+        return False
+    except Exception as error:  # noqa: BLE001  (asked again later; the runner logs that the API is away)
+        get_logger("lineage").debug("The deployment could not be looked for: %s", error)
+    return True
 
 
 def pause(deployment_id: UUID, in_hand: Collection[UUID] = ()) -> None:

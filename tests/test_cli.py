@@ -221,13 +221,21 @@ def test_help_lists_every_command(capsys):
         assert command in text
 
 
+def _backfills(client) -> int:
+    body = {"flows": {"name": {"any_": ["prefect-lineage-backfill"]}}}
+    return client.request("POST", "/flow_runs/count", json=body).json()
+
+
 def test_sweep_and_dry_backfill_print_a_summary(prefect_server, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT__TYPE", "file")
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT__LOG_FILE_PATH", str(tmp_path / "lineage.jsonl"))
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT__APPEND", "true")
     run_id = load()
     window = ["--start", "2020-01-01T00:00:00Z", "--end", "2100-01-01T00:00:00Z"]
-    assert cli.main(["backfill", *window, "--flow", "command line load", "--dry-run"]) == 0
+    with get_client(sync_client=True) as client:
+        before = _backfills(client)
+        assert cli.main(["backfill", *window, "--flow", "command line load", "--dry-run"]) == 0
+        assert _backfills(client) == before
     assert run_id in capsys.readouterr().out
     assert not (tmp_path / "lineage.jsonl").exists()
     assert cli.main(["sweep"]) == 0
@@ -255,7 +263,7 @@ def test_printed_automation_has_the_id_of_the_deployment(prefect_server, capsys)
     capsys.readouterr()
     assert cli.main(["deploy", "--print-automation"]) == 0
     printed = yaml.safe_load(capsys.readouterr().out)
-    assert printed["actions"][0]["deployment_id"] == str(deploy.registered_assembler())
+    assert printed["actions"][0]["deployment_id"] == str(deploy.registered().assembler)
 
 
 def test_explain_prints_tables_and_columns(capsys):

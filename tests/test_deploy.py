@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 import subprocess
@@ -9,8 +10,10 @@ import sys
 import time
 from itertools import permutations
 from pathlib import Path
+from typing import NoReturn
 from uuid import uuid4
 
+import httpx
 import pytest
 from prefect import get_client
 from prefect.events import emit_event
@@ -256,7 +259,7 @@ def test_missing_deployment_is_reported_with_a_remedy(client):
     for deployment in our_deployments(client):
         client.delete_deployment(deployment.id)
     with pytest.raises(deploy.NotDeployedError, match="prefect-lineage deploy"):
-        deploy.registered_assembler()
+        deploy.registered()
 
 
 def test_prefect_yaml_creates_the_same_deployments(client, prefect_server):
@@ -356,6 +359,19 @@ def test_undeploy_deletes_deployments_and_automation(client, capsys):
 
 def test_deleted_deployment_is_not_paused(client):
     serving.pause(uuid4())
+
+
+def test_deleted_deployments_are_said(client, caplog):
+    asyncio.run(serving._watch(uuid4()))
+    assert "The deployments were deleted" in caplog.text
+
+
+def test_deployment_that_cannot_be_looked_for_counts_as_there(client, monkeypatch):
+    def away(*_: object, **__: object) -> NoReturn:
+        raise httpx.ConnectError("no route")
+
+    monkeypatch.setattr(serving, "get_client", away)
+    assert serving._exists(uuid4())
 
 
 def test_order_of_the_expected_events_is_no_change() -> None:

@@ -168,6 +168,17 @@ def work_on(
     return assemble_each(client, part.runs, options, dry_run=dry_run, history_begins=history_begins)
 
 
+def preview(
+    client: SyncPrefectClient, window: TimeWindow, flows: Sequence[str] | None, options: AssemblyOptions
+) -> Summary:
+    """The outcome that each run of the window would have. Changes nothing, in Prefect and in the targets."""
+    plan = plan_backfill(client, window, flows)
+    summary = Summary(history_begins=plan.history_begins)
+    for part in plan.parts:
+        summary.add(work_on(client, part, options, dry_run=True, history_begins=plan.history_begins))
+    return summary
+
+
 def require_flows(client: SyncPrefectClient, names: Sequence[str] | None) -> None:
     """Raise ValueError for names of no flow, and of no task that ran outside any flow."""
     unknown = sorted(set(names or ()) - set(existing_flows(client, names or ()))) if names else []

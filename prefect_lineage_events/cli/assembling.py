@@ -66,7 +66,8 @@ def backfill(
     """Assemble the runs that ended in a window of time."""
     from prefect import get_client
 
-    from prefect_lineage_events.assembler.backfill import parse_window, require_flows
+    from prefect_lineage_events.assembler.backfill import parse_window, preview, require_flows
+    from prefect_lineage_events.assembler.options import AssemblyOptions
     from prefect_lineage_events.delivery.targets import targets
     from prefect_lineage_events.flows import backfill as backfill_runs
 
@@ -78,15 +79,15 @@ def backfill(
         require_flows(client, flow)
     if not dry_run:
         checks.require_targets(target)
-    summary = backfill_runs(
-        start=window.start,
-        end=window.end,
-        flows=flow,
-        targets=target,
-        reanalyse=reanalyse,
-        dry_run=dry_run,
-        force=force,
-    )
+    if dry_run:
+        # Not by the flow: a dry run leaves nothing behind, and a flow run is something.
+        with get_client(sync_client=True) as client:
+            options = AssemblyOptions(targets=target, reanalyse=reanalyse, force=force)
+            summary = preview(client, window, flow, options)
+    else:
+        summary = backfill_runs(
+            start=window.start, end=window.end, flows=flow, targets=target, reanalyse=reanalyse, force=force
+        )
     if json:
         print_json(_outcomes(summary))
         return REFUSED if summary.refused else OK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prefect_lineage_events.automation_names import AUTOMATION_NAMES
@@ -29,11 +29,14 @@ def listed() -> str:
     return "\n".join(["Automations for --with (docs/automations.md):", *rows])
 
 
-def show(changes: Sequence[Change], *, as_json: bool) -> None:
-    """Print the changes."""
+def show(deployments: Mapping[str, str], changes: Sequence[Change], *, as_json: bool) -> None:
+    """Print the changes: of each deployment the name and the kind, and those of automations with their differences."""
     if as_json:
-        print(json.dumps({"automations": [change.as_json() for change in changes]}, indent=2))
+        made = [{"name": name, "change": kind} for name, kind in deployments.items()]
+        print(json.dumps({"deployments": made, "automations": [change.as_json() for change in changes]}, indent=2))
         return
+    for name, kind in deployments.items():
+        print(f"{kind:<7} deployment {name}")
     for change in changes:
         print("\n".join(_lines(change)))
 

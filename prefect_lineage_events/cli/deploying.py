@@ -49,7 +49,7 @@ def deploy(
     ] = None,
     image: Annotated[str | None, Parameter(help="Image with this package, for a container work pool.")] = None,
     yes: Annotated[bool, Parameter(help="Replace automations that a person edited, without a question.")] = False,
-    dry_run: Annotated[bool, Parameter(help="Show the changes of the automations, and make none.")] = False,
+    dry_run: Annotated[bool, Parameter(help="Show the changes that would be made, and make none.")] = False,
     print_automation: Annotated[
         bool, Parameter(help="Print the automations of --with, or the default, as YAML, and change nothing.")
     ] = False,
@@ -72,7 +72,8 @@ def deploy(
             print(deploying.automations_yaml(chosen, settle), end="")
             return OK
         if dry_run:
-            deploy_plan.show(deploying.planned(client, chosen, settle), as_json=json)
+            changes = deploying.planned(client, chosen, settle)
+            deploy_plan.show(deploying.planned_deployments(client), changes, as_json=json)
             return OK
     deployed = deploying.deploy(
         work_pool=work_pool,

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from prefect.events.schemas.automations import AutomationCore
 
-from prefect_lineage_events import cli
+from prefect_lineage_events import cli, deploy
 from prefect_lineage_events.automations import plan
 from prefect_lineage_events.automations.listed import AUTOMATIONS
 
@@ -31,6 +31,19 @@ def test_prefect_accepts_each_file(client: Any, prefect_server: Any) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         wanted = yaml.safe_load(file.read_text(encoding="utf-8"))["name"]
         assert wanted in ours(client)
+
+
+def test_dry_run_names_the_deployments_and_makes_none(client: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["undeploy"])
+    capsys.readouterr()
+    assert cli.main(["deploy", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"create  deployment {name}" in shown for name in deploy.DEPLOYMENTS)
+    assert set(deploy.planned_deployments(client).values()) == {"create"}
+    deploy.deploy()
+    assert cli.main(["deploy", "--dry-run", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)["deployments"]
+    assert made == [{"name": name, "change": "update"} for name in deploy.DEPLOYMENTS]
 
 
 def test_edited_automation_is_left_until_it_is_asked_for(client: Any, capsys: pytest.CaptureFixture[str]) -> None:
