@@ -56,7 +56,7 @@ def test_rows_of_one_read_are_equal_and_those_of_the_other_different():
     assert story.verdicts(PEOPLE) == {"people": "equal", "cities": "different"}
 
 
-def test_rows_of_two_equal_reads_are_alike():
+def test_rows_of_two_equal_reads_may_be_of_either():
     story = Story().read("people", PEOPLE).read("copy", PEOPLE)
     assert story.verdicts(PEOPLE) == {"people": "alike", "copy": "alike"}
 
