@@ -25,6 +25,11 @@ def name_library(library: str) -> None:
             worker.put(NotCapturedNote(library, run))
 
 
+def name_early(call: str) -> None:
+    """Note that the current run uses an object of a library that was made before it could be seen. Never raises."""
+    name_library(f"{call} (made before the run, or before lineage was switched on)")
+
+
 def count_child() -> None:
     """Note that a process of the current run sends lineage of its own, with the run as its parent. Never raises."""
     with guarded("noting a child process", count_loss):

@@ -198,7 +198,7 @@ LIBRARIES: tuple[Library, ...] = (
         _patch_spec,
         "fsspec",
         _CAPTURED,
-        "the removal of more than 50 files by one call",
+        "the removal of more than 50 files by one call; files that were opened before the run or the switch-on",
         _TESTS,
         "local files, `memory://`, moto's server by s3fs",
     ),

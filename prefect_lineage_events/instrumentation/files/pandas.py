@@ -14,6 +14,7 @@ from inspect import signature
 from typing import Any
 
 from prefect_lineage_events import patches
+from prefect_lineage_events.emission.not_captured import name_early
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import count_loss, guarded
 from prefect_lineage_events.instrumentation.access import Access, Call, Describe, Make, is_inside, reports, suppressed
@@ -108,7 +109,10 @@ def _reads_part(call_name: str, *, whole: bool = True) -> Describe:
     """The description of a method that reads a chunk, a sheet, or the `whole` file, whose bytes then count."""
 
     def describe(call: Call) -> Iterator[Access]:
-        for access in _read(call.result, _files_of.get(call.instance) or (), call_name):
+        known = _files_of.get(call.instance)
+        if known is None:
+            name_early(call_name)
+        for access in _read(call.result, known or (), call_name):
             yield access if whole else replace(access, size=None)
 
     return describe
@@ -155,6 +159,8 @@ def _writes_excel(call: Call) -> Iterator[Access]:
     if isinstance(target, sys.modules["pandas"].ExcelWriter):
         sheet = (_columns_written(call.instance, _given(call), index=True), len(call.instance))
         _sheets_of.get_or_put(target, list).append(sheet)
+        if _files_of.get(target) is None:
+            name_early("pandas.ExcelWriter")
     else:
         yield from _write(call, call.instance, "pandas.to_excel", _located(call, 0, "excel_writer"))
 
@@ -293,8 +299,9 @@ LIBRARIES = (
         captured="`read_csv`, `table`, `fwf`, `json`, `parquet`, `feather`, `orc`, `excel`, `xml`, `html`, `pickle`, "
         "`hdf`, `stata`, `sas`, `spss`, by chunks too; `ExcelFile`, `ExcelWriter`, `HDFStore`; `to_csv`, `json`, "
         "`parquet`, `feather`, `orc`, `excel`, `xml`, `html`, `pickle`, `hdf`, `stata`, `latex`, `markdown`, `string`",
-        not_captured="chunks of `read_hdf`, methods of `DataFrame.style`; `read_feather`, `read_orc`, `read_pickle`, "
-        "`read_sas` and `read_spss` that were imported by their name before `instrument()`",
+        not_captured="chunks of `read_hdf`, methods of `DataFrame.style`; readers of chunks, `ExcelFile` and "
+        "`ExcelWriter` that were made before the run or the switch-on (named); `read_feather`, `read_orc`, "
+        "`read_pickle`, `read_sas` and `read_spss` that were imported by their name before `instrument()`",
         tests=("tests/instrumentation/files/test_pandas.py", "tests/instrumentation/files/test_frames_on_s3.py"),
         against="local disk, `memory://`, moto's S3",
     ),

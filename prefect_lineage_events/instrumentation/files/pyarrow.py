@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from prefect_lineage_events import patches
+from prefect_lineage_events.emission.not_captured import name_early
 from prefect_lineage_events.guard import count_loss, guarded
 from prefect_lineage_events.instrumentation.access import (
     Access,
@@ -140,6 +141,8 @@ def _reads_part(call_name: str, *, whole: bool = False) -> Describe:
 
     def describe(call: Call) -> Iterator[Access]:
         known = _open.get(call.instance)
+        if known is None:
+            name_early(call_name)
         for access in _accesses("read", known.locations if known else (), call_name, call.result):
             files = _number_of_files(getattr(call.instance, "_dataset", None), access)
             yield replace(access, files=files) if whole else replace(access, size=None)
@@ -150,7 +153,7 @@ def _reads_part(call_name: str, *, whole: bool = False) -> Describe:
 def _reads_batches(function: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
     """Call `iter_batches`. Each batch is a read, once the program has it."""
     batches = function(*args, **kwargs)
-    if is_inside() or _open.get(instance) is None:
+    if is_inside():
         return batches
     return _noted(batches, Call(function, instance, args, kwargs))
 
@@ -170,6 +173,8 @@ def _counts(original: Any, is_on: Callable[[], bool]) -> Any:
 
     def wrapper(function: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         known = _open.get(instance)
+        if known is None and not is_inside():
+            name_early(str(getattr(type(instance), "__name__", "")))
         if known is None or known.is_writing:  # a method that calls another one counts once
             return function(*args, **kwargs)
         known.is_writing = True
@@ -317,17 +322,22 @@ def _library(module: str, captured: str, not_captured: str = "") -> Library:
 
 
 _EARLY = "functions that were imported by their name before `instrument()`"
+_EARLY_OBJECTS = "readers and writers that were made before the switch-on"
 LIBRARIES = (
-    _library("pyarrow.parquet", "`read_table`, `write_table`, `ParquetFile`, `ParquetDataset`, `ParquetWriter`"),
+    _library(
+        "pyarrow.parquet",
+        "`read_table`, `write_table`, `ParquetFile`, `ParquetDataset`, `ParquetWriter`",
+        f"{_EARLY_OBJECTS} (named)",
+    ),
     _library("pyarrow.csv", "`read_csv`, `open_csv` (without rows), `write_csv`", f"`CSVWriter`; {_EARLY}"),
     _library("pyarrow.json", "`read_json`, `open_json` (without rows)", _EARLY),
     _library("pyarrow.feather", "`read_table`, `read_feather`, `write_feather`", _EARLY),
-    _library("pyarrow.orc", "`read_table`, `write_table`, `ORCFile`, `ORCWriter`"),
+    _library("pyarrow.orc", "`read_table`, `write_table`, `ORCFile`, `ORCWriter`", f"{_EARLY_OBJECTS} (named)"),
     _library("pyarrow.ipc", "`open_file`, `open_stream`, `new_file`, `new_stream`", "files opened by `OSFile`"),
     _library(
         "pyarrow.dataset",
         "`dataset`, as a read of all columns when it is opened; `write_dataset`",
-        f"scans of a dataset: their rows and columns; {_EARLY}",
+        f"scans of a dataset: their rows and columns; datasets that were opened before the switch-on; {_EARLY}",
     ),
     _library("pyarrow", "`memory_map`, `input_stream`, `output_stream`: the names of their files", "`OSFile`"),
 )
