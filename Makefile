@@ -79,6 +79,9 @@ $(VENV)-docs/.stamp: pyproject.toml docs/constraints.txt
 docs: $(VENV)-docs/.stamp  ## Build the site of the docs into site/; a warning fails it
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
 
+tutorial: $(STAMP)  ## Run the tutorial, and write the outputs and pictures of its page (docs/make_tutorial.py; needs chromium)
+	PYTHONPATH=. $(BIN)/python docs/make_tutorial.py
+
 demo: $(STAMP)  ## Run two flows on real data, on a Prefect server of its own (MARQUEZ_URL=... to send there too)
 	$(BIN)/python -m demo.run
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from prefect_lineage_events import __all__ as public_names
 from prefect_lineage_events import deploy
 from prefect_lineage_events.automations.assemble import SETTLE_SECONDS
 from prefect_lineage_events.instrumentation.drivers.registry import KNOWN
@@ -55,6 +56,13 @@ def test_command_line_page_has_the_help_of_the_commands() -> None:
 def test_page_of_the_reference_is_that_of_the_code(name: str) -> None:
     page = maker(name)
     assert page.PAGE.read_text(encoding="utf-8") == page.page(), "run `make pages`"
+
+
+def test_api_page_has_the_public_names() -> None:
+    named = re.findall(
+        r"^::: prefect_lineage_events\.(\w+)$", (DOCS / "reference" / "api.md").read_text(), re.MULTILINE
+    )
+    assert sorted(named) == sorted(public_names)
 
 
 def test_facets_page_names_the_facets_that_the_code_makes() -> None:
