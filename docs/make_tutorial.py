@@ -22,12 +22,12 @@ from tests.code_blocks import Block, blocks
 from tests.commands import commands
 
 PAGE = Path(__file__).resolve().parent / "tutorial.md"
-PICTURES = PAGE.parent / "images"
+IMAGES = PAGE.parent / "images"
 # The folder of the flow, and the one that the page shows: of one length, since columns are as wide as their values.
 _SHOP, _SHOWN = Path("/tmp/docs-shop"), "/home/ada/shop"
 _DEFAULT_API = "http://127.0.0.1:4200/api"
 _ASSEMBLED_WITHIN = 600
-# Width and height of the window of each picture, and the seconds that the page may take.
+# Width and height of the window of each image, and the seconds that the page may take.
 _WINDOW, _SECONDS = "1200,1000", 25
 
 
@@ -57,7 +57,7 @@ def main() -> None:
         outputs |= {block: _output(block, switched_on) for block in asked}
         for name, artifact in (("tutorial-run", "lineage-nightly"), ("tutorial-dataset", "dataset-sales")):
             found = next(one["latest_id"] for key, one in artifacts.items() if key.startswith(artifact))
-            _picture(PICTURES / f"{name}.png", f"http://127.0.0.1:{port}/v2/artifacts/artifact/{found}", Path(home))
+            _screenshot(IMAGES / f"{name}.png", f"http://127.0.0.1:{port}/v2/artifacts/artifact/{found}", Path(home))
     for block, output in outputs.items():
         command = block.text.partition("\n")[0]
         text = text.replace(block.text, f"{command}\n{output}")
@@ -111,7 +111,7 @@ def _artifacts(api: str) -> dict[str, Any]:
     raise TimeoutError("the assembler has not assembled the runs")
 
 
-def _picture(file: Path, url: str, home: Path) -> None:
+def _screenshot(file: Path, url: str, home: Path) -> None:
     browser = shutil.which("chromium") or "chromium-browser"
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={_WINDOW}"]
     wait = [f"--user-data-dir={home / 'browser'}", f"--virtual-time-budget={_SECONDS * 1000}", f"--screenshot={file}"]
