@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from prefect_lineage_events.delivery import kafka
 from prefect_lineage_events.delivery.configuration import Config, is_secret
+from prefect_lineage_events.delivery.reducing import reduced, trimmer
 from prefect_lineage_events.delivery.responses import LOSING_REDIRECTS, NoResponseError, is_taken
 from prefect_lineage_events.openlineage.facets import Event
 
@@ -53,6 +54,7 @@ class OpenTransport:
         _require_writable(_innermost(transport))
         self._seconds = _LONGEST
         self._client = OpenLineageClient(transport=transport)
+        self._trim = trimmer(self._client)
         self._watch(_innermost(transport))
 
     def emit(self, event: Event) -> None:
@@ -60,9 +62,10 @@ class OpenTransport:
         from prefect_lineage_events.delivery.client_events import client_event
 
         self.response = None
+        sent = event if self._trim is None else reduced(event, self._trim)
         error: BaseException | None = None
         try:
-            _within(self._seconds, lambda: self._client.emit(client_event(event)))
+            _within(self._seconds, lambda: self._client.emit(client_event(sent)))
         except Exception as raised:
             if self.response is None:
                 raise
