@@ -49,7 +49,7 @@ _REMEDIES = {
     "not deployed": "no assembler is deployed: run `prefect-lineage serve`, or `deploy --work-pool NAME`",
     "paused": "the assembler is paused: switch its deployment on in the UI, or restart `prefect-lineage serve`",
     "no process runs it": "no process runs the assembler: start `prefect-lineage serve`, or a worker of its work pool",
-    READY: "the assembler is there, and nothing starts it: `prefect-lineage doctor` checks its automation and schedule",
+    READY: "the assembler is there, but no sweep took them: unless it is new, see `prefect-lineage doctor`",
 }
 # A run is assembled within this time of its end, by the automation or at the latest by the sweep.
 _ASSEMBLED_WITHIN = dt.timedelta(minutes=15)

@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 
 from prefect_lineage_events import cli, status
 from prefect_lineage_events.cli.sentences import sentence
+from prefect_lineage_events.history import api
 from tests.by_hand import emit_writes
 
 
@@ -89,6 +90,18 @@ def test_refused_run_is_listed_until_it_is_sent_again(prefect_server, backend, c
 def _shown(name: str, capsys) -> dict:
     assert cli.main(["show", name, "--json", "--since", "1h"]) == 0
     return json.loads(capsys.readouterr().out)
+
+
+def test_dry_backfill_leaves_no_run_behind(prefect_server, capsys):
+    window = ["--start", "2026-01-01T00:00:00Z", "--end", "2026-01-01T00:00:01Z"]
+
+    def runs() -> int:
+        with get_client(sync_client=True) as client:
+            return api.post(client, "/flow_runs/count", {"flows": {"name": {"any_": ["prefect-lineage-backfill"]}}})
+
+    before = runs()
+    assert cli.main(["backfill", *window, "--dry-run"]) == 0
+    assert runs() == before
 
 
 @flow(name="quiet flow")
@@ -169,7 +182,7 @@ NOW = dt.datetime(2026, 11, 1, 12, tzinfo=dt.timezone.utc)
         ("not deployed", [1], 0, "1 run ended with lineage and no assembler took it: no assembler is deployed"),
         ("no process runs it", [1, 90], 0, "2 runs ended with lineage and no assembler took them: no process runs"),
         ("paused", [], 3, "3 runs ended with lineage and no assembler took them: the assembler is paused"),
-        ("ready", [1, 90], 0, "nothing starts it"),
+        ("ready", [1, 90], 0, "no sweep took them"),
         ("ready", [1], 3, ""),
         ("not deployed", [], 0, ""),
         (None, [90], 3, ""),
