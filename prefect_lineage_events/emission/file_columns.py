@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from prefect_lineage_events.emission.lookups import InstanceSchemaLookup
@@ -17,7 +17,7 @@ from prefect_lineage_events.sql.model import Statement, TableRef
 _MAX_COLUMNS = 2_000
 _MAX_FILES = 10
 _COLUMNS_ONLY = "columns:"  # the beginning of a reason
-# COPY takes a file's values by position, whatever names the file gives them.
+# COPY of a file whose options are not known: nor are its columns.
 _COPY = re.compile(r"(?=(\s*))\1COPY\s+[^\s(]", re.IGNORECASE)
 
 
@@ -40,11 +40,11 @@ def observed_text(note: StatementNote) -> str:
     return note.sql
 
 
-def columns_of_files(statements: Iterable[Statement], note: StatementNote) -> dict[TableRef, tuple[Column, ...]]:
+def columns_of_files(statements: Sequence[Statement], note: StatementNote) -> dict[TableRef, tuple[Column, ...]]:
     """The columns of the files that queries of the note have read, as far as they are known."""
     files = [t for one in statements for t in one.inputs if t.kind == "file" and not t.namespace]
     lookup = _lookup(note) if files else None
-    if lookup is None or _COPY.match(note.sql):
+    if lookup is None or (_COPY.match(note.sql) and not any(statement.columns for statement in statements)):
         return {}
     ended = note.started + dt.timedelta(seconds=note.duration)
     found: dict[TableRef, tuple[Column, ...]] = {}

@@ -12,6 +12,7 @@ from prefect_lineage_events.sql.columns.evaluator import Resolve, Task
 from prefect_lineage_events.sql.columns.expressions import Budget, Exhausted
 from prefect_lineage_events.sql.columns.queries import Queries, columns_of
 from prefect_lineage_events.sql.columns.rules import rules_of
+from prefect_lineage_events.sql.columns.sources import SUMMARY
 from prefect_lineage_events.sql.columns.writes import Statements
 from prefect_lineage_events.sql.model import ColumnEdge, Statement, TableRef
 
@@ -65,6 +66,8 @@ def column_edges(
     statements = Statements(queries, dialect)
     try:
         relation = queries.run(_task(statements, tree, statement))
+        if tree.__class__ is exp.Summarize:
+            queries.unclear = SUMMARY
     except Exhausted:
         return ColumnResult(reason=f"columns: more than {budget:,} steps")
     except Exception as error:  # noqa: BLE001  (the promise: the user's statement has run, whatever its tree looks like)

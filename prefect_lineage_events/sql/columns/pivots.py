@@ -14,6 +14,8 @@ from prefect_lineage_events.sql.columns.functions import column_names
 from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, changed
 from prefect_lineage_events.sql.columns.scopes import Env, Scope
 
+_DATA = "the columns of a PIVOT are named after values in the data"
+
 
 def pivoted(evaluator: Evaluator, relation: Relation, name: str, pivot: exp.Expr, env: Env | None) -> Task:
     """A source after its PIVOT or UNPIVOT: the columns that it consumes are removed, and its own follow the others."""
@@ -24,7 +26,8 @@ def pivoted(evaluator: Evaluator, relation: Relation, name: str, pivot: exp.Expr
     names = column_names(pivot.args.get("alias"), evaluator.rules)
     if names and len(names) >= len(made) and not relation.closed:  # the first names mean unknown columns
         kept = [Output(name, ()) for name in names[: len(names) - len(made)]]
-    if not made:  # `FOR x IN (ANY)`: columns named like values in the data
+    if not made:  # `FOR x IN (ANY)`
+        evaluator.unclear = evaluator.unclear or _DATA
         return Relation([*kept, Output("*", ())], relation.hidden | used, ())
     result = Relation(kept + made, relation.hidden | used, relation.filler)
     return result.renamed(names) if names else result
@@ -95,7 +98,8 @@ def pivot_statement(evaluator: Evaluator, node: exp.Expr, source: Relation, scop
             yield from evaluator.into(found, aggregate, "AGGREGATION", scope, env)
         for column in columns:
             yield from evaluator.into(found, column, "CONDITIONAL", scope, env)
-        made = [Output("*", ())]  # named after values in the data
+        made = [Output("*", ())]
+        evaluator.unclear = evaluator.unclear or _DATA
     group = args.get("group")
     if group is None:
         kept = [o for o in source.outputs if o.name.lower() not in used]

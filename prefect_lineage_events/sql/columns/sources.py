@@ -93,6 +93,9 @@ def is_query(node: exp.Expr) -> bool:
     return isinstance(node, (exp.Query, exp.Values, exp.DML))
 
 
+SUMMARY = "the rows of a SUMMARIZE are figures of each column"
+
+
 def _alias(alias: Any, rules: ColumnRules) -> str:
     own = alias.args.get("this") if isinstance(alias, exp.TableAlias) else None
     return name_of(own, rules) if own is not None else ""
@@ -106,6 +109,8 @@ def _relation(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | Non
     inner: Any = args.get("this")
     if kind is exp.TableFromRows and (ref := evaluator.resolve(node)) is not None:  # Snowflake's TABLE('name')
         return TableRelation(evaluator.base(ref)), ref.parts[-1] if ref.parts else "", ref.parts
+    if kind is exp.Summarize:
+        evaluator.unclear = evaluator.unclear or SUMMARY
     if kind is exp.Subquery or is_query(node):
         relation = yield evaluator.query(inner if kind is exp.Subquery else node, env, scope.parent)
     elif kind is exp.Lateral and inner.__class__ is exp.Subquery and is_query(inner):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from prefect_lineage_events.sql.model import TableRef
-from prefect_lineage_events.sql.names import location_of
+from prefect_lineage_events.sql.names import is_hidden, location_of
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.column_types import declared_columns
+from prefect_lineage_events.sql.tables.copy_options import copy_reader
 from prefect_lineage_events.sql.tables.recovery_names import read_name
 from prefect_lineage_events.sql.tables.table_functions import UNKNOWN_FILE
 from prefect_lineage_events.sql.words import Kind, Words
@@ -24,7 +25,7 @@ class Query:
     """A query within the statement: the words `[start, end)`, or the text of a literal.
 
     `columns` are the listed columns of the target. A `table` may stand in place of a query: its columns, or those that
-    are `listed`, go into a file.
+    are `listed`, go into a file. If it is `by_position`, it is a file whose columns go into those of the target.
     """
 
     start: int = 0
@@ -33,6 +34,7 @@ class Query:
     columns: tuple[str, ...] = ()
     table: TableRef | None = None
     listed: tuple[str, ...] = ()
+    by_position: bool = False
 
 
 def whole_table_query(table: TableRef, listed: Sequence[str], builder: StatementBuilder) -> exp.Expr:
@@ -60,6 +62,7 @@ def copy(words: Words, builder: StatementBuilder) -> Query | None:
         return None
     query: Query | None = None
     table: TableRef | None = None
+    listed: tuple[str, ...] = ()
     at = 1
     if words.word(at) == "(":
         query, at = Query(at + 1, words.close(at)), words.close(at) + 1
@@ -67,20 +70,31 @@ def copy(words: Words, builder: StatementBuilder) -> Query | None:
         at += words.word(at) == "BINARY"
         named = read_name(words, at, builder.context)
         table, at = named.table, max(named.end, at)
-        listed: tuple[str, ...] = ()
         if words.word(at) == "(":
             listed = tuple(declared_columns(words, at, builder.context.dialect))
             at = words.close(at) + 1
         query = Query(table=table, listed=listed) if table is not None and words.word(at) == "TO" else None
     if words.word(at) == "FROM":
         builder.write(table)
-        builder.read(_location(words, at + 1, builder))
+        query = _loaded(words, at + 1, listed, builder)
     else:
         builder.read(table)
         builder.write(_location(words, at + 1, builder))
         if not builder.outputs:
             builder.kind, builder.effect = "read", None
     return query
+
+
+def _loaded(words: Words, at: int, listed: tuple[str, ...], builder: StatementBuilder) -> Query | None:
+    """Read the file of `COPY t FROM`; its values as a query, where they go by position (duckdb.org: COPY ... FROM)."""
+    file = _location(words, at, builder)
+    reader = copy_reader(words, at, file.path) if file is not None and builder.context.dialect == "duckdb" else ""
+    if file is None or not reader or is_hidden(file):
+        builder.read(file)
+        return None
+    file = replace(file, reader=reader)
+    builder.read(file)
+    return Query(table=file, columns=listed, by_position=True)
 
 
 def _location(words: Words, at: int, builder: StatementBuilder) -> TableRef | None:

@@ -195,6 +195,10 @@ class StatementReader:
             return
         if query.table is not None:
             builder.tree = copy.whole_table_query(query.table, query.listed, builder)
+            if query.by_position:
+                node, named = target("target", query.columns)
+                builder.refs[id(node)] = next(iter(builder.outputs), None)
+                builder.tree = exp.Insert(this=named, expression=builder.tree)
         elif query.text:
             for inner in self._nested.executed_text(query.text):
                 builder.inputs.update(inner.inputs)

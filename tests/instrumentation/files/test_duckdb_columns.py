@@ -138,6 +138,33 @@ def test_columns_of_files_and_attached_tables_reach_what_is_written(program: Cal
     assert outs == keys | names
 
 
+def loaded(name: str, options: str = "", columns: str = "") -> set[tuple[str, str]]:
+    """The columns of a file, and those of the table into which COPY has loaded them."""
+    with recorded_lineage("databases") as lineage, duckdb.connect("out.db") as connection:
+        connection.execute("CREATE OR REPLACE TABLE out (k BIGINT, v DOUBLE, amount DOUBLE, id BIGINT)")
+        connection.execute(f"COPY out {columns} FROM '{name}' {options}")
+    return {(edge.source_column, edge.target_column) for edge in lineage.column_edges if edge.target_column != "*"}
+
+
+@pytest.mark.usefixtures("here")
+def test_copy_loads_the_columns_of_a_file_by_position() -> None:
+    duckdb.sql("FROM 'orders.csv'").write_parquet("orders.parquet")
+    assert loaded("orders.csv", "(HEADER)", "(k, v)") == {("id", "k"), ("amount", "v")}
+    assert loaded("orders.csv", "WITH (FORMAT csv, HEADER true, DELIMITER ',')", "(id, v)") == {
+        ("id", "id"),
+        ("amount", "v"),
+    }
+    assert loaded("orders.parquet", columns="(k, amount)") == {("id", "k"), ("amount", "amount")}
+    assert loaded("plain.txt", "(DELIM ';', HEADER false)", "(k, v)") == {("column0", "k"), ("column1", "v")}
+
+
+@pytest.mark.usefixtures("here")
+def test_copy_with_options_that_are_not_known_has_no_columns() -> None:
+    Path("orders.json").write_text('{"amount": 1.5, "id": 1}\n')
+    assert loaded("orders.csv", "(HEADER, NULLSTR 'none')", "(k, v)") == set()
+    assert loaded("orders.json", columns="(id, amount)") == set()
+
+
 def exported_and_imported() -> None:
     with duckdb.connect("other.db") as connection:
         connection.execute("EXPORT DATABASE 'all of it' (FORMAT parquet)")

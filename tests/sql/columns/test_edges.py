@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlglot
 from sqlglot import exp
 
+from prefect_lineage_events.sql.analyze import analyze
 from prefect_lineage_events.sql.columns import ColumnResult, column_edges, joined
 from prefect_lineage_events.sql.model import ColumnEdge, Statement, TableRef
 
@@ -147,3 +149,18 @@ def test_results_of_several_statements_are_joined_without_their_declarations() -
     one = ColumnResult(edges=(ColumnEdge(t, "a", n, "x"),), declared={"n": {"x": ""}})
     two = ColumnResult(edges=(ColumnEdge(t, "a", n, "x"), ColumnEdge(t, "b", n, "y")), reason="why")
     assert joined([one, two]) == ColumnResult(edges=two.edges, reason="why")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "create table t as pivot o on region using sum(amount) group by id",
+        "create table t as select * from (pivot o on region using sum(amount))",
+        "create table t as select * from (summarize o)",
+        "summarize o",
+    ],
+)
+def test_columns_that_depend_on_the_data_are_said_to_be_missing(sql: str) -> None:
+    (statement,) = analyze(sql, dialect="duckdb")
+    assert statement.confidence == "partial"
+    assert statement.reason.startswith("columns: ")

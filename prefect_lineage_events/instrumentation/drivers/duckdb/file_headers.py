@@ -34,7 +34,7 @@ _SECONDS = 2.0
 _MAX_OF_DIRECTORY = 20  # files; further ones in it count as parts of one dataset
 _MAX_KNOWN = 2_000
 _known: dict[tuple[Any, ...], DescribedColumns] = {}
-_directories: dict[str, int] = {}
+_directories: dict[tuple[Path, str], set[str]] = {}
 _own: Any = None
 
 
@@ -48,15 +48,16 @@ def file_columns(path: str, reader: str, read_before: dt.datetime) -> DescribedC
     seen = None if first is None else Path(first.removeprefix("file://")).stat()
     if seen is None or not stat.S_ISREG(seen.st_mode) or seen.st_mtime > read_before.timestamp():
         return None
-    key = (Path.cwd(), path, reader, seen.st_mtime_ns, seen.st_size)
+    here = Path.cwd()
+    key = (here, path, reader, seen.st_mtime_ns, seen.st_size)
     if key not in _known:
-        directory = path.rpartition("/")[0]
+        paths = _directories.setdefault((here, path.rpartition("/")[0]), set())
         if len(_known) >= _MAX_KNOWN or len(_directories) >= _MAX_KNOWN:
             _known.clear()
             _directories.clear()
-        _directories[directory] = _directories.get(directory, 0) + 1
-        if _directories[directory] > _MAX_OF_DIRECTORY:
+        if path not in paths and len(paths) >= _MAX_OF_DIRECTORY:
             return None
+        paths.add(path)
         _known[key] = _described(reader or "'" + path.replace("'", "''") + "'")
     return _known[key] or None
 
