@@ -14,6 +14,7 @@ from prefect_lineage_events import deploy, encoding
 from prefect_lineage_events.assembler import sweep_state
 from prefect_lineage_events.assembler.stale_runs import HOW_TO_END, stale_runs
 from prefect_lineage_events.assembler.sweep import BUSY
+from prefect_lineage_events.assembler.witness.collect import AWAITS
 from prefect_lineage_events.automations import plan
 from prefect_lineage_events.automations.listed import ASSEMBLERS
 from prefect_lineage_events.blocks import BLOCK_TYPES
@@ -178,7 +179,11 @@ def sweep(client: SyncPrefectClient) -> Finding:
     if failure := _last_failure(client):
         return Finding(False, "sweep", f"{last}, and failed: {failure}", "see its run's log in the UI")
     # A run that another assembler delivers, or whose parent goes on, waits as it should.
-    stuck = [w for w in state.waiting if not w.waits_for and (w.reason != BUSY or w.attempts > BUSY_TRIES)]
+    stuck = [
+        w
+        for w in state.waiting
+        if not w.waits_for and w.reason != AWAITS and (w.reason != BUSY or w.attempts > BUSY_TRIES)
+    ]
     if not stuck:
         waiting = f"{len(state.waiting)} runs wait for others" if state.waiting else "nothing waits"
         return Finding(True, "sweep", f"{last}, {waiting}")

@@ -12,7 +12,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.stitching import model
 from prefect_lineage_events.stitching.model import RowsKnown
 
-Evidence = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset"]
+Evidence = Literal["sql", "warehouse", "recorded", "task graph", "same task", "same flow", "asset"]
 
 
 class _Value(BaseModel):
@@ -47,8 +47,9 @@ class DatasetOfRun(_Value):
 class EdgeOfRun(_Value):
     """`source` is a source of `target`.
 
-    `evidence` is `sql` or `recorded` where a statement or a record names both, `asset` for a Prefect asset, and
-    otherwise what joined them: the task graph, the same task, or the flow's body.
+    `evidence` is `sql` or `recorded` where a statement or a record names both, `warehouse` where the warehouse's access
+    history does, `asset` for a Prefect asset, and otherwise what joined them: the task graph, the same task, or the
+    flow's body.
     """
 
     source: Dataset

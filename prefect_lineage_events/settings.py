@@ -242,6 +242,12 @@ class LineageSettings(PrefectBaseSettings):
         default=None,
         description="Name of the Prefect Secret block that holds this token. It is read when an event is sent.",
     )
+    warehouse_block: str | None = Field(
+        default=None,
+        description="The Prefect block with which assemblers read Snowflake's access history, such as "
+        "`snowflake-connector/audit` or `snowflake-credentials/audit`: it completes statements that were understood in "
+        "part, and calls of procedures. Off by default.",
+    )
     archive: SecretStr | None = Field(
         default=None,
         description="Folder or bucket in which assemblers keep the lineage of each run past Prefect's retention: a "

@@ -39,6 +39,7 @@ from prefect_lineage_events.assembler.outbox import Outbox, TargetsAwayError, se
 from prefect_lineage_events.assembler.pages import run_page
 from prefect_lineage_events.assembler.run_lineage import events_for, marked_if_cached, stitched
 from prefect_lineage_events.assembler.run_record import RunRecord
+from prefect_lineage_events.assembler.witness import collect
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.delivery.targets import Target, targets
 from prefect_lineage_events.events import OWN_FLOW_PREFIX, TABLE_WRITTEN_EVENT
@@ -76,19 +77,23 @@ def assemble_run(
     history = read_history(client, run, options.patience or patience())
     if options.skip_recent and _still_arriving(history, api.now(client)):
         return AssemblyResult(run.id, run.flow_name, "too early")
+    history = collect.with_answers(history, options.witnessed)
     lineage = marked_if_cached(client, stitched(history, reanalyse=options.reanalyse))
+    if collect.is_on():
+        lineage = collect.awaiting(lineage, history, api.now(client))
     completeness = history.completeness
     if not lineage.worth_sending:
-        if completeness.rejected or completeness.not_captured:
+        if completeness.rejected or completeness.not_captured or lineage.warehouse:
             _show_gaps(client, lineage)
-        return AssemblyResult(
-            run.id, run.flow_name, "no lineage", lacks=completeness.lacks(), awaits=completeness.awaited
-        )
+        result = AssemblyResult(run.id, run.flow_name, "no lineage", lacks=completeness.lacks())
+        return replace(result, awaits=completeness.awaited, unwitnessed=lineage.unwitnessed)
     with lease.hold(client, run.id, options.lease_timeout):
         record = RunRecord(client, lineage, history.stored_events)
         if record.reanalysed_before and not options.reanalyse:
             # A backfill's correction stays, whichever assembler handles the run again.
-            lineage = stitched(history, reanalyse=True)
+            lineage = replace(
+                stitched(history, reanalyse=True), warehouse=lineage.warehouse, unwitnessed=lineage.unwitnessed
+            )
             record = RunRecord(client, lineage, history.stored_events)
         if options.start_automations and not record.lost_events:
             # Before the delivery: an assembler that is killed repeats them, and the server stores each once.
@@ -98,7 +103,9 @@ def assemble_run(
             dataset_pages.batched(client, options.dataset_pages) as pages,
         ):
             result = _deliver(client, lineage, record, chosen, options, announcements, pages)
-    return replace(result, waits_for=completeness.waits_for, awaits=completeness.awaited)
+    return replace(
+        result, waits_for=completeness.waits_for, awaits=completeness.awaited, unwitnessed=lineage.unwitnessed
+    )
 
 
 def patience() -> Patience:
@@ -113,7 +120,9 @@ def _show_gaps(client: SyncPrefectClient, lineage: RunLineage) -> None:
     if entry is None:
         snapshot = snapshot_store.store(client, lineage, None, found) if snapshot_store.wanted(lineage) else None
         entry = Entry(None, ledger.end_of(run), complete=False, stored_events=0, empty=True, snapshot=snapshot)
-        ledger.write(client, run, entry, run_page.markdown(lineage))
+    elif not entry.empty or entry.unwitnessed == lineage.unwitnessed:
+        return
+    ledger.write(client, run, replace(entry, unwitnessed=lineage.unwitnessed), run_page.markdown(lineage))
 
 
 def _announce_datasets(

@@ -34,6 +34,7 @@ from prefect_lineage_events.assembler.outbox import TargetsAwayError
 from prefect_lineage_events.assembler.pages import run_page
 from prefect_lineage_events.assembler.run_lineage import marked_if_cached, stitched
 from prefect_lineage_events.assembler.summary import Summary
+from prefect_lineage_events.assembler.witness import collect
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.guard import described
 from prefect_lineage_events.history.model import FlowRun
@@ -75,6 +76,10 @@ def assemble_each(
         _preview_each(client, ordered, options, summary, done)
         return summary
     done -= _without_snapshot(client, ordered, entries, done, history_begins)
+    done -= options.witnessed.keys()
+    summary.unwitnessed += [
+        run for run in ordered if run.id in done and entries[run.id].unwitnessed and collect.is_on()
+    ]
     remaining = ordered if options.force or options.reanalyse else [run for run in ordered if run.id not in done]
     summary.already_done = len(ordered) - len(remaining)
     with (
@@ -325,3 +330,5 @@ def _count(result: AssemblyResult, run: FlowRun, summary: Summary) -> None:
         summary.incomplete.append(run)
     if result.kept:
         summary.kept.append(run)
+    if result.unwitnessed:
+        summary.unwitnessed.append(run)

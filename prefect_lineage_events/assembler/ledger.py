@@ -91,6 +91,7 @@ class Entry:
     `targets`: by `target_key`. `reanalysed`: a backfill read its statements with a later analyser, to another result,
     so every later assembly does the same. `empty`: the run touched nothing itself, so its end shows no edges.
     `snapshot`: that of the run as data; earlier versions stored none. `archived`: the run's file in the archive.
+    `unwitnessed`: statements of it that await the warehouse's access history.
     """
 
     artifact_id: UUID | None
@@ -102,6 +103,7 @@ class Entry:
     empty: bool = False
     snapshot: StoredSnapshot | None = None
     archived: ArchiveMark | None = None
+    unwitnessed: int = 0
 
     @property
     def lacks_snapshot(self) -> bool:
@@ -224,6 +226,7 @@ def took_since(client: SyncPrefectClient, target_id: str, since: dt.datetime, *,
 
 def _metadata(entry: Entry) -> dict[str, str]:
     state = {"end": entry.end, "complete": entry.complete, "events": entry.stored_events}
+    state |= {"asks": entry.unwitnessed} if entry.unwitnessed else {}
     metadata = {_RUN: encoding.json_text({**state, "anew": entry.reanalysed, "empty": entry.empty})}
     if entry.snapshot is not None:
         metadata[_SNAPSHOT] = entry.snapshot.to_json()
@@ -268,6 +271,7 @@ def _entry(raw: Mapping[str, Any]) -> Entry | None:
             empty=bool(state.get("empty", False)),
             snapshot=StoredSnapshot.from_json(metadata[_SNAPSHOT]) if _SNAPSHOT in metadata else None,
             archived=ArchiveMark.from_json(metadata[_ARCHIVE]) if _ARCHIVE in metadata else None,
+            unwitnessed=encoding.count(state.get("asks", 0)) or 0,
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         logger.warning("The record in artifact %s was edited and cannot be read; it is ignored", raw["id"])

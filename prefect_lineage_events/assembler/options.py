@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
@@ -14,6 +14,7 @@ from prefect_lineage_events.assembler.schema_changes import Finder
 from prefect_lineage_events.delivery.targets import Target, targets
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.reader import Patience
+from prefect_lineage_events.history.witnessed import Witnessed
 from prefect_lineage_events.stitching.model import Reanalysis
 
 # An ended run's events are stored within this time; what is missing until then may only be late.
@@ -48,7 +49,8 @@ class AssemblyOptions:
     all configured ones). `unavailable`: ids of targets that are not tried now and are to receive it later. `reanalyse`:
     let the current analyser read the run's statements. `update_flow_artifact`: show the run in its flow's artifact.
     `announcements` and `dataset_pages`: those shared by many runs (None: the run has its own). `start_automations`:
-    emit the events of written tables and changed schemas; `affected` finds what reads the latter.
+    emit the events of written tables and changed schemas; `affected` finds what reads the latter. `witnessed`: what the
+    warehouse said of statements just now, by run; these runs are assembled again.
     """
 
     retry: bool = False
@@ -64,6 +66,7 @@ class AssemblyOptions:
     announcements: Announcements | None = None
     dataset_pages: DatasetPages | None = None
     start_automations: bool = True
+    witnessed: Mapping[UUID, Sequence[Witnessed]] = field(default_factory=dict)
     affected: Finder | None = None
 
     def chosen_targets(self) -> tuple[Target, ...]:
@@ -81,7 +84,7 @@ class AssemblyResult:
     `sent`: events that its targets took; `rejected`: their reasons for the events they refused; `kept`: reasons for
     which a target has not used events yet, so that a sweep sends them again. `lacks`: parts of the run's history that
     have not arrived or cannot be read; `awaits`: some of them may still arrive; `waits_for`: runs whose events must
-    arrive first, where nothing else is missing.
+    arrive first, where nothing else is missing. `unwitnessed`: statements that await the warehouse's access history.
     """
 
     flow_run_id: UUID
@@ -94,6 +97,7 @@ class AssemblyResult:
     waits_for: tuple[UUID, ...] = ()
     awaits: bool = True
     kept: tuple[str, ...] = ()
+    unwitnessed: int = 0
 
     @property
     def complete(self) -> bool:

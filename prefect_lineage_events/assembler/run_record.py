@@ -42,9 +42,11 @@ class RunRecord:
 
     @property
     def changed(self) -> bool:
-        """Return whether the run's end or completeness differs from the previous record."""
+        """Return whether the run's end, completeness or what it awaits differs from the previous record."""
         before, now = self.before, self._entry
-        return before is None or (before.end, before.complete) != (now.end, now.complete)
+        return before is None or any(
+            getattr(before, name) != getattr(now, name) for name in ("end", "complete", "unwitnessed")
+        )
 
     @property
     def same_end(self) -> bool:
@@ -166,4 +168,5 @@ def _new_entry(before: Entry | None, lineage: RunLineage, stored_events: int) ->
         empty=lineage.lineage.empty,
         snapshot=before.snapshot if before else None,
         archived=before.archived if before else None,
+        unwitnessed=lineage.unwitnessed,
     )

@@ -26,8 +26,9 @@ class Summary:
     `assembled`: processed, by a dry run too. `already_done`: number of runs with nothing left to do. `failed`: not
     deliverable now. `broken`: could not be assembled, because of their history or a fault of ours. `left`: not tried,
     since a target or the API was away. `busy`: another assembler was delivering them. `incomplete`: published with the
-    events that had arrived. `kept`: a target may use events of them later. `stale`: not ended, and without events for
-    long. `deleted`: Prefect's retention deleted their events; its history begins at `history_begins`.
+    events that had arrived. `kept`: a target may use events of them later. `unwitnessed`: they await the warehouse's
+    access history. `stale`: not ended, and without events for long. `deleted`: Prefect's retention deleted their
+    events; its history begins at `history_begins`.
     """
 
     assembled: list[AssemblyResult] = field(default_factory=list)
@@ -38,6 +39,7 @@ class Summary:
     busy: list[FlowRun] = field(default_factory=list)
     incomplete: list[FlowRun] = field(default_factory=list)
     kept: list[FlowRun] = field(default_factory=list)
+    unwitnessed: list[FlowRun] = field(default_factory=list)
     stale: list[FlowRun] = field(default_factory=list)
     deleted: list[FlowRun] = field(default_factory=list)
     history_begins: dt.datetime | None = None
@@ -55,7 +57,18 @@ class Summary:
         """Add the outcomes of other runs."""
         self.already_done += other.already_done
         self.history_begins = self.history_begins or other.history_begins
-        for name in ("assembled", "failed", "broken", "left", "busy", "incomplete", "kept", "stale", "deleted"):
+        for name in (
+            "assembled",
+            "failed",
+            "broken",
+            "left",
+            "busy",
+            "incomplete",
+            "kept",
+            "unwitnessed",
+            "stale",
+            "deleted",
+        ):
             getattr(self, name).extend(getattr(other, name))
 
     def take_early(self) -> set[UUID]:
@@ -90,6 +103,7 @@ class Summary:
         words += [f"{self.refused} events refused"] if self.refused else []
         kept = sum(len(result.kept) for result in self.assembled)
         words += [f"{kept} events kept for the next sweeps"] if kept else []
+        words += [f"{len(self.unwitnessed)} await the warehouse"] if self.unwitnessed else []
         words += [f"{len(self.failed)} failed"] if self.failed else []
         words += [f"{len(self.broken)} could not be assembled"] if self.broken else []
         words += [f"{len(self.left)} left for the next time"] if self.left else []

@@ -16,6 +16,7 @@ from prefect_lineage_events.assembler.options import STORED_WITHIN, AssemblyOpti
 from prefect_lineage_events.assembler.stale_runs import stale_runs
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.assembler.sweep_state import MAX_DELAY, MIN_DELAY, SweepState, Waiting
+from prefect_lineage_events.assembler.witness import collect
 from prefect_lineage_events.events import OWN_FLOW_PREFIX
 from prefect_lineage_events.history import api, event_log
 from prefect_lineage_events.history.event_log import Window
@@ -91,6 +92,7 @@ def sweep_runs(client: SyncPrefectClient, options: AssemblyOptions) -> Summary:
     summary = Summary(stale=stale_runs(client))
     carried: Sequence[Waiting] = _not_due(client, state, now)
     runs = _still_waiting(client, [w for w in state.waiting if w not in carried])
+    options = replace(options, witnessed=collect.collect(client, runs, now))
     if settings().running_events:
         runs += unended_runs(client, started_before=now)
     for step in _steps(state.mark or lookback, now):
@@ -183,6 +185,10 @@ def _next_state(
     kept = [r for r in done.kept if _ended_after(r, now - KEEP_TRYING) and r not in [one for one, _ in unfinished]]
     not_before = {r.id: now + _delay(waited[r.id].attempts if r.id in waited else 0) for r in kept}
     unfinished += [(r, reasons[r.id]) for r in kept]
+    listed = {r.id for r, _ in unfinished}
+    asking = [r for r in done.unwitnessed if r.id not in listed and _ended_after(r, now - KEEP_TRYING)]
+    not_before |= {r.id: max(now + collect.ASK_AGAIN, (r.ended or now) + collect.FIRST_AFTER) for r in asking}
+    unfinished += [(r, collect.AWAITS) for r in asking]
     waiting = {w.flow_run_id: w for w in carried} | {
         r.id: Waiting(
             r.id,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from prefect_lineage_events.naming import part_of_column
 
 # Evidence of an edge, as in `stitching.model`, and `rename` for a table that got another name.
-HowKnown = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset", "rename"]
+HowKnown = Literal["sql", "warehouse", "recorded", "task graph", "same task", "same flow", "asset", "rename"]
 Effect = Literal["value", "decision"]
 
 

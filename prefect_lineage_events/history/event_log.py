@@ -19,9 +19,10 @@ from prefect_lineage_events import events
 from prefect_lineage_events.definitions import Definition, RunDefinitions, TaskDefinition
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import CountEvent, LineageEvent, SchemaEvent
-from prefect_lineage_events.history import api, assets
+from prefect_lineage_events.history import api, assets, witnessed
 from prefect_lineage_events.history.model import AssetEvent, RejectedEvent, RunKind
 from prefect_lineage_events.history.validation import checked, rejected
+from prefect_lineage_events.history.witnessed import WITNESSED_EVENT, Witnessed
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -70,6 +71,7 @@ class EventLog:
     counts: list[CountEvent] = field(default_factory=list)
     assets: list[AssetEvent] = field(default_factory=list)
     rejected: list[RejectedEvent] = field(default_factory=list)
+    witnessed: list[Witnessed] = field(default_factory=list)
     stored: int = 0
     values: int = 0
     numbered: dict[tuple[UUID, int], tuple[LineageEvent | SchemaEvent, bool]] = field(default_factory=dict)
@@ -248,6 +250,9 @@ def _add(log: EventLog, raw: dict[str, Any], flow_run_id: UUID) -> None:
         if raw["event"].startswith(assets.MATERIALISED):
             if asset := assets.parse(raw):
                 log.assets.append(asset)
+            return
+        if raw["event"] == WITNESSED_EVENT:
+            log.witnessed += [said] if (said := witnessed.parse(raw["payload"])).flow_run_id == flow_run_id else []
             return
         event = events.parse(raw["event"], raw["payload"])
     except Exception as error:  # noqa: BLE001  (every user of the API can emit an event of any shape)

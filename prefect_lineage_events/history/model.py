@@ -13,6 +13,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.definitions import RunDefinitions
 from prefect_lineage_events.events import LineageEvent, RunInfo, SchemaEvent
 from prefect_lineage_events.history.source_code import SourceCode
+from prefect_lineage_events.history.witnessed import Witnessed
 
 RunKind = Literal["flow-run", "task-run"]
 
@@ -258,6 +259,7 @@ class RunHistory:
     whose results the run may have used. `cached` holds, for tasks whose results came from a cache, the run that made
     each. `ambiguous_tasks` are names of tasks whose jobs would have the name of another flow's job, or of its tasks.
     `definitions` of the flow and its tasks are those of the code that ran.
+    `witnessed` is what the warehouse said of statements.
     """
 
     run: FlowRun
@@ -273,6 +275,7 @@ class RunHistory:
     cached: Mapping[UUID, CachedResult] = field(default_factory=dict)
     ambiguous_tasks: frozenset[str] = frozenset()
     definitions: RunDefinitions = field(default_factory=RunDefinitions)
+    witnessed: tuple[Witnessed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

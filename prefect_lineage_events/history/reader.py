@@ -79,6 +79,7 @@ def read_history(
         schemas=tuple(log.schemas),
         tasks=tasks,
         assets=tuple(log.assets),
+        witnessed=tuple(log.witnessed),
         completeness=completeness,
         descendants_have_lineage=log.empty and _descendants_have_lineage(client, run, clock),
         stored_events=log.stored,

@@ -269,7 +269,7 @@ class Attribution:
         single = not has_many_rows(step) if rows is not None else step.output is not None and step.output.kind == "api"
         counts = counts_of(rows, step.info.executions)
         executions = step.info.executions
-        binds = step.evidence == "sql" and bool(step.bound) and not step.info.from_program
+        binds = step.is_sql and bool(step.bound) and not step.info.from_program
         return Written(
             names,
             counts,

@@ -97,8 +97,7 @@ class Possibility:
         if is_distinctive(written.names) and written.names <= self.names:
             return False
         return all(
-            one.is_row_by_row and one.read.step.evidence == "sql" and not one.read.step.from_related_run
-            for one, _ in self.rows
+            one.is_row_by_row and one.read.step.is_sql and not one.read.step.from_related_run for one, _ in self.rows
         )
 
     def is_exactly(self, written: Written, *, all_columns: bool = False) -> bool:

@@ -112,7 +112,7 @@ class Lifetimes:
                 return ResolvedStep(step)
             self._renamed_by.add(step.info.id)
             return ResolvedStep(step, renamed_lifetimes=self._rename(step.info.renames, swap=step.effect == "swap"))
-        if step.operation == "misc":
+        if step.operation == "misc" and step.evidence != "warehouse":
             return ResolvedStep(step)
         sources = tuple(dict.fromkeys(found for i in step.inputs for found in (self._find(i), *self._written_in(i))))
         for lifetime in sources:

@@ -294,7 +294,7 @@ def _is_whole(usage: _Usage) -> bool:
         output.kind == "file"
         and bool(output.columns)
         and not output.subset
-        and (step.effect in (None, "overwrite") or step.evidence == "sql")
+        and (step.effect in (None, "overwrite") or step.is_sql)
         for step, output in writes
     )
 
@@ -316,7 +316,7 @@ def _reading(steps: Iterable[Step]) -> list[Step]:
 
 
 def _uses_rows(step: Step) -> bool:
-    return step.reads or step.evidence == "sql"
+    return step.reads or step.is_sql
 
 
 def _subset(named: Sequence[EventDataset]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.history.model import Completeness, FlowRun, TaskRun
 from prefect_lineage_events.naming import part_of_column
 
-Evidence = Literal["sql", "recorded", "task graph", "same task", "same flow", "asset"]
+Evidence = Literal["sql", "warehouse", "recorded", "task graph", "same task", "same flow", "asset"]
 RowsKnown = Literal["unknown", "partly", "known"]
 Lifecycle = Literal["ALTER", "CREATE", "DROP", "OVERWRITE", "RENAME", "TRUNCATE"]
 
@@ -228,7 +228,8 @@ class RunLineage:
     `assets` are the outputs for which Prefect emitted asset events itself. `last` is the start of the last statement.
     `from_cache`: the run touched nothing because all of its tasks were cached, in a flow whose runs have lineage.
     `definition` is that of its flow, or of the task that ran outside any. `facets` are run facets that functions of the
-    user's have added, `facet_faults` the mistakes in them.
+    user's have added, `facet_faults` the mistakes in them. `warehouse` says that statements, `unwitnessed` ones, await
+    the warehouse's access history, or that it says nothing of them.
     """
 
     run: FlowRun
@@ -245,6 +246,8 @@ class RunLineage:
     definition: Definition | None = None
     facets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     facet_faults: tuple[str, ...] = ()
+    warehouse: str = ""
+    unwitnessed: int = 0
 
     @property
     def worth_sending(self) -> bool:

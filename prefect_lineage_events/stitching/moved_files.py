@@ -104,7 +104,7 @@ class _Moves:
         if step.output is None or step.operation == "drop" or step.output.kind != "file":
             return
         # COPY TO of SQL replaces a file, though its effect is that of an INSERT
-        own = step.effect != "append" or step.evidence == "sql"
+        own = step.effect != "append" or step.is_sql
         life = self._life(step.output, own=own and step.operation in ("write", "create"))
         life.uses.append(number)
         life.writes.append(step)

@@ -17,7 +17,8 @@ DIRECT = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION"})
 # These decide over rows. CONDITIONAL and WINDOW decide over the values of one column.
 OF_ROWS = frozenset({"JOIN", "FILTER", "GROUP_BY", "SORT"})
 # From the most to the least certain evidence that one dataset is a source of another.
-_CERTAINTY: dict[Evidence, int] = {"sql": 0, "recorded": 1, "asset": 2, "same task": 3, "task graph": 4, "same flow": 5}
+_BY_CERTAINTY: tuple[Evidence, ...] = ("sql", "warehouse", "recorded", "asset", "same task", "task graph", "same flow")
+_CERTAINTY = {evidence: rank for rank, evidence in enumerate(_BY_CERTAINTY)}
 
 
 class Origin(NamedTuple):

@@ -65,6 +65,11 @@ class Step:
         return self.info.effect
 
     @property
+    def is_sql(self) -> bool:
+        """Return whether it is a statement of SQL, known from its text or from the warehouse's access history."""
+        return self.evidence in ("sql", "warehouse")
+
+    @property
     def datasets(self) -> tuple[EventDataset, ...]:
         """The inputs, and the output if there is one."""
         return (*self.inputs, self.output) if self.output else self.inputs

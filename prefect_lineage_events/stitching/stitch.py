@@ -25,6 +25,7 @@ from prefect_lineage_events.stitching.related_runs import inherited_columns, wit
 from prefect_lineage_events.stitching.spelling import in_one_spelling
 from prefect_lineage_events.stitching.steps import Step, steps
 from prefect_lineage_events.stitching.task_lineage import lineage_by_task, lineage_of_body
+from prefect_lineage_events.stitching.witnessed import confirmed
 
 _SCAN = re.compile(r"\b(?:pandas|arrow)_scan\((?:[?0]\) AS (\w+)|([A-Za-z_]\w*|\"\w+\")\)(?: AS \2\b)?)")
 _READ = re.compile(r"\bread_csv\(\?, frame_(\w+) = \?\)(?: AS \1\b)?", re.IGNORECASE)
@@ -39,6 +40,7 @@ def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: MaySho
     own_steps, reanalysis = (
         (steps(history), Reanalysis()) if reanalyse is None else reanalyse_steps(steps(history), reanalyse)
     )
+    own_steps = confirmed(own_steps, history.witnessed)
     resolved_steps, lifetimes = resolve(with_related_rows(own_steps, history))
     schemas = Schemas(resolved_steps, lifetimes, history.schemas, inherited_columns(history))
     resolved_steps = resolve_columns(resolved_steps, schemas)

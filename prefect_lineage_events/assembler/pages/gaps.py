@@ -41,6 +41,11 @@ def incomplete(run: RunLineage) -> list[str]:
     return ["## Incomplete", "\n".join(lines)] if lines else []
 
 
+def awaits_warehouse(sentence: str) -> list[str]:
+    """The statements that the warehouse's access history may complete, or said nothing of."""
+    return [prose(sentence)] if sentence else []
+
+
 def facet_faults(faults: Sequence[str]) -> list[str]:
     """The facets of the user's own functions that could not be added."""
     listed = "\n".join(f"- {prose(fault)}" for fault in faults)

@@ -34,6 +34,7 @@ def markdown(
         _summary(run),
         *gaps.incomplete(run),
         *gaps.not_captured(run.completeness.not_captured),
+        *gaps.awaits_warehouse(run.warehouse),
         *gaps.facet_faults(run.facet_faults),
         *deliveries.refused(sent),
     ]

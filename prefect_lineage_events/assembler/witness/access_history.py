@@ -1,0 +1,179 @@
+"""Rows of Snowflake's view ACCESS_HISTORY as what statements read and wrote. Pure.
+
+By Snowflake's documentation of the view (docs.snowflake.com/en/sql-reference/account-usage/access_history); not run on
+an account.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from prefect_lineage_events.events import EventColumnEdge, EventDataset
+from prefect_lineage_events.history.witnessed import (
+    MAX_COLUMNS,
+    MAX_DATASETS,
+    MAX_STATEMENTS,
+    Witnessed,
+    WitnessedStatement,
+    WitnessedWrite,
+)
+from prefect_lineage_events.naming import join_name
+
+# The columns that a query selects, in the order of a row.
+COLUMNS = ("query_id", "root_query_id", "query_start_time", "direct_objects_accessed", "objects_modified")
+# Domains whose objects hold rows. Functions, procedures and integrations do not.
+_KINDS = {
+    "table": "table",
+    "external table": "table",
+    "event table": "table",
+    "iceberg table": "table",
+    "dynamic table": "table",
+    "view": "view",
+    "materialized view": "view",
+    "stream": "stream",
+}
+_PART = re.compile(r'"(?:[^"]|"")*"|[^.]+')
+# Written by the view in the place of a value that it cut.
+_TRUNCATED = "TRUNCATED"
+
+Reports = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    query_id: str
+    root: str
+    started: dt.datetime | None
+    read: Sequence[Mapping[str, Any]]
+    modified: Sequence[Mapping[str, Any]]
+    cut: bool
+
+
+def answers(
+    rows: Iterable[Sequence[Any]], asked: Mapping[str, UUID], namespaces: Mapping[UUID, str], reports: Reports
+) -> Iterator[Witnessed]:
+    """What the rows say of the statements asked for. `asked`: their flow runs, by query id.
+
+    `namespaces`: the Snowflake namespace of each run. `reports`: returns whether a dataset of this URI may be shown.
+    """
+    found: dict[str, list[_Row]] = {}
+    for row in rows:
+        if (read := _row(row)) and (query_id := read.query_id if read.query_id in asked else read.root) in asked:
+            found.setdefault(query_id, []).append(read)
+    for query_id, its in found.items():
+        run = asked[query_id]
+        in_order = sorted(its, key=lambda row: (str(row.started or ""), row.query_id))
+        statements = [_statement(row, namespaces[run], reports) for row in in_order[:MAX_STATEMENTS]]
+        if len(its) > MAX_STATEMENTS:
+            statements[-1] = statements[-1].model_copy(update={"cut": True})
+        yield Witnessed(flow_run_id=run, query_id=query_id, statements=tuple(_bounded(statements)))
+
+
+def _bounded(statements: Iterable[WitnessedStatement]) -> Iterator[WitnessedStatement]:
+    """The statements without column edges and datasets beyond the limits of one event."""
+    columns = datasets = 0
+    for one in statements:
+        columns += sum(len(write.columns) for write in one.writes)
+        datasets += len(one.inputs) + len(one.writes)
+        if datasets > MAX_DATASETS:
+            yield one.model_copy(update={"inputs": (), "writes": (), "cut": True})
+        elif columns > MAX_COLUMNS:
+            writes = tuple(WitnessedWrite(output=write.output) for write in one.writes)
+            yield one.model_copy(update={"writes": writes, "cut": True})
+        else:
+            yield one
+
+
+def _row(row: Sequence[Any]) -> _Row | None:
+    """The row, or None if it is not one of the view."""
+    try:
+        query_id, root, started, read, modified = row
+        of_read, of_modified = _objects(read), _objects(modified)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return _Row(
+        str(query_id),
+        str(root or ""),
+        started if isinstance(started, dt.datetime) else None,
+        of_read,
+        of_modified,
+        cut=any(map(_is_cut, (*of_read, *of_modified))),
+    )
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    """The objects of a column: the connector returns an ARRAY as JSON text."""
+    found = json.loads(value) if isinstance(value, str) else value or []
+    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+
+
+def _is_cut(one: Mapping[str, Any]) -> bool:
+    return one.get("objectName") == _TRUNCATED or one.get("objectId") == -1 or len(_columns(one)) > MAX_COLUMNS
+
+
+def _statement(row: _Row, namespace: str, reports: Reports) -> WitnessedStatement:
+    read = {d.uri: d for one in row.read[:MAX_DATASETS] if (d := _dataset(one, namespace)) and reports(d.uri)}
+    inputs, writes, cut = dict(read), [], row.cut
+    for one in row.modified[:MAX_DATASETS]:
+        output = _dataset(one, namespace)
+        if output is not None and reports(output.uri):
+            edges = list(islice(_edges(one, namespace, reports), MAX_COLUMNS + 1))
+            cut |= len(edges) > MAX_COLUMNS
+            for source, _ in edges:
+                inputs.setdefault(source.uri, source)
+            writes.append(WitnessedWrite(output=output, columns=tuple(edge for _, edge in edges[:MAX_COLUMNS])))
+    hidden = len(row.read) > MAX_DATASETS or len(row.modified) > MAX_DATASETS
+    return WitnessedStatement(
+        query_id=row.query_id,
+        started=row.started,
+        inputs=tuple(inputs.values()),
+        writes=tuple(writes),
+        cut=cut or hidden,
+    )
+
+
+def _dataset(one: Mapping[str, Any], namespace: str) -> EventDataset | None:
+    kind, name = _KINDS.get(str(one.get("objectDomain", "")).lower()), _name(one.get("objectName"))
+    if kind is None or name is None:
+        return None
+    return EventDataset(namespace=namespace, name=name, kind=kind)
+
+
+def _edges(one: Mapping[str, Any], namespace: str, reports: Reports) -> Iterator[tuple[EventDataset, EventColumnEdge]]:
+    """The sources of each column that was written, among the tables and views that the statement named."""
+    for column in _columns(one):
+        target, direct = _unquoted(column.get("columnName")), column.get("directSources")
+        for source in direct if isinstance(direct, list) else ():
+            if isinstance(source, Mapping) and target and (of := _dataset(source, namespace)):
+                name = _unquoted(source.get("columnName"))
+                if name and reports(of.uri):
+                    # The view says that a value goes into the column, and not whether it is changed on its way.
+                    yield (
+                        of,
+                        EventColumnEdge(
+                            column=target, source=of.uri, source_column=name, transformation="TRANSFORMATION"
+                        ),
+                    )
+
+
+def _columns(one: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = one.get("columns")
+    return [part for part in found if isinstance(part, Mapping)] if isinstance(found, list) else []
+
+
+def _name(text: Any) -> str | None:
+    """The full name of an object, `DB.SCHEMA.NAME`, in which the view quotes parts as SQL does."""
+    parts = [_unquoted(part) for part in _PART.findall(str(text or ""))]
+    return join_name([part for part in parts if part]) if len(parts) == 3 and all(parts) else None
+
+
+def _unquoted(text: Any) -> str:
+    name = str(text or "")
+    return name[1:-1].replace('""', '"') if len(name) > 1 and name[0] == name[-1] == '"' else name

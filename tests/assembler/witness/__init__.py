@@ -1,0 +1,1 @@
+"""The warehouse as witness: a stand-in with the rows that Snowflake documents."""
