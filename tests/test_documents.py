@@ -16,6 +16,7 @@ _CONTRIBUTING = _DOCUMENTS["CONTRIBUTING.md"]
 _NOT_OURS = {
     *("openlineage.yml", "prefect.toml", "dist/", "prefect-lineage-backfill/lineage", "namespace/part/part", "site/"),
     *("shop.py", "slack-webhook/ops", "raw/orders-2026-11-28.csv"),
+    *("snowflake-connector/audit", "snowflake-credentials/audit"),
 }
 _PATH = re.compile(r"/|\.(py|md|ya?ml|toml|txt)$")
 

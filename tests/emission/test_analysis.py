@@ -294,3 +294,15 @@ def test_rows_of_the_program_leave_the_bound_columns_unknown() -> None:
 def test_an_unknown_statement_leaves_the_bound_columns_unknown() -> None:
     (event,) = Reader(POSTGRES)("copy marks from stdin")
     assert event.bound_columns is None
+
+
+def test_a_call_on_snowflake_is_reported_by_its_id_and_as_partial() -> None:
+    read = Reader(SNOWFLAKE)
+    (called,) = read("CALL mart.load(1)", query_id="q1")
+    assert (called.operation, called.datasets, called.statement.query_id) == ("misc", (), "q1")
+    assert (called.statement.confidence, called.statement.reason) == (
+        "partial",
+        "the statements of a procedure are not in the text of its call",
+    )
+    assert read("CALL mart.load(1)") == []
+    assert Reader(POSTGRES)("CALL mart.load(1)", query_id="q1") == []

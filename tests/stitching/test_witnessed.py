@@ -1,4 +1,4 @@
-"""What the warehouse's access history says completes statements that were understood in part, and calls."""
+"""The warehouse's access history completes statements that were understood in part, and calls."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_an_answer_that_was_cut_is_not_exact():
     assert {s.confidence for s in found.lineage.statements} == {"partial"}
 
 
-def test_what_flows_through_a_temporary_table_of_the_run_flows_past_it():
+def test_rows_through_a_temporary_table_of_the_run_flow_past_it():
     story = Story().create(f"#{SNOWFLAKE}/TMP", f"{SNOWFLAKE}/RAW", dialect="snowflake", query_id="q0")
     story.write(f"{SNOWFLAKE}/MART", query_id="q1", **PARTIAL)
     found = witnessed(story, statement("q1", "TMP", MART="TMP.A>B"))

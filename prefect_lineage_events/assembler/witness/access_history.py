@@ -59,7 +59,7 @@ class _Row:
 def answers(
     rows: Iterable[Sequence[Any]], asked: Mapping[str, UUID], namespaces: Mapping[UUID, str], reports: Reports
 ) -> Iterator[Witnessed]:
-    """What the rows say of the statements asked for. `asked`: their flow runs, by query id.
+    """The answers of the rows about the statements asked for. `asked`: their flow runs, by query id.
 
     `namespaces`: the Snowflake namespace of each run. `reports`: returns whether a dataset of this URI may be shown.
     """
