@@ -150,7 +150,8 @@ def find_run(graph: Graph, text: str) -> Snapshot:
     if of_flow:
         return of_flow[0]
     names = {snapshot.run.name for snapshot in snapshots} | {snapshot.run.flow_name for snapshot in snapshots}
-    raise UnknownNameError(f"there is no run or flow {text!r} in this window{_did_you_mean(wanted, names)}")
+    near = _did_you_mean(wanted, names) or _containing(wanted, names)
+    raise UnknownNameError(f"there is no run or flow {text!r} in this window{near}")
 
 
 def find_flow(graph: Graph, text: str) -> str:
@@ -204,6 +205,12 @@ def _hint(wanted: str, datasets: Sequence[Dataset]) -> str:
 def _did_you_mean(wanted: str, names: Collection[str]) -> str:
     near = get_close_matches(wanted, sorted(names), n=3)
     return f"; did you mean {_listed(near)}?" if near else ""
+
+
+def _containing(wanted: str, names: Collection[str]) -> str:
+    """The names that have this text in them: `load` is not near to `load orders`, but is meant for it."""
+    near = sorted(name for name in names if wanted and wanted.casefold() in name.casefold())
+    return f"; did you mean {_listed(near[:3])}?" if near else ""
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -109,6 +109,13 @@ def test_file_without_its_ending_is_the_nearest_name():
         find_dataset(files.graph, "report")
 
 
+def test_part_of_a_flow_s_name_is_answered_with_its_names():
+    flows = World()
+    flows.run("load all orders of the shop", writes="mart.sales")
+    with pytest.raises(UnknownNameError, match=r"did you mean load all orders of the shop"):
+        find_run(flows.graph, "orders")
+
+
 def test_search_lists_the_best_names_first():
     world = World()
     world.run("sales", writes="a.presales", schema="sales:int")
