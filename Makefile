@@ -7,7 +7,7 @@ STAMP := $(VENV)/.stamp
 PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help setup test bench lint format types imports constraints pages docs demo clean
+.PHONY: help setup test bench lint workflows format types imports constraints pages docs demo package audit clean
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -56,6 +56,10 @@ lint: $(STAMP)  ## Check style, likely mistakes and the English of docstrings, c
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m tests.english
 
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+workflows:  ## Check the workflows, where Go is installed
+	@if command -v go > /dev/null; then go run $(ACTIONLINT); else echo "not checked: actionlint needs Go"; fi
+
 format: $(STAMP)  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -85,15 +89,46 @@ tutorial: $(STAMP)  ## Run the tutorial, and write the outputs and pictures of i
 demo: $(STAMP)  ## Run two flows on real data, on a Prefect server of its own (MARQUEZ_URL=... to send there too)
 	$(BIN)/python -m demo.run
 
-package: $(STAMP)  ## Build wheel and sdist, install the wheel into an empty environment, import it
+# What checks a release, in an environment of its own.
+$(VENV)-release/.stamp: tests/services/requirements-release.txt
+	$(PYTHON) -m venv $(VENV)-release
+	$(VENV)-release/bin/pip install --quiet --upgrade "pip>=25.1"
+	$(VENV)-release/bin/pip install --quiet --requirement tests/services/requirements-release.txt
+	touch $@
+
+package: $(STAMP) $(VENV)-release/.stamp  ## Build wheel and sdist, check them, and use the wheel in an empty environment
 	rm -rf dist $(VENV)-package
 	$(BIN)/python -m build --outdir dist .
+	$(VENV)-release/bin/twine check --strict dist/*
+	$(VENV)-release/bin/check-wheel-contents dist/*.whl
 	$(PYTHON) -m venv $(VENV)-package
 	$(VENV)-package/bin/pip install --quiet --upgrade "pip>=25.1"
-	$(VENV)-package/bin/pip install --quiet --constraint constraints.txt dist/*.whl
+	$(VENV)-package/bin/pip install --quiet --constraint constraints.txt fastapi "$$(echo dist/*.whl)[blocks]"
 	cd dist && ../$(VENV)-package/bin/python -c "import prefect_lineage_events as p; print(p.__version__, p.Dataset.from_uri('s3://bucket/key'))"
 	$(VENV)-package/bin/prefect-lineage --help > /dev/null
+	$(VENV)-package/bin/python -I tests/package.py dist
+	mkdir -p build
+	$(VENV)-release/bin/cyclonedx-py environment --output-reproducible --output-file build/sbom.cdx.json $(VENV)-package/bin/python
+	$(VENV)-release/bin/pip-licenses --python $(VENV)-package/bin/python --format markdown --order license --output-file build/licences.md
 	rm -rf $(VENV)-package
+
+audit: $(VENV)-release/.stamp  ## Compare the pinned versions with published vulnerabilities (needs the advisories' service)
+	$(VENV)-release/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+# The lowest versions that the package allows, but for what an assistant needs: its SDK needs a later pydantic.
+LOWEST_EXTRAS := azure blocks children databases files gcp gcs http lake messages s3
+$(VENV)-lowest/.stamp: pyproject.toml tests/services/requirements-lowest.txt $(STAMP)
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --python $(VENV)-lowest/bin/python --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links $(addprefix --extra ,$(LOWEST_EXTRAS)) \
+		pyproject.toml tests/services/requirements-lowest.txt --output-file $(VENV)-lowest/requirements.txt
+	$(VENV)-lowest/bin/pip install --quiet --requirement $(VENV)-lowest/requirements.txt --editable .
+	touch $@
+
+test-lowest: $(VENV)-lowest/.stamp $(VENV)-snowflake/.stamp  ## Run the whole flows on the lowest versions that are supported (4 min)
+	timeout 900 $(VENV)-lowest/bin/python -m pytest $(PARALLEL) \
+		tests/flows tests/stores tests/blocks
 
 test-harm: $(STAMP)  ## Compare small programs with and without lineage, under many kinds of failure (a few minutes)
 	timeout 600 $(BIN)/python -m pytest --tb=short tests/harm/matrix.py
@@ -140,4 +175,4 @@ constraints: $(STAMP)  ## Pin the newest versions, for every supported Python (n
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade --output-file docs/constraints.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-dbt $(VENV)-snowflake $(VENV)-snowflake5 $(VENV)-debian $(VENV)-latest $(VENV)-docs .demo .test dist build site
+	rm -rf $(VENV) $(VENV)-* .demo .test dist build site
