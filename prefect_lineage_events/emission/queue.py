@@ -25,6 +25,7 @@ from prefect_lineage_events.emission.notes import (
 from prefect_lineage_events.guard import logger
 
 _DROPPED_WHEN_FULL = (StatementNote, RecordNote, FileNote, SeveralNote, LossNote)
+_LONG = 200
 
 
 class NoteQueue:
@@ -94,6 +95,10 @@ class NoteQueue:
     def is_processed(self) -> bool:
         """Return whether all notes that may name datasets have been processed. For any thread."""
         return not self._unprocessed
+
+    def is_long(self) -> bool:
+        """Return whether so many notes wait that what they hold has to be little."""
+        return self._notes.qsize() > _LONG
 
     def is_half_full(self) -> bool:
         return self._notes.qsize() * 2 >= self._limit

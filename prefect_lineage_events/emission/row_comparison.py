@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from prefect_lineage_events.emission.notes import RecordNote, StatementNote
-from prefect_lineage_events.emission.row_samples import MAX_COLUMNS, RowSample, plain, values_of
+from prefect_lineage_events.emission.row_samples import MAX_COLUMNS, RowSample, full_runs, plain, values_of
 from prefect_lineage_events.events import RowVerdict
 from prefect_lineage_events.guard import guarded
 
@@ -100,6 +100,8 @@ class RowComparison:
                 run.unseen.pop(id(note), None)
                 run.reads.append(read := _stored(note, sample))
                 run.stored += sum(map(len, read.rows))
+                if (len(run.reads) >= _MAX_READS or run.stored >= _MAX_OF_RUN) and (key := note.run and note.run.key):
+                    full_runs.add(key)
 
     def expect(self, note: ReadNote) -> None:
         """Store that there was a read, whose rows may be any until there is a sample of them."""
@@ -119,7 +121,7 @@ class RowComparison:
             return None
         run = self._runs.setdefault(key, _RunRows())
         if len(self._runs) > _MAX_RUNS:
-            self._runs.popitem(last=False)
+            full_runs.discard(self._runs.popitem(last=False)[0])
         return run
 
     def compare(self, note: ReadNote) -> None:
@@ -154,6 +156,7 @@ class RowComparison:
         """Discard the digests of a run that has ended."""
         if key is not None:
             self._runs.pop(key, None)
+            full_runs.discard(key)
 
 
 def _beside_unseen(compared: dict[int, _Verdict], unseen: dict[int, ReadNote]) -> dict[int, _Verdict]:

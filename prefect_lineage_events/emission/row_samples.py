@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 16
 MAX_ROWS_READ = 256
+_LARGE = 8_192  # characters or bytes of a row
 _MAX_MUTABLE = 128  # rows read that have to be copied one by one
 _FIRST, _LAST, _BETWEEN = 6, 3, 7  # rows of a write
+# Rows of a read that are kept if they are large, or while many notes wait: so the rows that wait need little memory.
+MAX_FEW = _FIRST + _LAST + _BETWEEN
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None), Decimal, dt.datetime, dt.date, dt.time, UUID})
 # Modules whose objects need not be destroyed in the thread that made them.
 _HARMLESS = frozenset({"builtins", "datetime", "decimal", "uuid", "numpy"})
@@ -50,6 +53,8 @@ class RowSample:
     by_row: bool = False
 
 
+# Runs of which so many rows are stored that no more will be: those of further reads need not be kept.
+full_runs: set[UUID] = set()
 # The statements that are noted within a call that returns their rows as one object; None outside of such calls.
 statements_in_call: ContextVar[list[StatementNote] | None] = ContextVar("lineage_statements_in_call", default=None)
 # The origins of the object whose rows the current call writes by statements.
@@ -58,7 +63,7 @@ origins_in_call: ContextVar[Origins | None] = ContextVar("lineage_origins_in_cal
 
 def positions(rows: int) -> Sequence[int]:
     """The positions of the sampled rows among those that are written: at the beginning, between, and at the end."""
-    if rows <= _FIRST + _BETWEEN + _LAST:
+    if rows <= MAX_FEW:
         return range(rows)
     step = (rows - _FIRST - _LAST) / (_BETWEEN + 1)
     between = (_FIRST + int(step * number) for number in range(1, _BETWEEN + 1))
@@ -95,6 +100,14 @@ def kept_rows(rows: list[Any]) -> list[Any]:
     if isinstance(first, list | dict):
         return [tuple(_values(row)) for row in rows[:_MAX_MUTABLE]]
     return rows
+
+
+def is_large(rows: Sequence[Any]) -> bool:
+    """Return whether rows hold long texts or binary values, as far as the first and the last one show it."""
+    return any(
+        sum(len(v) for v in islice(_values(row), MAX_COLUMNS) if type(v) in (str, bytes)) > _LARGE
+        for row in (rows[0], rows[-1])
+    )
 
 
 def values_of(row: Any) -> Sequence[Any]:

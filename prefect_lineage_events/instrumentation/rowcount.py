@@ -7,9 +7,20 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Sized
 from typing import Any
 
+from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.losses import count_loss
 from prefect_lineage_events.emission.notes import AbandonedResultNote, StatementNote
-from prefect_lineage_events.emission.row_samples import MAX_ROWS_READ, RowSample, kept_rows, of_rows, positions_read
+from prefect_lineage_events.emission.row_samples import (
+    MAX_FEW,
+    MAX_ROWS_READ,
+    RowSample,
+    full_runs,
+    is_large,
+    kept_rows,
+    of_rows,
+    positions,
+    positions_read,
+)
 from prefect_lineage_events.emission.value_matching import store_row
 from prefect_lineage_events.guard import guarded, is_suppressed
 from prefect_lineage_events.instrumentation.frames import note_result
@@ -178,7 +189,11 @@ class FetchedRows:
 
     def sample(self, *, whole: bool = False) -> RowSample | None:
         """Some of the rows that were fetched; these are all, if so many are the `whole`."""
-        kept, self._kept, self._sampled = self._kept, [], None
+        kept, note, self._kept, self._sampled = self._kept, self._sampled, [], None
+        if note is not None and note.run is not None and note.run.key in full_runs:
+            return None
+        if len(kept) > MAX_FEW and (worker.queue().is_long() or is_large(kept)):
+            kept = [kept[position] for position in positions(len(kept))]
         return of_rows(kept_rows(kept), whole=whole and len(kept) == self.rows) if kept else None
 
     def _remember_only(self, rows: Any) -> None:

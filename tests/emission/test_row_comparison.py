@@ -12,9 +12,10 @@ import pytest
 
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.emission import row_comparison
 from prefect_lineage_events.emission.notes import RecordNote
 from prefect_lineage_events.emission.row_comparison import RowComparison
-from prefect_lineage_events.emission.row_samples import Origins, RowSample
+from prefect_lineage_events.emission.row_samples import Origins, RowSample, full_runs
 from prefect_lineage_events.events import RunInfo
 
 NOW = dt.datetime(2026, 3, 4, 5, 6, 7, tzinfo=dt.timezone.utc)
@@ -116,3 +117,13 @@ def test_a_sample_that_raises_leaves_the_write_without_a_verdict():
     story.rows.compare(note)
     assert note.compared == {}
     assert note.sample is None
+
+
+def test_run_is_full_until_it_has_ended(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(row_comparison, "_MAX_READS", 2)
+    story = Story().read("people", PEOPLE)
+    assert story.run.key not in full_runs
+    story.read("cities", CITIES)
+    assert story.run.key in full_runs
+    story.rows.discard(story.run.key)
+    assert story.run.key not in full_runs

@@ -13,6 +13,7 @@ from prefect_lineage_events.emission import row_samples
 from prefect_lineage_events.emission.row_samples import (
     MAX_COLUMNS,
     MAX_ROWS_READ,
+    is_large,
     kept_rows,
     of_parameters,
     of_rows,
@@ -104,3 +105,9 @@ def test_rows_that_can_change_are_copied():
 )
 def test_values_that_libraries_have_in_common_are_plain(value, expected):
     assert plain(value) == expected
+
+
+def test_rows_with_long_values_are_large():
+    assert not is_large([(1, "a", None, b"b"), (2, "x" * 8_000)])
+    assert is_large([("x" * 5_000, b"x" * 5_000), (1, 2)])
+    assert is_large([(1, 2), [1, "x" * 10_000]])

@@ -7,15 +7,19 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from prefect_lineage_events.emission.processor import NoteProcessor
 from prefect_lineage_events.emission.queue import NoteQueue
+from prefect_lineage_events.emission.row_samples import MAX_FEW
+from prefect_lineage_events.instrumentation import rowcount
 from prefect_lineage_events.instrumentation.connections import trace
 from prefect_lineage_events.instrumentation.drivers.registry import description_of
 from prefect_lineage_events.settings import LineageSettings
+from tests.emission.conftest import make_run
 from tests.emission.idle import idle_worker
 
 
@@ -94,3 +98,28 @@ def test_no_code_of_ours_runs_when_a_cursor_is_collected(reader: Reader) -> None
     sys.setprofile(None)
     assert called == []
     assert reader.rows() == [1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "waiting", "is_full", "kept"),
+    [
+        ([(n, "a") for n in range(300)], False, False, 260),
+        ([(n, "a") for n in range(300)], True, False, MAX_FEW),
+        ([(n, "a") for n in range(3)], True, False, 3),
+        ([(n, "a" * 10_000) for n in range(300)], False, False, MAX_FEW),
+        ([(n, "a") for n in range(300)], False, True, 0),
+    ],
+)
+def test_rows_that_wait_for_our_thread_need_little_memory(
+    monkeypatch: pytest.MonkeyPatch, rows: list[Any], waiting: bool, is_full: bool, kept: int
+) -> None:
+    run = make_run()
+    monkeypatch.setattr(NoteQueue, "is_long", lambda _: waiting)
+    monkeypatch.setattr(rowcount, "full_runs", {run.key} if is_full else set())
+    note: Any = SimpleNamespace(run=run)
+    tracer: Any = None
+    reader = rowcount.FetchedRows(tracer)
+    reader.start_sample(note)
+    reader.keep(rows)
+    sample = reader.sample()
+    assert len(sample.columns() if sample is not None else ()) == kept
