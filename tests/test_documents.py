@@ -14,7 +14,15 @@ _DOCUMENTS = documents()
 _CONTRIBUTING = _DOCUMENTS["CONTRIBUTING.md"]
 # Files of users, folders that commands make, names of deployments, and parts of URLs.
 _NOT_OURS = {
-    *("openlineage.yml", "prefect.toml", "dist/", "prefect-lineage-backfill/lineage", "namespace/part/part", "site/"),
+    *(
+        "openlineage.yml",
+        "prefect.toml",
+        "dist/",
+        "prefect-lineage-backfill/lineage",
+        "namespace/part/part",
+        "site/",
+        "build/",
+    ),
     *("shop.py", "slack-webhook/ops", "raw/orders-2026-11-28.csv"),
     *("snowflake-connector/audit", "snowflake-credentials/audit"),
 }
