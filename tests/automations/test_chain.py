@@ -67,8 +67,15 @@ def test_three_flows_run_by_tables_alone(client: Any, prefect_server: Any, tmp_p
             chosen = chosen_automations(client, ["table-written"], table=table(written).uri, run=f"{name}/by-table")
             deploy.deploy(automations=chosen, settle=2)
         wait_for("the assembler", lambda: "Serving the assembler" in (tmp_path / "serve.log").read_text())
-        load()
+        loaded = load()
         wait_for("the third flow", lambda: _notes(notes, "report"), seconds=400)
     columns = [{"name": "id", "type": "integer"}]
     assert _notes(notes, "summarise") == [{"dataset": table("chain_orders").uri, "schema": columns}]
     assert _notes(notes, "report") == [{"dataset": table("chain_totals").uri, "schema": "public"}]
+    sent = [json.loads(line) for line in (tmp_path / "lineage.jsonl").read_text().splitlines()]
+    second = [event["run"]["facets"]["jobDependencies"] for event in sent if event["job"]["name"] == "chain summarise"]
+    assert second
+    for facet in second:
+        (upstream,) = facet["upstream"]
+        assert (upstream["job"]["name"], upstream["run"]["runId"]) == ("chain load", loaded)
+        assert upstream["status_trigger_rule"] == "EXECUTE_ON_SUCCESS"

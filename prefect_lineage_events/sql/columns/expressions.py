@@ -137,6 +137,16 @@ class Trace:
         self.one(node.args.get("iterator"), COMPOSED[how]["TRANSFORMATION"])
         self.one(node.args.get("condition"), COMPOSED[how]["FILTER"])
 
+    def arrow(self, node: exp.Expr, how: Transformation) -> None:
+        """`f(payload -> 'items')`, which sqlglot takes for a lambda."""
+        arrows = self.scope.rules.arrows
+        first = node.arg_key == "this" or (node.arg_key == "expressions" and not node.index)
+        opened = _arrow_of_json(node) if arrows == "all" or (arrows == "first" and first) else None
+        if opened is None:
+            self.below(node, COMPOSED[how]["TRANSFORMATION"])
+        else:
+            self.work.append((opened, how))
+
     def count(self, node: exp.Expr, how: Transformation) -> None:
         """COUNT(*) counts rows: it depends on no column."""
         this = node.args.get("this")
@@ -259,7 +269,26 @@ _SPECIAL: dict[Role, Callable[[Trace, exp.Expr, Transformation], None]] = {
     Role.LESS: Trace.less,
     Role.MEMBER: Trace.member,
     Role.COMPREHENDED: Trace.comprehended,
+    Role.LAMBDA: Trace.arrow,
 }
+
+
+def _arrow_of_json(node: exp.Expr) -> exp.Expr | None:
+    """The expression that a lambda of one name and a literal stands for, in the lambda's place; None for others."""
+    parameters: list[exp.Expr] = list(node.args.get("expressions") or [])
+    body: exp.Expr = node.args["this"]
+    first = body
+    while first.__class__ in (exp.JSONExtract, exp.JSONExtractScalar):
+        first = first.args["this"]
+    if len(parameters) != 1 or parameters[0].__class__ is not exp.Identifier or first.__class__ is not exp.Literal:
+        return None
+    opened = exp.JSONExtract(this=exp.Column(this=parameters[0].copy()), expression=first.copy())
+    if first is body:
+        node.replace(opened)
+        return opened
+    first.replace(opened)
+    node.replace(body)
+    return body
 
 
 def add(lineage: Lineage, how: Transformation, found: Found) -> None:

@@ -181,7 +181,7 @@ def closed_path(column: str) -> str:
 def column_and_path(column: str) -> tuple[str, str]:
     """The column of an origin, and the path into its value, "" for all of it."""
     name, _, path = column.partition(PATH_MARK)
-    return name, path.rstrip(PATH_OPEN)
+    return name, path.replace(PATH_OPEN, "")
 
 
 def fields_of(lineage: Lineage, tail: str) -> Lineage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from prefect_lineage_events.dialects import ColumnNaming, Fold, dialect_of
 
@@ -24,7 +25,8 @@ class ColumnRules:
     `expands_columns` an expression with COLUMNS(...) in it is one for each of those columns. With `unnests_fields` the
     rows of an unnested array of structs have their fields as columns. With `rows_by_name` a table's name in the
     position of a value is its whole row. With `sets_of_tables` the right side of IN may be a table's name.
-    `program_scans` are functions whose rows are the program's own.
+    `program_scans` are functions whose rows are the program's own. `arrows`: the arguments of a function in which `->`
+    is the operator of JSON and no lambda's (a function that takes a lambda has it after its list).
     """
 
     plain: Callable[[str], str]
@@ -42,6 +44,7 @@ class ColumnRules:
     sets_of_tables: bool = False
     variables: frozenset[str] = frozenset()
     program_scans: frozenset[str] = frozenset()
+    arrows: Literal["none", "first", "all"] = "none"
 
 
 # docs.snowflake.com/en/sql-reference/functions/flatten
@@ -51,6 +54,9 @@ _CONSTANTS = frozenset(
     {"default", "current_user", "session_user", "system_user", "current_role", "current_path", "current_catalog",
      "current_schema"}
 )  # fmt: skip
+
+
+_WITHOUT_LAMBDAS = frozenset({"postgres", "sqlite", "mysql", "materialize", "risingwave"})
 
 
 @lru_cache(maxsize=64)
@@ -72,4 +78,5 @@ def rules_of(dialect: str) -> ColumnRules:
         rows_by_name=facts.rows_by_name,
         sets_of_tables=facts.sets_of_tables,
         program_scans=facts.in_memory_scans,
+        arrows="all" if dialect in _WITHOUT_LAMBDAS else "first" if dialect == "duckdb" else "none",
     )

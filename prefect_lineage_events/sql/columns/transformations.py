@@ -57,6 +57,7 @@ class Role(IntEnum):
     LESS = 20  # `a - b`, which may leave a field out of an object
     MEMBER = 21  # `a IN b`, whose right side may be a table
     COMPREHENDED = 22  # a list made of the elements of another
+    LAMBDA = 23  # `x -> x + 1`, or the operator of JSON in an argument: `f(payload -> 'a')`
 
 
 ROLES: dict[type[exp.Expr], Role] = {
@@ -103,6 +104,7 @@ ROLES: dict[type[exp.Expr], Role] = {
     exp.Sub: Role.LESS,
     exp.In: Role.MEMBER,
     exp.Comprehension: Role.COMPREHENDED,
+    exp.Lambda: Role.LAMBDA,
     exp.JSONBDeleteAtPath: Role.LESS,
     exp.ArgMax: Role.CHOSEN,
     exp.ArgMin: Role.CHOSEN,

@@ -33,6 +33,7 @@ def parts(sql: str, dialect: str, target: str = "") -> set[str]:
         ("duckdb", "json_extract(payload, '$.customer.name')", "payload:customer.name"),
         ("duckdb", "json_extract_string(payload, '$.items[0].price')", "payload:items[0].price"),
         ("duckdb", "payload ->> '$.state'", "payload:state"),
+        ("duckdb", "unnest(payload -> '$.items')", "payload:items"),
         ("sqlite", "json_extract(payload, '$.customer.name')", "payload:customer.name"),
         ("sqlite", "payload ->> 'state'", "payload:state"),
         ("bigquery", "JSON_VALUE(payload, '$.customer.name')", "payload:customer.name"),
@@ -61,10 +62,27 @@ def test_the_path_of_each_dialect_is_read(dialect, expression, part):
         ("CASE WHEN payload ->> 'kind' = 'a' THEN 1 END", "payload:kind"),
         ("row_number() OVER (ORDER BY payload ->> 'at')", "payload:at"),
         ("coalesce(payload ->> 'name', '?')", "payload:name"),
+        ("f(payload -> 'items')", "payload:items"),
+        ("f(1, payload -> 'items' ->> 'sku')", "payload:items.sku"),
+        ("jsonb_array_elements(payload -> 'items') ->> 'sku'", "payload:items"),
+        ("count(payload -> 'items')", "payload:items"),
     ],
 )
 def test_a_path_stays_through_what_is_made_of_its_value(expression, part):
     assert parts(f"SELECT {expression} AS x FROM raw", "postgres", "x") == {part}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "expression"),
+    [
+        ("duckdb", "list_transform(l, x -> 'a')"),
+        ("spark", "transform(l, x -> 1)"),
+        ("snowflake", "transform(l, x -> 'q')"),
+        ("trino", "transform(l, x -> 'q')"),
+    ],
+)
+def test_a_lambda_opens_nothing(dialect, expression):
+    assert {part.lower() for part in parts(f"SELECT {expression} AS y FROM t", dialect, "y")} == {"l"}
 
 
 def test_paths_decide_over_rows():
