@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -24,7 +23,7 @@ from prefect_lineage_events.history.witnessed import (
     WitnessedStatement,
     WitnessedWrite,
 )
-from prefect_lineage_events.naming import join_name
+from prefect_lineage_events.naming import join_name, split_name
 
 # The columns that a query selects, in the order of a row.
 COLUMNS = ("query_id", "root_query_id", "query_start_time", "direct_objects_accessed", "objects_modified")
@@ -39,7 +38,6 @@ _KINDS = {
     "materialized view": "view",
     "stream": "stream",
 }
-_PART = re.compile(r'"(?:[^"]|"")*"|[^.]+')
 # Written by the view in the place of a value that it cut.
 _TRUNCATED = "TRUNCATED"
 
@@ -170,7 +168,7 @@ def _columns(one: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _name(text: Any) -> str | None:
     """The full name of an object, `DB.SCHEMA.NAME`, in which the view quotes parts as SQL does."""
-    parts = [_unquoted(part) for part in _PART.findall(str(text or ""))]
+    parts = split_name(str(text or ""))
     return join_name([part for part in parts if part]) if len(parts) == 3 and all(parts) else None
 
 
