@@ -101,6 +101,10 @@ class Dialect:
     into_optional: bool = False
     # DELETE without FROM. learn.microsoft.com, docs.oracle.com, cloud.google.com/bigquery, docs.teradata.com: DELETE
     from_optional: bool = False
+    # COPY of a file into a table goes by the positions of its columns. duckdb.org: COPY ... FROM
+    copies_by_position: bool = False
+    # The account keeps a history of what each statement accessed, by its query id. docs.snowflake.com: ACCESS_HISTORY
+    access_history: bool = False
     # EXPLAIN of a table describes it. dev.mysql.com: EXPLAIN; clickhouse.com: EXPLAIN
     explains_tables: bool = False
     # EXECUTE runs what PREPARE made; elsewhere it calls a procedure or takes a text. postgresql.org, duckdb.org,
@@ -214,6 +218,10 @@ class Dialect:
     unnests_fields: bool = False
     # The right side of IN may be a table's name. clickhouse.com/docs: IN operators
     sets_of_tables: bool = False
+    # The arguments of a function in which `->` is the operator of JSON and no lambda's: all where there are no lambdas,
+    # the first where a lambda follows its list. postgresql.org: JSON Functions; sqlite.org/json1; dev.mysql.com:
+    # Functions That Search JSON Values; duckdb.org: JSON extraction functions, Lambda functions
+    json_arrows: Literal["none", "first", "all"] = "none"
     # Words that look like columns and are values, beside those of SQL:2016, 5.2 and 6.4. docs.oracle.com: Oracle SQL
     # Reserved Words, Pseudocolumns; postgresql.org/docs/current/sql-keywords-appendix.html; dev.mysql.com: Keywords and
     # Reserved Words; learn.microsoft.com: Reserved Keywords, OUTPUT clause; docs.teradata.com: Built-In Functions
@@ -251,7 +259,7 @@ _GENERIC = Dialect(
 )  # fmt: skip
 _POSTGRES = Dialect(
     plain="lower", default_schema="public", catalog_first=True, is_psql=True, select_into_creates=True, prepares=True,
-    value_tables=True, column_naming="postgres", rows_by_name=True,
+    value_tables=True, column_naming="postgres", rows_by_name=True, json_arrows="all",
 )  # fmt: skip
 _MYSQL = Dialect(
     levels=2, executable_comments=True, dollar_names=True, into_optional=True, explains_tables=True, prepares=True,
@@ -315,7 +323,8 @@ DIALECTS: dict[str, Dialect] = {
         in_memory_scans=frozenset({"pandas_scan", "arrow_scan"}),
         parenthesised_statements=frozenset({"SHOW"}),
         plain="lower", quoted="lower", embedded=True, default_schema="main", prepares=True, file_tables=True,
-        text_tables=True, lateral_aliases=True, struct_fields=True, rows_by_name=True,
+        text_tables=True, lateral_aliases=True, struct_fields=True, rows_by_name=True, json_arrows="first",
+        copies_by_position=True,
     ),
     "dune": Dialect(plain="lower", quoted="lower"),
     "exasol": Dialect(
@@ -334,7 +343,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "materialize": _POSTGRES,
     "mysql": replace(
-        _MYSQL, renames_into_current_schema=True, sets_autocommit=True, do_evaluates=True,
+        _MYSQL, renames_into_current_schema=True, sets_autocommit=True, do_evaluates=True, json_arrows="all",
         constants=frozenset({"utc_date", "utc_time", "utc_timestamp"}),
     ),
     "oracle": Dialect(
@@ -360,14 +369,14 @@ DIALECTS: dict[str, Dialect] = {
         creation_uses=True, plain="upper", default_schema="PUBLIC", use_resets_schema=True, has_blocks=True,
         stages=True, marked_variables=True, drop_schema_cascades=True, renames_into_current_schema=True,
         identifier_clause=True, text_tables=True, lateral_aliases=True, implicit_recursion=True,
-        verbs_without_data=frozenset({"AWAIT", "CANCEL"}),
+        access_history=True, verbs_without_data=frozenset({"AWAIT", "CANCEL"}),
     ),
     "solr": Dialect(),
     "spark": replace(_SPARK, has_blocks=True, explains_tables=True, lateral_aliases=True),
     "spark2": _SPARK,
     "sqlite": Dialect(
         plain="lower", quoted="lower", levels=2, embedded=True, text_aliases=True, names_may_be_texts=True,
-        texts_may_name_tables=True, attaches="own",
+        texts_may_name_tables=True, attaches="own", json_arrows="all",
     ),
     "starrocks": replace(_MYSQL, struct_fields=True, internal_catalog="default_catalog"),
     "tableau": Dialect(),

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from prefect_lineage_events import encoding, filters
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.emission.connection_state import ConnectionState, kind_of
 from prefect_lineage_events.emission.file_columns import columns_of_files, described_files, lacks_columns, observed_text
 from prefect_lineage_events.emission.limits import split_inputs, sql_for_event, without_credentials
@@ -98,7 +99,7 @@ def _pending_events(
     inputs = described_files(names.datasets(statement.inputs), files)
     outputs = names.datasets(statement.outputs)
     if not inputs and not outputs:
-        if state.store.dialect == "snowflake" and note.query_id and _CALL.match(note.sql):
+        if dialect_of(state.store.dialect).access_history and note.query_id and _CALL.match(note.sql):
             # With its id, the account's access history can say which tables its statements touched.
             statement = replace(statement, confidence="partial", reason=_CALL_REASON)
         elif statement.confidence != "partial" or names.dropped:

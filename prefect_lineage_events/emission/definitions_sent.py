@@ -17,10 +17,8 @@ _MAX_FLOWS = 50
 _MAX_LENGTH = 50_000
 _MAX_DEPTH = 30
 _MAX_CONFIG = 1_000_000
-# A user and a password in an address.
-_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)[^\s/'\"<>]*@")
-_REMOTE = re.compile(r'^\s*\[remote "origin"\]\s*$(?P<section>(?:\n(?!\s*\[).*)*)', re.MULTILINE)
-_URL = re.compile(r"^\s*url\s*=\s*(\S+)\s*$", re.MULTILINE)
+# A user and a password in an address: what stands between `://` and the `@` behind it.
+_USER = re.compile(r"(?<=://)[^\s/'\"<>]{1,500}@")
 
 
 class Definitions:
@@ -78,7 +76,7 @@ def _definition(one: Defined) -> Definition:
         path=path,
         repository=repository,
         branch=branch,
-        description=_USER.sub(r"\1***@", one.description),
+        description=_USER.sub("***@", one.description),
     )
 
 
@@ -115,13 +113,24 @@ def _remote(root: Path) -> tuple[str | None, str | None]:
             folder = Path(root, folder.read_text(errors="replace").partition("gitdir:")[2].strip())
         common = folder / "commondir"
         shared = Path(folder, common.read_text().strip()) if common.is_file() else folder
-        section = _REMOTE.search((shared / "config").read_text(errors="replace")[:_MAX_CONFIG])
-        url = _URL.search(section["section"]) if section else None
+        url = _origin((shared / "config").read_text(errors="replace")[:_MAX_CONFIG])
         head = (folder / "HEAD").read_text(errors="replace").strip()
     except (OSError, ValueError):
         return None, None
-    address = _without_user(url[1]) if url else None
+    address = _without_user(url) if url else None
     return address, head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else None
+
+
+def _origin(config: str) -> str | None:
+    """The address of the remote `origin` in the text of a repository's configuration: git-config(1)."""
+    section = ""
+    for line in map(str.strip, config.splitlines()):
+        if line.startswith("["):
+            section = line
+        key, _, value = line.partition("=")
+        if section == '[remote "origin"]' and key.strip() == "url" and value.strip():
+            return value.strip()
+    return None
 
 
 def _without_user(address: str) -> str | None:

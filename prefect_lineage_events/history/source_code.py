@@ -114,7 +114,8 @@ def _without_user(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     if not separator:
         return text
-    rest = re.sub(r"\{\{.*?\}\}", "", rest)
+    first, *templates = rest.split("{{")
+    rest = first + "".join(text.partition("}}")[2] if "}}" in text else "{{" + text for text in templates)
     authority, slash, path = rest.partition("/")
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 

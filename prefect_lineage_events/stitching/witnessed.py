@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from uuid import uuid5
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.events import EventDataset, LineageEvent, StatementInfo
 from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.history.witnessed import Witnessed, WitnessedStatement, WitnessedWrite
@@ -25,7 +26,7 @@ _Temporary = Mapping[tuple[str, str], EventDataset]
 
 def asks_for_witness(info: StatementInfo) -> bool:
     """Return whether the access history may know more of this statement than its text says."""
-    if info.dialect != "snowflake" or not info.query_id:
+    if not dialect_of(info.dialect or "").access_history or not info.query_id:
         return False
     return info.confidence != "exact" or runs_others(info)
 

@@ -56,9 +56,6 @@ _CONSTANTS = frozenset(
 )  # fmt: skip
 
 
-_WITHOUT_LAMBDAS = frozenset({"postgres", "sqlite", "mysql", "materialize", "risingwave"})
-
-
 @lru_cache(maxsize=64)
 def rules_of(dialect: str) -> ColumnRules:
     """The rules of a dialect, by sqlglot's name for it; an unknown one has those of the generic dialect."""
@@ -78,5 +75,5 @@ def rules_of(dialect: str) -> ColumnRules:
         rows_by_name=facts.rows_by_name,
         sets_of_tables=facts.sets_of_tables,
         program_scans=facts.in_memory_scans,
-        arrows="all" if dialect in _WITHOUT_LAMBDAS else "first" if dialect == "duckdb" else "none",
+        arrows=facts.json_arrows,
     )

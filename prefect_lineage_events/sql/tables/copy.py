@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
+from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.names import is_hidden, location_of
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
@@ -88,7 +89,8 @@ def copy(words: Words, builder: StatementBuilder) -> Query | None:
 def _loaded(words: Words, at: int, listed: tuple[str, ...], builder: StatementBuilder) -> Query | None:
     """Read the file of `COPY t FROM`; its values as a query, where they go by position (duckdb.org: COPY ... FROM)."""
     file = _location(words, at, builder)
-    reader = copy_reader(words, at, file.path) if file is not None and builder.context.dialect == "duckdb" else ""
+    by_position = dialect_of(builder.context.dialect).copies_by_position
+    reader = copy_reader(words, at, file.path) if file is not None and by_position else ""
     if file is None or not reader or is_hidden(file):
         builder.read(file)
         return None
