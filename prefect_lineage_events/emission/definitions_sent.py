@@ -7,16 +7,17 @@ import sys
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from prefect_lineage_events.context.defined import Defined
 from prefect_lineage_events.definitions import Definition, RunDefinitions, TaskDefinition
+from prefect_lineage_events.repositories import repository_address
 
 _MAX_TASKS = 200
 _MAX_FLOWS = 50
 _MAX_LENGTH = 50_000
 _MAX_DEPTH = 30
 _MAX_CONFIG = 1_000_000
+_HEADS = "ref: refs/heads/"
 # A user and a password in an address: what stands between `://` and the `@` behind it.
 _USER = re.compile(r"(?<=://)[^\s/'\"<>]{1,500}@")
 
@@ -117,8 +118,10 @@ def _remote(root: Path) -> tuple[str | None, str | None]:
         head = (folder / "HEAD").read_text(errors="replace").strip()
     except (OSError, ValueError):
         return None, None
-    address = _without_user(url) if url else None
-    return address, head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else None
+    address = repository_address(url)
+    is_elsewhere = address is not None and not address.url.startswith("file:")
+    branch = head.removeprefix(_HEADS) if head.startswith(_HEADS) else None
+    return address.as_given if address and is_elsewhere else None, branch
 
 
 def _origin(config: str) -> str | None:
@@ -131,14 +134,3 @@ def _origin(config: str) -> str | None:
         if section == '[remote "origin"]' and key.strip() == "url" and value.strip():
             return value.strip()
     return None
-
-
-def _without_user(address: str) -> str | None:
-    """The address of a repository without user, password and query; None for a folder."""
-    if "://" not in address:
-        _, at, place = address.rpartition("@")
-        return f"git@{place}" if at and ":" in place else None
-    parts = urlsplit(address)
-    if parts.scheme in ("file", "") or "@" in parts.path:
-        return None
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -6,21 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from prefect_lineage_events.definitions import Definition
+from prefect_lineage_events.repositories import file_page, repository_address
 
-# `git@host:owner/repository.git`, which git-clone(1) calls the scp-like syntax.
-_SCP = re.compile(r"(?:(?P<user>[A-Za-z0-9._\-]+)@)?(?P<host>[A-Za-z0-9.\-]+):(?P<path>[^\s/][^\s]*)")
-_SCHEMES = frozenset({"http", "https", "ssh", "git", "svn", "file"})
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _BRANCH = re.compile(r"[^\s\x00-\x1f~^:?*\[\\]{1,255}")
-# Hosts whose pages of a file are at `<repository>/<word>/<commit or branch>/<path>`.
-_FILE_PAGES = {"github.com": "blob", "gitlab.com": "-/blob", "bitbucket.org": "src"}
 # The page of a commit, as Prefect makes it from the variables of a CI service (`prefect._internal.versioning`).
 _TREE = re.compile(r"(?:/-)?/(?:tree|src)/[0-9a-fA-F]{7,64}/?\Z")
-# Azure DevOps names the commit in the query: `?version=GC<commit>`.
-_HARMLESS_PARAMETERS = frozenset({"version", "path"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,7 @@ def source_code(deployment: Mapping[str, Any]) -> SourceCode | None:
         return SourceCode(page.url, repository.as_given if repository else None, branch, commit, path)
     if repository is None:
         return None
-    return SourceCode(_file_page(repository.url, commit or branch, path), repository.as_given, branch, commit, path)
+    return SourceCode(file_page(repository.url, commit or branch, path), repository.as_given, branch, commit, path)
 
 
 def source_of(definition: Definition) -> SourceCode | None:
@@ -69,67 +63,8 @@ def source_of(definition: Definition) -> SourceCode | None:
     if repository is None:
         return SourceCode(f"file:{quote(definition.path)}", path=definition.path)
     branch = _branch(definition.branch)
-    url = _file_page(repository.url, branch, definition.path)
+    url = file_page(repository.url, branch, definition.path)
     return SourceCode(url, repository.as_given, branch, None, definition.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """An address without credentials, as it was given and as a URL."""
-
-    as_given: str
-    url: str
-
-
-def repository_address(given: object) -> Address | None:
-    """The address of a repository without its credentials; None for a text that is none, such as a template's."""
-    text = str(given or "").strip()
-    if not text or "\\" in text or any(ord(letter) < 33 for letter in _without_user(text)):
-        return None
-    if "://" not in text:
-        found = _SCP.fullmatch(text)
-        if found is None or "{" in text:
-            return None
-        user = "git" if found["user"] in ("git", None) else found["user"]
-        path = found["path"].partition("?")[0]
-        web = _web(found["host"].lower(), path)
-        return Address(f"{user}@{found['host']}:{path}", web or f"ssh://{user}@{found['host']}/{path.lstrip('/')}")
-    try:
-        parts = urlsplit(_without_user(text))
-    except ValueError:
-        return None
-    if parts.scheme.lower() not in _SCHEMES or not (parts.netloc or parts.scheme == "file") or "{" in parts.netloc:
-        return None
-    user = "git@" if parts.scheme.lower() == "ssh" else ""
-    query = urlencode([(k, v) for k, v in parse_qsl(parts.query) if k in _HARMLESS_PARAMETERS])
-    if "{" in parts.path or "@" in parts.path:  # a password with a slash in it puts the `@` there
-        return None
-    whole = urlunsplit((parts.scheme, user + parts.netloc, parts.path, query, ""))
-    is_ssh = parts.scheme.lower() == "ssh"
-    return Address(whole, (_web((parts.hostname or "").lower(), parts.path) or whole) if is_ssh else whole)
-
-
-def _without_user(text: str) -> str:
-    """The address without `user:token@`, which may be a template with spaces and slashes in it."""
-    scheme, separator, rest = text.partition("://")
-    if not separator:
-        return text
-    first, *templates = rest.split("{{")
-    rest = first + "".join(text.partition("}}")[2] if "}}" in text else "{{" + text for text in templates)
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
-
-
-def _web(host: str, path: str) -> str | None:
-    """The address on the web of a repository on a well-known host."""
-    return f"https://{host}/{path.strip('/')}" if host in _FILE_PAGES else None
-
-
-def _file_page(url: str, version: str | None, path: str | None) -> str:
-    host = (urlsplit(url).hostname or "").lower()
-    if not version or not path or host not in _FILE_PAGES:
-        return url
-    return f"{url.removesuffix('/').removesuffix('.git')}/{_FILE_PAGES[host]}/{version}/{path}"
 
 
 def _cloned(deployment: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

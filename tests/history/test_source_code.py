@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_lineage_events.history.source_code import SourceCode, repository_address, source_code
+from prefect_lineage_events.history.source_code import SourceCode, source_code
+from prefect_lineage_events.repositories import repository_address
 
 
 def cloning(repository, **more):
@@ -37,6 +38,8 @@ def test_an_address_of_a_repository_is_a_url(given, url, as_given):
         "https://x-access-token:ghp_S3CRET@github.com/acme/flows.git",
         "https://S3CRET@github.com/acme/flows.git",
         "https://user:p@S3CRET@github.com/acme/flows.git",
+        "https://user:p?S3CRET@github.com/acme/flows.git",
+        "https://user:p#S3CRET@github.com/acme/flows.git",
         "https://github.com/acme/flows.git?token=S3CRET",
         "https://github.com/acme/flows.git#S3CRET",
         "https://github.com/acme/flows.git?private_token=S3CRET&version=GCabc",
