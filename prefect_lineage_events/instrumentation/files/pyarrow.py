@@ -96,7 +96,7 @@ def _opens_dataset(call: Call) -> Iterator[Access]:
     filesystem = call.argument(3, "filesystem")
     locations = locate(paths if isinstance(source, list | tuple) else paths[0], filesystem=filesystem)
     for access in _accesses("read", locations, "pyarrow.dataset", call.result):
-        yield replace(access, files=_number_of_files(call.result, access))
+        yield replace(access, files=_number_of_files(call.result, access), data=None)  # it has no rows yet
 
 
 def _number_of_files(dataset: Any, access: Access) -> int | None:

@@ -15,6 +15,7 @@ from pyarrow import dataset as ds
 from pyarrow import parquet as pq
 from pyarrow.parquet import read_table, write_table
 
+from prefect_lineage_events import guard
 from prefect_lineage_events.instrumentation.files import opened
 from tests.instrumentation.files.touched import Touched, recorded, touched
 
@@ -218,3 +219,13 @@ def test_failed_call_notes_nothing(touched: Touched, here: Path) -> None:
 @pytest.mark.parametrize("function", ["read_csv", "open_csv", "write_csv"])
 def test_function_of_cython_is_pickled_by_its_name(touched: Touched, function: str) -> None:
     assert pickle.loads(pickle.dumps(getattr(csv, function))) is getattr(csv, function)
+
+
+def test_dataset_that_is_opened_has_no_rows_to_sample(
+    touched: Touched, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "_logged", set())
+    pq.write_table(pa.table({"id": [1]}), tmp_path / "a.parquet")
+    ds.dataset(tmp_path / "a.parquet")
+    assert [note.operation for note in touched.notes] == ["write", "read"]
+    assert caplog.records == []
