@@ -159,14 +159,20 @@ def _declared(statement: Statement, output: EventDataset) -> tuple[Column, ...]:
 
 
 def dataset_named(table: TableRef, among: Sequence[EventDataset]) -> EventDataset | None:
-    """The dataset of a table in the text: one name is the end of the other. None if several datasets fit."""
+    """The dataset of a table in the text: one name is the end of the other. None if several datasets fit.
+
+    A text alone does not show the schema of its temporary table (`pg_temp`), which the session's analysis has resolved.
+    """
     if not table.parts:
         fitting = [d for d in among if _leads_to(table.path, d)]
     else:
         wanted = [part.casefold() for part in table.parts]
         named = [(d, [part.casefold() for part in split_name(d.name)]) for d in among]
         fitting = [d for d, parts in named if _same_end(wanted, parts)] or [
-            d for d, parts in named if parts[-1:] == wanted[-1:] and is_embedded(d.namespace.partition("://")[0])
+            d
+            for d, parts in named
+            if parts[-1:] == wanted[-1:]
+            and (is_embedded(d.namespace.partition("://")[0]) or (table.temporary and d.temporary))
         ]
     return fitting[0] if len({d.uri for d in fitting}) == 1 else None
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from prefect_lineage_events.events import EventDataset
+from prefect_lineage_events.sql import TableRef
+from prefect_lineage_events.stitching.column_resolution import dataset_named
 from tests.stitching.histories import Story, event_dataset
 from tests.stitching.lineages import columns, edges, lineage
 
@@ -34,6 +39,16 @@ def test_created_table_gives_its_columns_to_the_next_statement():
     story.write("x", "#tmp", "b", sql="INSERT INTO x (p, q) SELECT k, v FROM tmp JOIN b ON true", **AMBIGUOUS)
     found = lineage(story.looked_up("a", "k:int w:int").looked_up("b", "v:int"))
     assert columns(found) == {"a.k>x.p", "b.v>x.q"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_temporary", "is_found"), [("pg_temp", True, True), ("public", True, True), ("audit", False, False)]
+)
+def test_temporary_table_is_the_one_whose_schema_the_session_resolved(schema, is_temporary, is_found):
+    dataset = EventDataset(namespace="temporary://emitter.1", name="shop.public.tmp", temporary=True)
+    table = TableRef(("shop", schema, "tmp"), temporary=is_temporary)
+    other = EventDataset(namespace="postgres://shop:5432", name="shop.audit.orders")
+    assert dataset_named(table, [other, dataset]) == (dataset if is_found else None)
 
 
 def test_first_analysis_is_kept_without_schemas():
