@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,7 @@ def main() -> None:
         _run(["python", "shop.py"], environment)
         switched_on = {**environment, **_exports(page)}
         _run(["python", "shop.py"], switched_on)
+        time.sleep(8)  # the server stores events up to five seconds after it received them
         outputs = {block: _output(block, switched_on) for block in page if "show nightly" in block.text}
         stack.callback(services.assembler(Path(home), environment).stop)
         time.sleep(15)  # until it has deployed its automation
@@ -122,4 +124,6 @@ def _screenshot(file: Path, url: str, home: Path) -> None:
 
 
 if __name__ == "__main__":
+    # The server and the assembler end with this process, and the folder goes.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     main()
