@@ -58,13 +58,20 @@ def _reasons(client: SyncPrefectClient, run: FlowRun, window: Window) -> Iterato
     if run.ended is not None and not window.holds(run.ended):
         yield "it ended outside the window of this question: ask with an earlier --since, or another --as-of"
         return
-    if count := count_events(client, run):
+    count = count_events(client, run)
+    is_recent = run.ended is None or api.now(client) - run.ended < _ARRIVING
+    if count and is_recent:
+        # They may have arrived since the graph was loaded: a server stores events up to five seconds late.
+        when = "it ended just now" if run.ended else "it is running"
+        yield f"{when}, and its lineage events are still arriving: ask again in some seconds"
+        return
+    if count:
         yield (
             f"Prefect has {count:,} lineage events of it, which name no dataset that outlived the run, or cannot be "
             f"read: `prefect-lineage assemble {run.id}` says more"
         )
         return
-    if run.ended is not None and api.now(client) - run.ended < _ARRIVING:
+    if run.ended is not None and is_recent:
         yield "it ended just now: its events may still arrive"
     yield (
         "Prefect has no lineage event of it: it read and wrote nothing that is captured, or lineage was not switched "
