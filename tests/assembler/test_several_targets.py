@@ -44,7 +44,7 @@ class Estate:
 
     def http(self, backend: Backend, **more: Any) -> Transport:
         name = "marquez" if backend is self.marquez else "archive"
-        endpoint = "api/v1/lineage" if name == "marquez" else "openapi/openlineage/api/v1/lineage"
+        endpoint = "api/v1/lineage" if name == "marquez" else "lineage"
         return {"type": "http", "name": name, "url": backend.url, "endpoint": endpoint, **more}
 
     @property
