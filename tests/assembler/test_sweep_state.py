@@ -23,6 +23,7 @@ ROW = {
     "attempts": 1,
     "reason": "lacks rows",
     "waits for": str(PARENT),
+    "not before": "",
 }
 
 

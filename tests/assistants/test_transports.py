@@ -21,7 +21,7 @@ SERVING = ["-m", "tests.assistants.serving"]
 async def names(server: object) -> list[str]:
     async with mcp.Client(server) as client:
         result = await client.call_tool("search_datasets", {"word": "shop"})
-    return [item["name"] for item in result.structured_content["answer"]["items"]]
+    return [item["dataset"]["name"] for item in result.structured_content["answer"]["datasets"]]
 
 
 async def test_stdio():

@@ -19,7 +19,8 @@ from prefect_lineage_events.sql.columns.relations import PATH_MARK as _MARK
 from prefect_lineage_events.sql.columns.relations import PATH_OPEN as _OPEN
 from prefect_lineage_events.sql.columns.transformations import OPENING_BY_NAME
 
-_NAME = re.compile(r"(?=[^\W\d])(?!.*\d{6})[\w $\-]{1,64}")
+# Digits within a word, as in a password, or many of them, as in a number of an account, are no name.
+_NAME = re.compile(r"(?=[^\W\d])(?!.*\d{6})(?!.*\d[^\W\d_])[\w $\-]{1,64}")
 _INDEX = re.compile(r"[0-9]{1,4}")
 _LONGEST = 200
 # Nodes that hold the document below them unchanged.
