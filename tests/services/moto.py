@@ -83,6 +83,8 @@ def moto(moto_server: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
     for name, value in moto_server.environment.items():
         monkeypatch.setenv(name, value)
     moto_server.reset()
+    if s3fs := sys.modules.get("s3fs"):
+        s3fs.S3FileSystem.clear_instance_cache()  # an earlier one has another test's listings, credentials or server
     yield moto_server
 
 
