@@ -36,6 +36,8 @@ def repository_address(given: object) -> Address | None:
         if found is None or "{" in text:
             return None
         path = found["path"].partition("?")[0]
+        if "@" in path:  # a user and a password that no scheme stands before
+            return None
         web = _web(found["host"].lower(), path)
         return Address(f"git@{found['host']}:{path}", web or f"ssh://git@{found['host']}/{path.lstrip('/')}")
     try:

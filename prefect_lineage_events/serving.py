@@ -14,7 +14,7 @@ from prefect.runner import Runner
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Cancelled
 
-_PAUSED_WITHIN = 3.0
+_QUICKLY = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: 3.0}
 # Seconds between two looks for the deployment.
 _LOOKED_FOR_EVERY = 30.0
 
@@ -69,9 +69,9 @@ async def _watch(deployment_id: UUID) -> None:
 
 
 def _exists(deployment_id: UUID) -> bool:
-    """Return whether the deployment exists; true if Prefect cannot say."""
+    """Return whether the deployment exists; true if Prefect cannot say soon. The end of `serve` waits for this."""
     try:
-        with get_client(sync_client=True) as client:
+        with temporary_settings(_QUICKLY), get_client(sync_client=True) as client:
             client.read_deployment(deployment_id)
     except ObjectNotFound:
         return False
@@ -87,9 +87,8 @@ def pause(deployment_id: UUID, in_hand: Collection[UUID] = ()) -> None:
     Runs that were in hand are cancelled, because their processes have ended; the sweep assembles the rest of their
     work.
     """
-    quickly = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: _PAUSED_WITHIN}
     try:
-        with temporary_settings(quickly), get_client(sync_client=True) as client:
+        with temporary_settings(_QUICKLY), get_client(sync_client=True) as client:
             for run_id in in_hand:
                 client.set_flow_run_state(run_id, Cancelled(message="The assembler was stopped."), force=True)
             client.pause_deployment(deployment_id)

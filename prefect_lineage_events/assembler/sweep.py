@@ -182,7 +182,8 @@ def _next_state(
     unfinished += [(r, BUSY) for r in done.busy if _ended_after(r, now - KEEP_TRYING)]
     unfinished += [(r, waited[r.id].reason) for r in done.left if r.id in waited]
     reasons = {a.flow_run_id: a.kept[0] for a in done.assembled if a.kept}
-    kept = [r for r in done.kept if _ended_after(r, now - KEEP_TRYING) and r not in [one for one, _ in unfinished]]
+    listed = {r.id for r, _ in unfinished}
+    kept = [r for r in done.kept if _ended_after(r, now - KEEP_TRYING) and r.id not in listed]
     not_before = {r.id: now + _delay(waited[r.id].attempts if r.id in waited else 0) for r in kept}
     unfinished += [(r, reasons[r.id]) for r in kept]
     listed = {r.id for r, _ in unfinished}

@@ -84,7 +84,13 @@ def _definition(one: Defined) -> Definition:
 @lru_cache(maxsize=500)
 def _place(compiled: str, module: str) -> tuple[str | None, str | None, str | None]:
     """The repository, the branch and the path of a file. A text that names no file (`<stdin>`) has none."""
-    file = Path(compiled).absolute()  # the program's own may be relative to where it began
+    try:
+        return _found(Path(compiled).absolute(), module)  # the program's own may be relative to where it began
+    except (OSError, RuntimeError):  # a folder that may not be read or is gone, a user without a home
+        return None, None, None
+
+
+def _found(file: Path, module: str) -> tuple[str | None, str | None, str | None]:
     if file.suffix != ".py" or not file.is_file():
         return None, None, None
     root = next((folder for folder in list(file.parents)[:_MAX_DEPTH] if (folder / ".git").exists()), None)

@@ -13,7 +13,7 @@ from prefect_lineage_events.assembler.ledger import DeliveryState
 from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.events import REJECTED_EVENT
 from prefect_lineage_events.history import api
-from prefect_lineage_events.history.assembler_events import PAGE, flow_of, pages, runs_of
+from prefect_lineage_events.history.assembler_events import flow_of, pages, runs_of
 from prefect_lineage_events.history.event_log import LONGEST_WINDOW
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def read(client: SyncPrefectClient, since: dt.datetime, max_pages: int = MAX_PAG
         for event in page:
             for run_id in _ids(event)[:1]:
                 newest.setdefault(run_id, event)
-        if number == max_pages and len(page) == PAGE:
+        if number >= max_pages and page:
             back_to = _time(page[-1])
             break
     entries = ledger.read(client, list(newest))

@@ -19,6 +19,7 @@ from prefect_lineage_events.graph.values import (
     RunExplanation,
     RunSummary,
     StatementOfRun,
+    StatementRef,
 )
 from prefect_lineage_events.snapshots import Snapshot
 from prefect_lineage_events.stitching.model import ColumnEdge, StatementSummary
@@ -27,6 +28,7 @@ from prefect_lineage_events.stitching.model import ColumnEdge, StatementSummary
 MAX_EDGES = 1_000
 _WHY: dict[HowKnown, str] = {
     "sql": "one statement reads the source and writes the target",
+    "warehouse": "the warehouse's access history says that a statement read the source and wrote the target",
     "recorded": "one call or record names the source and the target",
     "task graph": "a task read the source, and passed its result to the task that wrote the target",
     "same task": "one task, or the flow's own body, read the source and then wrote the target: rows passed in Python",
@@ -80,7 +82,7 @@ def explained(graph: Graph, snapshot: Snapshot) -> RunExplanation:
         run=run_ref(snapshot),
         edges=edges,
         more_edges=len(pairs) - len(edges),
-        statements=tuple(_statement(snapshot, number) for number in range(len(snapshot.statements))),
+        statements=tuple(_statement(snapshot, number, shown) for number, shown in enumerate(all_statements(snapshot))),
         schema_changes=tuple(
             ChangedSchema(dataset=dataset.uri, text=text) for dataset, text in snapshot.shape.schema_changes
         ),
@@ -113,10 +115,10 @@ def _explained_edge(
     )
 
 
-def _statement(snapshot: Snapshot, number: int) -> StatementOfRun:
+def _statement(snapshot: Snapshot, number: int, shown: StatementRef) -> StatementOfRun:
     one: StatementSummary = snapshot.shape.lineage.statements[number]
     return StatementOfRun(
-        **dict(all_statements(snapshot)[number]),
+        **dict(shown),
         number=number + 1,
         executions=snapshot.statements[number].executions,
         inputs=tuple(dataset.uri for dataset in one.inputs),

@@ -179,15 +179,19 @@ def all_everywhere(module: ModuleType, makers: Mapping[str, Patched], needed: Ca
         patches.add(module, name, makers[name] if name == first else _same(known[first]), needed)
     for other in list(sys.modules.values()):
         # Most of the thousands of modules have none of them: comparing the ids in C takes a tenth of the time.
-        if (
-            isinstance(other, ModuleType)
-            and other is not module
-            and not names.keys().isdisjoint(map(id, list(vars(other).values())))
-        ):
+        if isinstance(other, ModuleType) and other is not module and _may_have(names, other):
             with patching(module.__name__):  # another thread may import it just now
                 for alias, value in list(vars(other).items()):
                     if id(value) in names:
                         patches.add(other, alias, _same(known[names[id(value)]]), needed)
+
+
+def _may_have(ids: Mapping[int, str], module: ModuleType) -> bool:
+    """Return whether a module has one of these objects; false for one that fails to say."""
+    try:
+        return not ids.keys().isdisjoint(map(id, list(vars(module).values())))
+    except Exception:  # noqa: BLE001  (the module is the user's)
+        return False
 
 
 def _same(replacement: Any) -> Patched:

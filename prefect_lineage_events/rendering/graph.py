@@ -9,7 +9,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.stitching.model import DatasetUse, Edge, Evidence, Lineage
 
 # Evidence that a statement, a call or an asset stated an edge. Other edges are inferred, and are shown as such.
-STATED: frozenset[Evidence] = frozenset({"sql", "recorded", "asset"})
+STATED: frozenset[Evidence] = frozenset({"sql", "warehouse", "recorded", "asset"})
 
 
 def short_names(datasets: Iterable[Dataset]) -> dict[Dataset, str]:

@@ -28,7 +28,9 @@ from prefect_lineage_events.stitching.task_lineage import lineage_by_task, linea
 from prefect_lineage_events.stitching.witnessed import confirmed
 
 _SCAN = re.compile(r"\b(?:pandas|arrow)_scan\((?:[?0]\) AS (\w+)|([A-Za-z_]\w*|\"\w+\")\)(?: AS \2\b)?)")
-_READ = re.compile(r"\bread_csv\(\?, frame_(\w+) = \?\)(?: AS \1\b)?", re.IGNORECASE)
+_READ = re.compile(
+    r"\bread_csv\((?:\?|'temporary://[^']{1,500}'), frame_(\w+) = (?:\?|\d{1,20})\)(?: AS \1\b)?", re.IGNORECASE
+)
 
 
 def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: MayShow | None = None) -> RunLineage:

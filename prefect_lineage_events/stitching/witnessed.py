@@ -19,6 +19,7 @@ from prefect_lineage_events.stitching.steps import Step
 
 # Calls of procedures: what their statements touch is in no text that the flow sent.
 _RUNS_OTHERS = re.compile(r"\s*CALL\b", re.IGNORECASE)
+_ONE = "the warehouse's access history was asked about one of several executions"
 _CUT = "the warehouse's access history has only a part of it"
 
 _Temporary = Mapping[tuple[str, str], EventDataset]
@@ -59,6 +60,11 @@ def _confirmed(group: list[Step], by_query: Mapping[str, Witnessed], temporary: 
     said = by_query.get(info.query_id or "") if group[0].evidence == "sql" and asks_for_witness(info) else None
     if said is None:
         yield from group
+        return
+    if info.executions > 1:
+        # One event counts equal statements, and has the id of the first: the others may have touched other tables.
+        info = info.model_copy(update={"confidence": "partial", "reason": _ONE})
+        yield from (replace(step, info=info) for step in group)
         return
     own = [one for one in said.statements if one.query_id == info.query_id]
     others = [one for one in said.statements if one.query_id != info.query_id]

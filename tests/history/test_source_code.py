@@ -56,7 +56,7 @@ def test_no_address_holds_credentials(given):
 
 @pytest.mark.parametrize(
     "given",
-    [None, "", "flows/nightly.py", "{{ $REPOSITORY }}", "https://{{ host }}/a/b", "C:\\flows", "https://", "a b",
+    [None, "", "x-access-token:ghp_S3CRET@github.com/acme/flows.git", "flows/nightly.py", "{{ $REPOSITORY }}", "https://{{ host }}/a/b", "C:\\flows", "https://", "a b",
               "https://user:p/S3CRET@github.com/acme/flows.git"],
 )  # fmt: skip
 def test_a_text_that_is_no_address_gives_no_location(given):

@@ -100,6 +100,15 @@ def test_an_answer_that_was_cut_is_not_exact():
     assert {s.confidence for s in found.lineage.statements} == {"partial"}
 
 
+def test_the_answer_about_one_of_several_executions_completes_none():
+    story = Story().write(f"{SNOWFLAKE}/MART", query_id="q1", executions=10, **PARTIAL)
+    found = witnessed(story, statement("q1", "ORDERS", MART="ORDERS.ID>KEY"))
+    assert edges(found) == set()
+    assert [(s.confidence, "one of several executions" in s.reason) for s in found.lineage.statements] == [
+        ("partial", True)
+    ]
+
+
 def test_rows_through_a_temporary_table_of_the_run_flow_past_it():
     story = Story().create(f"#{SNOWFLAKE}/TMP", f"{SNOWFLAKE}/RAW", dialect="snowflake", query_id="q0")
     story.write(f"{SNOWFLAKE}/MART", query_id="q1", **PARTIAL)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -55,11 +55,16 @@ class _Row:
 
 
 def answers(
-    rows: Iterable[Sequence[Any]], asked: Mapping[str, UUID], namespaces: Mapping[UUID, str], reports: Reports
+    rows: Iterable[Sequence[Any]],
+    asked: Mapping[str, UUID],
+    namespaces: Mapping[UUID, str],
+    reports: Reports,
+    cut: Collection[str] = (),
 ) -> Iterator[Witnessed]:
     """The answers of the rows about the statements asked for. `asked`: their flow runs, by query id.
 
     `namespaces`: the Snowflake namespace of each run. `reports`: returns whether a dataset of this URI may be shown.
+    `cut`: ids of which the view has more rows than these.
     """
     found: dict[str, list[_Row]] = {}
     for row in rows:
@@ -69,7 +74,7 @@ def answers(
         run = asked[query_id]
         in_order = sorted(its, key=lambda row: (str(row.started or ""), row.query_id))
         statements = [_statement(row, namespaces[run], reports) for row in in_order[:MAX_STATEMENTS]]
-        if len(its) > MAX_STATEMENTS:
+        if len(its) > MAX_STATEMENTS or query_id in cut:
             statements[-1] = statements[-1].model_copy(update={"cut": True})
         yield Witnessed(flow_run_id=run, query_id=query_id, statements=tuple(_bounded(statements)))
 

@@ -25,7 +25,7 @@ from prefect_lineage_events.history.reader import Patience, read_history
 from prefect_lineage_events.history.witnessed import WITNESSED_EVENT, Witnessed
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.stitching.model import RunLineage
-from prefect_lineage_events.stitching.witnessed import unwitnessed
+from prefect_lineage_events.stitching.witnessed import runs_others, unwitnessed
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -36,6 +36,10 @@ logger = logging.getLogger(__name__)
 FIRST_AFTER = dt.timedelta(minutes=45)
 ASK_AGAIN = dt.timedelta(minutes=30)
 GIVE_UP = dt.timedelta(hours=12)
+# The rows of the statements of a procedure may come one by one, within the lag that Snowflake documents.
+LAG = dt.timedelta(hours=3)
+# After this time, a run is given up although the access history could never be read.
+GIVE_UP_UNREAD = dt.timedelta(days=3)
 # The number of runs whose histories one sweep reads for this.
 MAX_RUNS = 200
 AWAITS = "awaits the warehouse's access history"
@@ -63,7 +67,7 @@ def awaiting(lineage: RunLineage, history: RunHistory, now: dt.datetime) -> RunL
     statements = "1 statement" if asked == 1 else f"{asked:,} statements"
     until = (history.run.ended or now) + GIVE_UP
     if now >= until:
-        return replace(lineage, warehouse=f"The warehouse's access history said nothing of {statements}.")
+        return replace(lineage, warehouse=f"The warehouse's access history has said nothing of {statements}.")
     verb = "awaits" if asked == 1 else "await"
     text = f"{statements} {verb} the warehouse's access history, which the sweep reads until {until:%F %R} UTC."
     return replace(lineage, unwitnessed=asked, warehouse=text)
@@ -78,13 +82,15 @@ def collect(client: SyncPrefectClient, runs: Sequence[FlowRun], now: dt.datetime
         return {}
     entries = ledger.read(client, [run.id for run in runs])
     due = [run for run in runs if _is_due(run, entries.get(run.id), now)][:MAX_RUNS]
-    given_up: dict[UUID, Sequence[Witnessed]] = {run.id: () for run in due if run.ended and run.ended + GIVE_UP <= now}
     found: dict[UUID, list[Witnessed]] = {}
+    limit = GIVE_UP
     try:
-        for said in _ask(client, due):
+        for said in _ask(client, due, now):
             found.setdefault(said.flow_run_id, []).append(said)
     except WarehouseAwayError as error:
+        limit = GIVE_UP_UNREAD
         logger.warning("%s; the next sweep asks again", error)
+    given_up: dict[UUID, Sequence[Witnessed]] = {run.id: () for run in due if run.ended and run.ended + limit <= now}
     by_id = {run.id: run for run in due}
     for run_id, its in found.items():
         for said in its:
@@ -97,7 +103,7 @@ def _is_due(run: FlowRun, entry: ledger.Entry | None, now: dt.datetime) -> bool:
     return entry is not None and entry.unwitnessed > 0 and ended is not None and ended + FIRST_AFTER <= now
 
 
-def _ask(client: SyncPrefectClient, due: Sequence[FlowRun]) -> list[Witnessed]:
+def _ask(client: SyncPrefectClient, due: Sequence[FlowRun], now: dt.datetime) -> list[Witnessed]:
     """Ask about all statements of these runs together. Raises WarehouseAwayError."""
     warehouse = Warehouse(settings().warehouse_block or "")
     asked: dict[str, UUID] = {}
@@ -105,8 +111,14 @@ def _ask(client: SyncPrefectClient, due: Sequence[FlowRun]) -> list[Witnessed]:
     times: list[dt.datetime] = []
     try:
         for run in due:
-            history = read_history(client, run, _NO_WAIT)
-            if not (pending := unwitnessed(history)):
+            try:
+                history = read_history(client, run, _NO_WAIT)
+            except Exception as error:  # noqa: BLE001  (one run must not keep the sweep from all others)
+                logger.warning("The history of run %s cannot be read for its access history: %s", run.id, error)
+                continue
+            is_early = run.ended is not None and run.ended + LAG > now
+            pending = {i: e for i, e in unwitnessed(history).items() if not (is_early and runs_others(e.statement))}
+            if not pending:
                 continue
             warehouse.open()
             if namespace := _namespace(history, warehouse.namespace):
@@ -114,7 +126,7 @@ def _ask(client: SyncPrefectClient, due: Sequence[FlowRun]) -> list[Witnessed]:
                 asked |= dict.fromkeys(pending, run.id)
                 times += [e.statement.started or run.began for e in pending.values()]
         rows = warehouse.rows(asked, min(times)) if asked else []
-        return list(answers(rows, asked, namespaces, filters.current().reports))
+        return list(answers(rows, asked, namespaces, filters.current().reports, warehouse.cut))
     finally:
         warehouse.close()
 

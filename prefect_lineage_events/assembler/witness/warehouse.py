@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Any
 
 from prefect_lineage_events.assembler.witness.access_history import COLUMNS
@@ -41,6 +40,7 @@ class Warehouse:
         self._connection: Any = None
         self._queries = 0
         self.namespace = ""
+        self.cut: set[str] = set()
 
     def open(self) -> None:
         """Connect. Raises WarehouseAwayError."""
@@ -64,21 +64,30 @@ class Warehouse:
     def rows(self, query_ids: Iterable[str], since: dt.datetime) -> list[Sequence[Any]]:
         """The rows of these statements and of those that they ran, of statements since this time.
 
-        Beyond the limits of one sweep, the rest is left to the next one. Raises WarehouseAwayError.
+        Beyond the queries of one sweep, the rest is left to the next one. A query that has more rows is asked again for
+        half of its ids; one id that has more alone is added to `cut`. Raises WarehouseAwayError.
         """
         self.open()
-        ids = iter(sorted(set(query_ids)))
+        ids = sorted(set(query_ids))
+        pages = [ids[start : start + IDS_A_QUERY] for start in range(0, len(ids), IDS_A_QUERY)]
         found: list[Sequence[Any]] = []
-        while (page := list(islice(ids, IDS_A_QUERY))) and self._queries < MAX_QUERIES:
+        while pages and self._queries < MAX_QUERIES:
+            page = pages.pop(0)
             self._queries += 1
             marks = ", ".join(["%s"] * len(page))
             text = _QUERY.format(columns=", ".join(COLUMNS), ids=marks, rows=MAX_ROWS)
             try:
                 with self._connection.cursor() as cursor:
                     cursor.execute(text, (since - _EARLIER, *page, *page))
-                    found += cursor.fetchmany(MAX_ROWS)
+                    rows = list(cursor.fetchmany(MAX_ROWS))
             except Exception as error:  # noqa: BLE001  (the block is the user's: any mistake leaves it to the next sweep)
                 raise _away(self._block, error) from None
+            if len(rows) >= MAX_ROWS and len(page) > 1:
+                pages[:0] = [page[: len(page) // 2], page[len(page) // 2 :]]
+                continue
+            if len(rows) >= MAX_ROWS:
+                self.cut.update(page)
+            found += rows
         return found
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 
 from prefect_lineage_events.delivery.profiles.base import Profile
 from prefect_lineage_events.delivery.profiles.datahub_types import type_name
-from prefect_lineage_events.openlineage.facets import Event, Facet
+from prefect_lineage_events.openlineage.facets import Event, Facet, run_key
 
 _PATH = "/openapi/openlineage/api/v1/lineage"
 # An address that `java.net.URI` can parse; a dataset with another one is lost without a word.
@@ -77,8 +77,8 @@ def _shaped(event: Event) -> Event:
     if "tags" in run_facets:
         run_facets["tags"] = _tags(run_facets["tags"])
     left_out = sum(not _fits(one) for one in (*event["inputs"], *event["outputs"]))
-    if left_out and "prefect" in run_facets:
-        run_facets["prefect"] = {**run_facets["prefect"], "leftOut": {"datasets": left_out}}
+    if left_out and (key := run_key(run_facets)) in run_facets:
+        run_facets[key] = {**run_facets[key], "leftOut": {"datasets": left_out}}
     return {
         **event,
         "run": {**event["run"], "facets": run_facets},

@@ -99,6 +99,36 @@ async def _loading(block: object) -> object:
     return block
 
 
+def test_a_query_with_more_rows_than_a_page_is_asked_in_parts(account, monkeypatch):
+    monkeypatch.setattr(warehouse, "MAX_ROWS", 3)
+    account.rows = [
+        row(f"{call}.{child}", root=call)
+        for call, children in (("q1", 2), ("q2", 2), ("q3", 5))
+        for child in range(children)
+    ]
+    opened = Warehouse("snowflake-connector/audit")
+    assert len(opened.rows(["q1", "q2", "q3"], NOON)) == 2 + 2 + 3
+    assert opened.cut == {"q3"}
+
+
+def test_a_run_is_given_up_only_if_the_access_history_was_read(account, monkeypatch, client):
+    ended = api.now(client)
+    run = FlowRun(uuid4(), "r", uuid4(), "f", "COMPLETED", ended=ended)
+    monkeypatch.setattr(collect, "_is_due", lambda *_: True)
+    asked = []
+
+    def ask(*_: object) -> list[object]:
+        asked.append(1)
+        raise WarehouseAwayError("no role")
+
+    monkeypatch.setattr(collect, "_ask", ask)
+    assert collect.collect(client, [run], ended + collect.GIVE_UP) == {}
+    assert collect.collect(client, [run], ended + collect.GIVE_UP_UNREAD) == {run.id: ()}
+    monkeypatch.setattr(collect, "_ask", lambda *_: [])
+    assert collect.collect(client, [run], ended + collect.GIVE_UP) == {run.id: ()}
+    assert len(asked) == 2
+
+
 def test_a_missing_block_leaves_the_questions_to_the_next_sweep(monkeypatch):
     async def missing(name: str) -> object:
         raise ValueError(f"Unable to find block document named {name}")
@@ -156,6 +186,9 @@ def test_a_call_is_sent_when_the_warehouse_has_named_its_tables(
         monkeypatch.setattr(sweep.api, "now", lambda _, later=now + dt.timedelta(hours=hours): later)
 
     at(1)
+    assert [run.id for run in sweep_runs(client, options).unwitnessed] == [run_id]
+    assert account.asked == [], "the statements of a procedure may be listed one by one"
+    at(3)
     assert [run.id for run in sweep_runs(client, options).unwitnessed] == [run_id]
     assert (len(account.asked), target.types(run_id)) == (1, [])
     account.fault = RuntimeError("password=hunter2")

@@ -197,17 +197,18 @@ def test_dependencies_have_the_names_that_their_own_events_have():
     assert upstream["job"]["name"] == DATAHUB.shape([of_run(job="f (task)")])[0]["job"]["name"]
 
 
+@pytest.mark.parametrize("key", ["prefect_run", "prefect"])  # the second is that of an earlier version
 @pytest.mark.parametrize("namespace", ["s3://bucket", "postgres://db:5432"])
-def test_a_dataset_with_a_urn_too_long_is_left_out_and_counted(namespace):
+def test_a_dataset_with_a_urn_too_long_is_left_out_and_counted(namespace, key):
     target = of("postgres://db", "a.b.c")
     target["facets"]["columnLineage"] = column_lineage({"x": [("ö" * 300, "x"), ("a.b.o", "x")]})
     sent = of_run(of(namespace, "ü" * 300), of(namespace, "short"), outputs=(target,))
-    sent["run"]["facets"]["prefect"] = {**_FACET}
+    sent["run"]["facets"][key] = {**_FACET}
     server = received(sent)
     ((inputs, outputs),) = server.edges.values()
     assert (len(inputs), len(outputs), len(server.columns)) == (1, 1, 1)
     (shaped,) = DATAHUB.shape([sent])
-    assert shaped["run"]["facets"]["prefect"]["leftOut"] == {"datasets": 1}
+    assert shaped["run"]["facets"][key]["leftOut"] == {"datasets": 1}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
