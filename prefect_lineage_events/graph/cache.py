@@ -108,16 +108,23 @@ class SnapshotCache:
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         connection = sqlite3.connect(self._path, timeout=_LOCKED_SECONDS)
         try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version != _VERSION:
+            if _version(connection) != _VERSION:
                 with connection:
-                    connection.execute("DROP TABLE IF EXISTS snapshot")
-                    connection.execute(f"PRAGMA user_version = {_VERSION}")
+                    connection.execute("BEGIN IMMEDIATE")
+                    if _version(connection) != _VERSION:  # another process may have made the table meanwhile
+                        connection.execute("DROP TABLE IF EXISTS snapshot")
+                        connection.execute(_TABLE)
+                        connection.execute(f"PRAGMA user_version = {_VERSION}")
             connection.execute(_TABLE)
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def _unpacked(run_id: str, updated: str, content: bytes) -> FoundSnapshot | None:
