@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from prefect_lineage_events.events import OWN_FLOW_PREFIX
+from prefect_lineage_events.graph.evidence import ref_of
 from prefect_lineage_events.graph.from_events import count_events
 from prefect_lineage_events.graph.graph import Window
 from prefect_lineage_events.graph.names import UnknownNameError
 from prefect_lineage_events.graph.run_names import run_id_of
-from prefect_lineage_events.graph.values import Gap, RunDetails, RunRef, RunSummary
+from prefect_lineage_events.graph.values import Gap, RunDetails, RunSummary
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.model import END_STATES, FlowRun
 from prefect_lineage_events.history.runs import UnknownFlowRunError, read_run
@@ -32,15 +33,7 @@ def absent_run(client: SyncPrefectClient, text: str, window: Window) -> RunDetai
         run = read_run(client, run_id_of(client, text))
     except (UnknownFlowRunError, UnknownNameError):
         return None
-    ref = RunRef(
-        id=run.id,
-        name=run.name,
-        flow=run.flow_name,
-        state=run.state,
-        deployment=run.deployment_name,
-        started=run.started,
-        ended=run.ended,
-    )
+    ref = ref_of(run)
     in_flight = run.state not in END_STATES
     return RunDetails(
         summary=RunSummary(run=ref, complete=False, in_flight=in_flight),

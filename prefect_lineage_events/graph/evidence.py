@@ -16,7 +16,8 @@ from prefect_lineage_events.graph.values import (
     StatementRef,
     Use,
 )
-from prefect_lineage_events.snapshots import Snapshot
+from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.snapshots import Snapshot, SnapshotRun
 from prefect_lineage_events.stitching.model import StatementSummary
 
 # Statements that an answer shows of one run and dataset.
@@ -25,7 +26,11 @@ _SHOWN_STATEMENTS = 10
 
 def run_ref(snapshot: Snapshot) -> RunRef:
     """The run of a snapshot, as people recognise it."""
-    run = snapshot.run
+    return ref_of(snapshot.run)
+
+
+def ref_of(run: SnapshotRun | FlowRun) -> RunRef:
+    """A run, as people recognise it."""
     return RunRef(
         id=run.id,
         name=run.name,
