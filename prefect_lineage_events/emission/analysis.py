@@ -27,11 +27,11 @@ from prefect_lineage_events.guard import described, guarded, logger
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import ColumnEdge, Statement, TableRef
 from prefect_lineage_events.sql.redaction.shown_names import without_values_of_text
+from prefect_lineage_events.sql.words import calls_procedure
 
 # A statement that describes another one, and a data-modifying WITH query.
 _PLAN = re.compile(r"(?=(\s*))\1(?:EXPLAIN|PROFILE|DESCRIBE|DESC)\b", re.IGNORECASE)
 _WRITES_INSIDE = re.compile(r"\bAS (?:NOT )?(?:MATERIALIZED )?\( ?(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
-_CALL = re.compile(r"\s*CALL\b", re.IGNORECASE)
 _CALL_REASON = "the statements of a procedure are not in the text of its call"
 _MAX_REASON = 300
 MAX_SYMLINKS = 10
@@ -99,7 +99,7 @@ def _pending_events(
     inputs = described_files(names.datasets(statement.inputs), files)
     outputs = names.datasets(statement.outputs)
     if not inputs and not outputs:
-        if dialect_of(state.store.dialect).access_history and note.query_id and _CALL.match(note.sql):
+        if dialect_of(state.store.dialect).access_history and note.query_id and calls_procedure(note.sql):
             # With its id, the account's access history can say which tables its statements touched.
             statement = replace(statement, confidence="partial", reason=_CALL_REASON)
         elif statement.confidence != "partial" or names.dropped:

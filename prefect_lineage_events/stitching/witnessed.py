@@ -6,7 +6,6 @@ whose analysis is `partial` or `recovered`, and for calls of procedures; an exac
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from uuid import uuid5
@@ -15,10 +14,9 @@ from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.events import EventDataset, LineageEvent, StatementInfo
 from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.history.witnessed import Witnessed, WitnessedStatement, WitnessedWrite
+from prefect_lineage_events.sql.words import calls_procedure
 from prefect_lineage_events.stitching.steps import Step
 
-# Calls of procedures: what their statements touch is in no text that the flow sent.
-_RUNS_OTHERS = re.compile(r"\s*CALL\b", re.IGNORECASE)
 _ONE = "the warehouse's access history was asked about one of several executions"
 _CUT = "the warehouse's access history has only a part of it"
 
@@ -33,7 +31,7 @@ def asks_for_witness(info: StatementInfo) -> bool:
 
 
 def runs_others(info: StatementInfo) -> bool:
-    return bool(info.sql and _RUNS_OTHERS.match(info.sql))
+    return bool(info.sql and calls_procedure(info.sql))
 
 
 def unwitnessed(history: RunHistory) -> dict[str, LineageEvent]:
