@@ -31,19 +31,20 @@ def sentence(  # noqa: PLR0917
     if output is None:
         if not inputs:
             return "A statement was not understood"
-        counted = "" if rows is None else f": {_rows(rows)}"
-        return f"{_listed(inputs)} {'was' if len(inputs) == 1 else 'were'} read{counted}{how_often}"
+        of_rows = "" if rows is None else f": {counted(rows, 'row')}"
+        return f"{_listed(inputs)} {'was' if len(inputs) == 1 else 'were'} read{of_rows}{how_often}"
     origin = f" from {sources}" if sources else ""
     name = _shown(output)
     if operation == "write" and effect != "truncate":
-        number, were = ("Rows", "were") if rows is None else (_rows(rows), "was" if rows == 1 else "were")
+        number, were = ("Rows", "were") if rows is None else (counted(rows, "row"), "was" if rows == 1 else "were")
         return f"{number} {were} {_WRITTEN.get(effect or '', 'written into')} {name}{origin}{how_often}"
     done = "emptied" if effect == "truncate" else _DONE.get(operation)
     return f"{name} was {done}{origin}{how_often}" if done else f"A statement concerned {name}{how_often}"
 
 
-def _rows(number: int) -> str:
-    return "1 row" if number == 1 else f"{number:,} rows"
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 run`, `2 runs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -39,6 +39,7 @@ from prefect_lineage_events.history.assembler_events import (
     runs_of,
 )
 from prefect_lineage_events.history.runs import runs_by_id
+from prefect_lineage_events.sentences import counted
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -168,11 +169,10 @@ def _trouble(assembler: str | None, ended: Sequence[dt.datetime], waiting: int, 
     late = assembler == READY and ended and now - min(ended) > _ASSEMBLED_WITHIN
     if late or (assembler not in (None, READY) and (ended or waiting)):
         number = len(ended) or waiting
-        runs = f"{number:,} run{'' if number == 1 else 's'} ended with lineage"
+        runs = counted(number, "run")
         once = "`prefect-lineage sweep` assembles them once, here"
-        return (
-            f"{runs} and no assembler took {'it' if number == 1 else 'them'}: {_REMEDIES[assembler or READY]}; {once}"
-        )
+        them, remedy = "it" if number == 1 else "them", _REMEDIES[assembler or READY]
+        return f"{runs} ended with lineage and no assembler took {them}: {remedy}; {once}"
     return ""
 
 

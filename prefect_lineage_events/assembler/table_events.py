@@ -14,6 +14,7 @@ from prefect_lineage_events.assembler.announced import DatasetEvent
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import TABLE_WRITTEN_EVENT
 from prefect_lineage_events.naming import split_name
+from prefect_lineage_events.sentences import counted
 from prefect_lineage_events.stitching.model import DatasetUse, RunLineage
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def written(run: RunLineage) -> Iterator[DatasetEvent]:
 
 def _payload(run: FlowRun, use: DatasetUse) -> dict[str, Any]:
     columns = use.columns[:_MAX_COLUMNS]
-    rows = "" if use.rows is None else f" ({use.rows:,} row{'' if use.rows == 1 else 's'})"
+    rows = "" if use.rows is None else f" ({counted(use.rows, 'row')})"
     parts = split_name(use.dataset.name)
     return {
         "summary": line(f"{use.dataset.name} was written{rows} by run {run.name} of {run.flow_name}"),

@@ -15,7 +15,6 @@ from prefect_lineage_events.cli.windows import Asked
 from prefect_lineage_events.cli.words import (
     Names,
     ago,
-    count,
     gaps_table,
     origin,
     run_text,
@@ -24,6 +23,7 @@ from prefect_lineage_events.cli.words import (
     statement_text,
     time,
 )
+from prefect_lineage_events.sentences import counted
 
 if TYPE_CHECKING:
     from prefect_lineage_events.graph.values import DatasetSummary, Freshness, RunDetails, Use
@@ -77,7 +77,7 @@ def schema(name: Annotated[str, Parameter(help="The dataset.")], /, *, asked: As
     if asked and asked.json:
         print_json({"dataset": dataset_ref(graph, dataset), "versions": versions})
         return OK
-    heading(dataset.name, f"{count(len(versions), 'version')} of its columns in this window")
+    heading(dataset.name, f"{counted(len(versions), 'version')} of its columns in this window")
     table(
         "CHANGES",
         ("since", "run", "added", "dropped", "retyped"),

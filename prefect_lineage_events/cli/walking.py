@@ -12,7 +12,8 @@ from prefect_lineage_events.cli.errors import OK
 from prefect_lineage_events.cli.output import heading, print_json, say, table
 from prefect_lineage_events.cli.parameters import positive, whole_number
 from prefect_lineage_events.cli.windows import Asked
-from prefect_lineage_events.cli.words import Names, ago, count, run_text, transformation
+from prefect_lineage_events.cli.words import Names, ago, run_text, transformation
+from prefect_lineage_events.sentences import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +59,7 @@ def path(
     shown = Names([start.uri, end.uri])
     first, last = shown(start.uri), shown(end.uri)
     if found.edges:
-        heading(f"{first} -> {last}", count(len({edge.target for edge in found.edges}), "step"))
+        heading(f"{first} -> {last}", counted(len({edge.target for edge in found.edges}), "step"))
         _print_edges(found.edges)
         _print_columns(found.columns)
     elif start == end:
@@ -163,7 +164,7 @@ def _dataset_or_column(graph: Graph, name: str) -> tuple[Dataset, str | None]:
 
 def _print_walk(found: Walk) -> None:
     side = "from" if found.direction == "upstream" else "into"
-    heading(found.start.name, f"{count(len(found.datasets), 'dataset')} {found.direction}")
+    heading(found.start.name, f"{counted(len(found.datasets), 'dataset')} {found.direction}")
     shown = Names([found.start.uri, *(one.dataset.uri for one in found.datasets)])
     steps: dict[str, list[EdgeSeen]] = {}
     for edge in found.edges:
@@ -192,7 +193,7 @@ def _print_walk(found: Walk) -> None:
 
 
 def _print_column_walk(found: ColumnWalk) -> None:
-    heading(f"{found.start.name}.{found.column}", f"{count(len(found.columns), 'column')} {found.direction}")
+    heading(f"{found.start.name}.{found.column}", f"{counted(len(found.columns), 'column')} {found.direction}")
     shown = Names([found.start.uri, *(one.dataset for one in found.columns), *found.open_ends])
     table(
         "",

@@ -47,11 +47,6 @@ def statement_text(one: StatementRef) -> str:
     return " ".join((one.sql or f"({one.reason or 'a call'})").split())
 
 
-def count(number: int, noun: str) -> str:
-    """A number with its noun: `1 run`, `2 runs`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 class Names:
     """Names of the datasets of one answer: a table's name, the end of a file's path, the URI where two would be equal.
 

@@ -17,6 +17,7 @@ from prefect_lineage_events.graph.selection import Selection
 from prefect_lineage_events.graph.uses import readers, writers
 from prefect_lineage_events.graph.values import Use
 from prefect_lineage_events.rendering.svg import data_uri, svg
+from prefect_lineage_events.sentences import counted
 from prefect_lineage_events.stitching.model import DatasetUse, Edge, Lineage
 
 MAX_DRAWN = 120
@@ -50,7 +51,7 @@ def _parts(graph: Graph, found: Selection, title: str, made: dt.datetime) -> Ite
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>{xml(title)}</title><style>{_STYLE}</style></head><body>"
     nouns = (("dataset", found.datasets), ("edge", found.edges), ("column edge", found.columns))
-    counts = ", ".join(_count(len(some), noun) for noun, some in nouns)
+    counts = ", ".join(counted(len(some), noun) for noun, some in nouns)
     yield f"<h1>{xml(title)}</h1><p>{counts}, {made:%Y-%m-%d %H:%M} UTC</p>"
     yield f'<img alt="Datasets and the edges between them" src="{data_uri(svg(_drawn(graph, found), MAX_DRAWN))}">'
     yield "<h2>Datasets</h2>"
@@ -86,22 +87,18 @@ def _dataset(graph: Graph, dataset: Dataset) -> Iterator[str]:
             yield f"<p>{verb} {xml(_uses(uses), 2_000)}</p>"
     columns = columns_now(graph, dataset)
     if columns:
-        yield f"<details><summary>{_count(len(columns), 'column')}</summary>"
+        yield f"<details><summary>{counted(len(columns), 'column')}</summary>"
         yield from _table(("column", "type"), ((column.name, column.type or "") for column in columns))
         yield "</details>"
 
 
 def _uses(uses: Sequence[Use]) -> str:
     return ", ".join(
-        f"{use.flow} ({_count(use.runs, 'run')}, last {use.last.ended or use.last.started:%Y-%m-%d %H:%M})"
+        f"{use.flow} ({counted(use.runs, 'run')}, last {use.last.ended or use.last.started:%Y-%m-%d %H:%M})"
         if use.last.ended or use.last.started
         else use.flow
         for use in uses
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:

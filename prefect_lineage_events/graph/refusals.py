@@ -15,6 +15,7 @@ from prefect_lineage_events.events import REJECTED_EVENT
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.assembler_events import flow_of, pages, runs_of
 from prefect_lineage_events.history.event_log import LONGEST_WINDOW
+from prefect_lineage_events.sentences import counted
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -35,7 +36,7 @@ class Refusal:
     def __str__(self) -> str:
         """One line for people."""
         number, reasons = self.state.rejected, "; ".join(self.state.reasons) or "no reason is stored"
-        return f"{self.state.target} refused {number:,} event{'' if number == 1 else 's'}: {reasons}"
+        return f"{self.state.target} refused {counted(number, 'event')}: {reasons}"
 
 
 @dataclass(frozen=True, slots=True)

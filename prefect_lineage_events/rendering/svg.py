@@ -16,6 +16,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import line, xml
 from prefect_lineage_events.rendering import layout
 from prefect_lineage_events.rendering.graph import STATED, best_connected, short_names, uses
+from prefect_lineage_events.sentences import counted
 from prefect_lineage_events.stitching.model import DatasetUse, Lineage
 
 MAX_NODES = 60
@@ -162,7 +163,7 @@ def _notes(use: DatasetUse, doubt: str | None, undrawn: int) -> str:
     notes = [_shown(use.kind)] if use.kind != "table" else []
     notes += [_CHANGES[use.lifecycle]] if use.lifecycle else []
     notes += [doubt] if doubt else []
-    notes += [f"{undrawn:,} more edge{'' if undrawn == 1 else 's'}"] if undrawn else []
+    notes += [counted(undrawn, "more edge")] if undrawn else []
     return ", ".join(notes)
 
 

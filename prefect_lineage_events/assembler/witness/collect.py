@@ -23,6 +23,7 @@ from prefect_lineage_events.history.assembler_events import RUN_PREFIX
 from prefect_lineage_events.history.model import FlowRun, RunHistory
 from prefect_lineage_events.history.reader import Patience, read_history
 from prefect_lineage_events.history.witnessed import WITNESSED_EVENT, Witnessed
+from prefect_lineage_events.sentences import counted
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.stitching.model import RunLineage
 from prefect_lineage_events.stitching.witnessed import runs_others, unwitnessed
@@ -64,7 +65,7 @@ def awaiting(lineage: RunLineage, history: RunHistory, now: dt.datetime) -> RunL
     asked = len(unwitnessed(history)) if is_on() else 0
     if not asked:
         return lineage
-    statements = "1 statement" if asked == 1 else f"{asked:,} statements"
+    statements = counted(asked, "statement")
     until = (history.run.ended or now) + GIVE_UP
     if now >= until:
         return replace(lineage, warehouse=f"The warehouse's access history has said nothing of {statements}.")
