@@ -28,12 +28,12 @@ from prefect_lineage_events.emission.row_samples import (
     statements_in_call,
 )
 from prefect_lineage_events.guard import guarded
+from prefect_lineage_events.instrumentation.frame_classes import frame_class
 from prefect_lineage_events.instrumentation.kept import Kept
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
 from prefect_lineage_events.instrumentation.read_frames import forget
 
 _MAX_ORIGINS = 50
-_LIBRARIES = frozenset({"pandas", "polars", "pyarrow"})
 
 # Methods of pandas' frames and indexers by which `__setitem__` sets values. A wrapper of `__setitem__` itself would be
 # the caller whose variables pandas searches for the frame, and its warnings of chained assignments would be lost.
@@ -88,13 +88,7 @@ def _frames(data: Any) -> list[Any]:
     if isinstance(data, dict):
         data = list(data.values())
     several = data if type(data) in (list, tuple) else (data,)
-    return [frame for frame in several if _library(frame)]
-
-
-def _library(data: Any) -> str:
-    """The library whose class this object has, or a subclass of one; empty for another object."""
-    names = (one.__module__.partition(".")[0] for one in type(data).__mro__)
-    return next((name for name in names if name in _LIBRARIES), "")
+    return [frame for frame in several if frame_class(frame).library]
 
 
 def _shape(frame: Any) -> tuple[int, int]:
@@ -108,7 +102,7 @@ def _columns(frame: Any, rows: Any) -> Callable[[], list[list[Any]]] | None:
 
     Those of pandas may change, so they are copied now. Slices of the other libraries stay as they are.
     """
-    library = _library(frame)
+    library = frame_class(frame).library
     if library == "pandas" and hasattr(frame, "_get_column_array"):
         arrays = [frame._get_column_array(n) for n in range(min(frame.shape[1], MAX_COLUMNS))]
         chosen = slice(rows.start, rows.stop) if isinstance(rows, range) else list(rows)
@@ -211,7 +205,7 @@ def _is_made(function: Callable[..., Any], instance: Any, args: tuple[Any, ...],
         if instance is not None and caller.partition(".")[0] != "pandas":
             data = args[0] if args else kwargs.get("data")
             parts = list(data.values()) if type(data) is dict else list(data) if type(data) is list else [data]
-            frames = [part for part in parts[:_MAX_ORIGINS] if _library(part)]
+            frames = [part for part in parts[:_MAX_ORIGINS] if frame_class(part).library]
             if frames:
                 _inherit(instance, frames)
             elif data is not None:

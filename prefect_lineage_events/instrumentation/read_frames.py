@@ -13,9 +13,9 @@ from weakref import ref
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import Column
+from prefect_lineage_events.instrumentation.frame_classes import frame_class
 from prefect_lineage_events.instrumentation.kept import Kept
 
-_FRAMES = frozenset({("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table")})
 _STORES = ("file", "s3", "gs", "abfss")
 
 
@@ -37,7 +37,7 @@ _known: Kept[ReadFrame] = Kept()
 
 def remember(frame: Any, reads: Sequence[tuple[Dataset, tuple[Column, ...]]]) -> None:
     """Remember that a call has read one file into a frame."""
-    if len(reads) != 1 or _kind(frame) not in _FRAMES:
+    if len(reads) != 1 or not frame_class(frame).is_table:
         return
     ((dataset, columns),) = reads
     if dataset.namespace.partition(":")[0] in _STORES and columns:
@@ -57,17 +57,13 @@ def forget(frame: Any) -> None:
     _known.pop(frame)
 
 
-def _kind(frame: Any) -> tuple[str, str]:
-    return type(frame).__module__.partition(".")[0], type(frame).__name__
-
-
 def _are_same(references: Sequence[ref[Any]], parts: Sequence[Any]) -> bool:
     return len(references) == len(parts) and all(one() is part for one, part in zip(references, parts, strict=True))
 
 
 def _names(frame: Any) -> tuple[Any, ...]:
     """The parts of a frame of polars that a change in place would change."""
-    return (len(frame), *frame.columns) if _kind(frame) == ("polars", "DataFrame") else ()
+    return (len(frame), *frame.columns) if frame_class(frame) == ("polars", "DataFrame") else ()
 
 
 def _parts(frame: Any) -> list[Any]:

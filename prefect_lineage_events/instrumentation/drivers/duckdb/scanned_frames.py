@@ -22,13 +22,13 @@ from prefect_lineage_events.events import Column
 from prefect_lineage_events.instrumentation.access import MAX_COLUMNS, Access, report
 from prefect_lineage_events.instrumentation.execution import answer_or_default
 from prefect_lineage_events.instrumentation.files.schemas import columns_of_arrow, columns_of_pandas
+from prefect_lineage_events.instrumentation.frame_classes import frame_class
 from prefect_lineage_events.instrumentation.read_frames import source_of
 
 # A scan of a frame by its number and its name in Python, until the statement has succeeded.
 _SCAN = re.compile(r"pandas_scan\((\d{1,18}), (\w{1,200})\)")
 _READ = re.compile(r"\bframe_\w{1,200} = (\d{1,18})\)\Z")
 _NO_WORD = re.compile(r"\W")
-_KINDS = frozenset({("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table"), ("pyarrow", "RecordBatch")})
 _MAX_FRAMES = 10_000
 _MAX_SCHEMAS = 1_000
 _MAX_NAME = 100
@@ -42,7 +42,7 @@ _by_number: dict[int, tuple[Column, ...]] = {}
 
 def scan_of(frame: Any, name: str) -> str | None:
     """The expression for a frame of this name in a statement; None for an object that is no frame, as a lazy one."""
-    if _library(frame) is None:
+    if not frame_class(frame).is_table:
         return None
     number = next(_numbers)
     _frames[number] = ref(frame)
@@ -87,7 +87,7 @@ def _reader(number: int, name: str, names: set[str]) -> str | None:
         columns, dataset = known.columns, known.dataset
     else:
         columns, dataset = answer_or_default(_columns, frame, default=()), _dataset(name, names)
-        call = f"{_library(frame)}.{type(frame).__name__}"
+        call = f"{frame_class(frame).library}.{type(frame).__name__}"
         report(Access("write", dataset, call, columns=columns, rows=frame.shape[0], data=frame))
     path = dataset.name if dataset.namespace == "file" else dataset.uri
     return "read_csv('" + path.replace("'", "''") + f"', frame_{name} = {_number_of(columns)})"
@@ -101,7 +101,7 @@ def _dataset(name: str, names: set[str]) -> Dataset:
 
 
 def _columns(frame: Any) -> tuple[Column, ...]:
-    library = _library(frame)
+    library = frame_class(frame).library
     if library == "pandas":
         return columns_of_pandas(frame, index=False)
     if library == "pyarrow":
@@ -118,9 +118,3 @@ def _number_of(columns: tuple[Column, ...]) -> int:
         if len(_schemas) > _MAX_SCHEMAS:
             _by_number.pop(_schemas.popitem(last=False)[1], None)
     return known
-
-
-def _library(value: Any) -> str | None:
-    """The library of a frame or a table whose rows are in memory; None for any other object."""
-    kinds = ((kind.__module__.partition(".")[0], kind.__name__) for kind in type(value).__mro__)
-    return next((kind[0] for kind in kinds if kind in _KINDS), None)

@@ -1,0 +1,28 @@
+"""Classes of objects that hold rows in memory: pandas', polars' and pyarrow's."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+_LIBRARIES = frozenset({"pandas", "polars", "pyarrow"})
+_TABLES = frozenset(
+    {("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table"), ("pyarrow", "RecordBatch")}
+)
+
+
+class FrameClass(NamedTuple):
+    """A class of a library of frames, without the module within the library: `pyarrow`, `Table`."""
+
+    library: str
+    name: str
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its objects have named columns and rows in memory; a Series, a LazyFrame or a Dataset has not."""
+        return self in _TABLES
+
+
+def frame_class(value: Any) -> FrameClass:
+    """The library's class that an object has, or that its class derives from; one without names for other objects."""
+    classes = (FrameClass(one.__module__.partition(".")[0], one.__name__) for one in type(value).__mro__)
+    return next((one for one in classes if one.library in _LIBRARIES), FrameClass("", ""))
