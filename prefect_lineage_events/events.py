@@ -17,7 +17,7 @@ from prefect_lineage_events.datasets import Dataset, uri_of
 from prefect_lineage_events.definitions import RunDefinitions
 from prefect_lineage_events.event_fields import MAX_LABEL, Count, Label, Moment, Name, Seconds, Text
 from prefect_lineage_events.python_rows import writes_python_rows
-from prefect_lineage_events.sentences import sentence
+from prefect_lineage_events.sentences import listed, sentence
 
 SCHEMA_VERSION = 1
 Operation = Literal["read", "write", "create", "alter", "drop", "misc"]
@@ -290,8 +290,7 @@ class SchemaEvent(_Payload):
         shown = self.datasets[:MAX_RELATED_DATASETS]
         related = [*self.run.related(), *({**_resource(d), "prefect.resource.role": "lineage-dataset"} for d in shown)]
         names = [d.name for d in self.datasets]
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        description = f"columns of {', '.join(names[:_NAMED])}{more}"
+        description = f"columns of {listed(names, _NAMED)}"
         return {
             "event": SCHEMA_EVENT,
             "id": self.emitter.event_id(),

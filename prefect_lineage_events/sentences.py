@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from prefect_lineage_events.escaping import line
 
@@ -27,12 +27,12 @@ def sentence(  # noqa: PLR0917
     `output` and `inputs` are the names of datasets; `rows` are those of all executions together.
     """
     how_often = f", in {executions:,} executions" if executions > 1 else ""
-    sources = _listed([name for name in inputs if name != output])
+    sources = _named([name for name in inputs if name != output])
     if output is None:
         if not inputs:
             return "A statement was not understood"
         of_rows = "" if rows is None else f": {counted(rows, 'row')}"
-        return f"{_listed(inputs)} {'was' if len(inputs) == 1 else 'were'} read{of_rows}{how_often}"
+        return f"{_named(inputs)} {'was' if len(inputs) == 1 else 'were'} read{of_rows}{how_often}"
     origin = f" from {sources}" if sources else ""
     name = _shown(output)
     if operation == "write" and effect != "truncate":
@@ -47,7 +47,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(texts: Iterable[str], most: int = 10) -> str:
+    """The first texts, and the number of the others: `a, b and 4 more`."""
+    found = list(texts)
+    more = f" and {len(found) - most:,} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more
+
+
+def _named(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b, c and 4 more`."""
     shown = [_shown(name) for name in names[:_NAMED]]
     shown += [f"{len(names) - _NAMED:,} more"] if len(names) > _NAMED else []

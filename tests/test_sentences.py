@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prefect_lineage_events.events import parse
-from prefect_lineage_events.sentences import sentence
+from prefect_lineage_events.sentences import listed, sentence
 from tests.by_hand import read, write
 from tests.test_escaping import HOSTILE
 
@@ -34,6 +34,12 @@ def test_sentence_names_datasets_and_rows(operation, effect, output, inputs, row
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_sentence_is_one_line(hostile):
     assert sentence("write", hostile, hostile, [hostile, f"{hostile}2"], 1, 1).isprintable()
+
+
+def test_texts_beyond_the_limit_of_a_list_are_counted():
+    assert listed(["a", "b", "c"], 2) == "a, b and 1 more"
+    assert listed(("a", "b"), 2) == "a, b"
+    assert listed([]) == ""
 
 
 def test_sentence_is_the_first_field_of_an_event_and_is_not_read_back():

@@ -28,6 +28,7 @@ from prefect_lineage_events.events import (
 )
 from prefect_lineage_events.history.assembler_events import RUN_PREFIX
 from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.sentences import counted
 from prefect_lineage_events.stitching.model import RunLineage
 
 # Runs named by one event: with flow and run of each, it stays far below the hundred related resources of an event.
@@ -103,7 +104,7 @@ def announce_delivery(run: RunLineage, outbox: Outbox, configured: Sequence[str]
         announcements.add(Delivery(run.run, to.id, digest, facts), configured)
     if reasons := [*outbox.refused, *outbox.kept]:
         verb = "refused" if outbox.refused else "has not used"
-        summary = f"{to.name} {verb} {_counted(len(reasons), 'event')}: {reasons[0]}"
+        summary = f"{to.name} {verb} {counted(len(reasons), 'event')}: {reasons[0]}"
         payload = {"reasons": reasons[:_REASONS], "refused": len(reasons), "kept": len(outbox.kept)}
         _emit(REJECTED_EVENT, run.run, to.id, digest, summary, payload)
 
@@ -126,12 +127,8 @@ def _emit_assembled(one: Delivery, targets: Sequence[str]) -> None:
 
 
 def _taken(one: Delivery) -> str:
-    counts = [_counted(int(one.facts[f"{noun}s"]), noun) for noun in ("input", "output") if f"{noun}s" in one.facts]
+    counts = [counted(int(one.facts[f"{noun}s"]), noun) for noun in ("input", "output") if f"{noun}s" in one.facts]
     return f"{' and '.join(counts) or 'lineage'} sent to {one.target}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _emit_batch(deliveries: Sequence[Delivery], targets: Sequence[str]) -> None:

@@ -23,6 +23,7 @@ from prefect_lineage_events.events import SCHEMA_CHANGED_EVENT, Column, EventDat
 from prefect_lineage_events.guard import described
 from prefect_lineage_events.history.model import FlowRun, RunHistory
 from prefect_lineage_events.history.schemas import earlier_schemas
+from prefect_lineage_events.sentences import listed
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -158,13 +159,8 @@ def _event(
 
 
 def _summary(dataset: Dataset, changes: Sequence[ColumnChange], affected: Affected) -> str:
-    reading = f"; read by {_some(affected.flows)}" if affected.flows else ""
-    return line(f"Columns of {dataset.name} changed: {_some(changes)}{reading}", 1_000)
-
-
-def _some(values: Sequence[object]) -> str:
-    more = f" and {len(values) - _NAMED} more" if len(values) > _NAMED else ""
-    return f"{', '.join(map(str, values[:_NAMED]))}{more}"
+    reading = f"; read by {listed(affected.flows, _NAMED)}" if affected.flows else ""
+    return line(f"Columns of {dataset.name} changed: {listed(map(str, changes), _NAMED)}{reading}", 1_000)
 
 
 def _digest(columns: Iterable[Column]) -> str:

@@ -12,8 +12,9 @@ from prefect_lineage_events.cli import asking
 from prefect_lineage_events.cli.errors import OK, CommandError
 from prefect_lineage_events.cli.output import heading, print_json, say, table
 from prefect_lineage_events.cli.windows import Asked
-from prefect_lineage_events.cli.words import Names, column_pair, gaps_table, run_text, some, span, statement_text
+from prefect_lineage_events.cli.words import Names, column_pair, gaps_table, run_text, span, statement_text
 from prefect_lineage_events.escaping import line
+from prefect_lineage_events.sentences import listed
 
 if TYPE_CHECKING:
     from prefect_lineage_events.graph.values import RunDetails, RunExplanation, StatementOfRun
@@ -88,7 +89,7 @@ def _print_run(found: RunExplanation) -> None:
                 edge.how,
                 edge.why,
                 numbers,
-                some(columns, _COLUMNS),
+                listed(dict.fromkeys(columns), _COLUMNS),
             )
         )
     table("EDGES", ("edge", "known by", "because", "statements", "columns"), rows, limit=1_000)

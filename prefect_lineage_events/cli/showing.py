@@ -18,12 +18,11 @@ from prefect_lineage_events.cli.words import (
     gaps_table,
     origin,
     run_text,
-    some,
     span,
     statement_text,
     time,
 )
-from prefect_lineage_events.sentences import counted
+from prefect_lineage_events.sentences import counted, listed
 
 if TYPE_CHECKING:
     from prefect_lineage_events.graph.values import DatasetSummary, Freshness, RunDetails, Use
@@ -239,18 +238,18 @@ def _print_dataset(summary: DatasetSummary, now: dt.datetime) -> None:
     _print_uses("WRITTEN BY", summary.writers, now)
     _print_uses("READ BY", summary.readers, now)
     shown = Names(edge.source for edge in summary.origins)
-    origins: dict[str, list[str]] = {}
+    origins: dict[str, dict[str, None]] = {}
     for edge in summary.origins:
-        origins.setdefault(edge.target_column, []).append(origin(edge, shown))
+        origins.setdefault(edge.target_column, {})[origin(edge, shown)] = None
     columns = [
-        (column.name, column.type or "", some(origins.get(column.name, ()), _ORIGINS)) for column in summary.columns
+        (column.name, column.type or "", listed(origins.get(column.name, ()), _ORIGINS)) for column in summary.columns
     ]
     known = {column.name for column in summary.columns}
     columns += [
-        (name, "", some(found, _ORIGINS)) for name, found in origins.items() if name not in known and name != "*"
+        (name, "", listed(found, _ORIGINS)) for name, found in origins.items() if name not in known and name != "*"
     ]
     table("COLUMNS", ("name", "type", "from"), columns, limit=1_000)
-    table("ROWS DECIDED BY", ("column",), [(one,) for one in dict.fromkeys(origins.get("*", ()))])
+    table("ROWS DECIDED BY", ("column",), [(one,) for one in origins.get("*", ())])
     gaps_table(summary.gaps)
 
 

@@ -91,13 +91,6 @@ def _how(name: str, inferred: bool) -> str:
     return f"{words}{' (by equal names)' if inferred else ''}"
 
 
-def some(found: Sequence[str], most: int) -> str:
-    """The first of these texts, each once, and the number of the others."""
-    unique = list(dict.fromkeys(found))
-    more = f" and {len(unique) - most:,} more" if len(unique) > most else ""
-    return ", ".join(unique[:most]) + more
-
-
 def gaps_table(gaps: Sequence[Gap]) -> None:
     """Print what is not known, and why."""
     shown = Names(gap.dataset for gap in gaps if gap.dataset)

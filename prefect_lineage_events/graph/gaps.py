@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from prefect_lineage_events.graph.evidence import dataset_ref, run_ref
 from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
 from prefect_lineage_events.graph.values import Gap, RunSummary
+from prefect_lineage_events.sentences import listed
 from prefect_lineage_events.snapshots import Snapshot
 from prefect_lineage_events.stitching.model import UnknownSource
 
@@ -65,11 +66,7 @@ def _unknown_text(unknown: UnknownSource) -> str:
         "unknown": "its rows came out of Python, and no source of them is known",
         "partly": "its rows came out of Python, and may have more sources than the edges show",
     }.get(unknown.rows, "some of its columns have no known source")
-    columns = f" (columns {_some(unknown.columns)})" if unknown.columns else ""
-    perhaps = f"; perhaps {_some([one.name for one in unknown.candidates])}" if unknown.candidates else ""
+    columns = f" (columns {listed(unknown.columns, _SHOWN_NAMES)})" if unknown.columns else ""
+    candidates = [one.name for one in unknown.candidates]
+    perhaps = f"; perhaps {listed(candidates, _SHOWN_NAMES)}" if candidates else ""
     return f"{text}{columns}{perhaps}"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN_NAMES:,} more" if len(names) > _SHOWN_NAMES else ""
-    return ", ".join(names[:_SHOWN_NAMES]) + more

@@ -15,11 +15,11 @@ from prefect_lineage_events.events import STAR
 from prefect_lineage_events.graph.evidence import dataset_ref
 from prefect_lineage_events.graph.graph import Graph
 from prefect_lineage_events.graph.values import DatasetFound, SearchResult
+from prefect_lineage_events.sentences import listed
 from prefect_lineage_events.snapshots import Snapshot
 
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _PARTS = re.compile(r"[./]")
-_SHOWN = 10
 _NOT_FOUND = 3
 # A shorter text is no beginning of an id.
 _SHORTEST_ID = 4
@@ -44,7 +44,7 @@ def find_dataset(graph: Graph, text: str) -> Dataset:
     if len(found) == 1:
         return found[0]
     if found:
-        raise AmbiguousNameError(f"{text!r} is the name of {len(found)} datasets: {_listed(d.uri for d in found)}")
+        raise AmbiguousNameError(f"{text!r} is the name of {len(found)} datasets: {listed(d.uri for d in found)}")
     raise UnknownNameError(f"there is no dataset {text!r}{_hint(wanted, datasets)}")
 
 
@@ -107,10 +107,10 @@ def find_column_of(graph: Graph, dataset: Dataset, name: str) -> str:
     if len(same) == 1:
         return same[0]
     if same:
-        raise AmbiguousNameError(f"{dataset.name} has the columns {_listed(same)}")
+        raise AmbiguousNameError(f"{dataset.name} has the columns {listed(same)}")
     nearest = get_close_matches(name.casefold(), [c.casefold() for c in columns], n=3)
     shown = [column for column in columns if column.casefold() in nearest]
-    hint = f"; did you mean {_listed(shown)}?" if shown else f"; known columns: {_listed(columns) or 'none'}"
+    hint = f"; did you mean {listed(shown)}?" if shown else f"; known columns: {listed(columns) or 'none'}"
     raise UnknownNameError(f"{dataset.name} has no known column {name!r}{hint}")
 
 
@@ -144,8 +144,8 @@ def find_run(graph: Graph, text: str) -> Snapshot:
     if len(named) == 1:
         return named[0]
     if named:
-        listed = _listed(f"{snapshot.run.id} ({snapshot.run.flow_name})" for snapshot in named)
-        raise AmbiguousNameError(f"{len(named)} runs have the name {text!r}: {listed}")
+        ids = listed(f"{snapshot.run.id} ({snapshot.run.flow_name})" for snapshot in named)
+        raise AmbiguousNameError(f"{len(named)} runs have the name {text!r}: {ids}")
     of_flow = [snapshot for snapshot in snapshots if snapshot.run.flow_name == wanted.removesuffix("@last")]
     if of_flow:
         return of_flow[0]
@@ -199,21 +199,15 @@ def _hint(wanted: str, datasets: Sequence[Dataset]) -> str:
     last = (_PARTS.split(wanted.casefold()) or [""])[-1]
     near = [*get_close_matches(wanted.casefold(), by_short, n=3), *get_close_matches(last, by_short, n=3)]
     shown = dict.fromkeys(by_short[name].name for name in near)
-    return f"; did you mean {_listed(shown)}?" if shown else ""
+    return f"; did you mean {listed(shown)}?" if shown else ""
 
 
 def _did_you_mean(wanted: str, names: Collection[str]) -> str:
     near = get_close_matches(wanted, sorted(names), n=3)
-    return f"; did you mean {_listed(near)}?" if near else ""
+    return f"; did you mean {listed(near)}?" if near else ""
 
 
 def _containing(wanted: str, names: Collection[str]) -> str:
     """The names that have this text in them: `load` is not near to `load orders`, but is meant for it."""
     near = sorted(name for name in names if wanted and wanted.casefold() in name.casefold())
-    return f"; did you mean {_listed(near[:3])}?" if near else ""
-
-
-def _listed(names: Iterable[str]) -> str:
-    found = list(names)
-    more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
-    return ", ".join(found[:_SHOWN]) + more
+    return f"; did you mean {listed(near[:3])}?" if near else ""

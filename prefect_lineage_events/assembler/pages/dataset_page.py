@@ -11,11 +11,12 @@ from prefect_lineage_events.assembler.pages.changes import change
 from prefect_lineage_events.assembler.pages.column_table import source_of
 from prefect_lineage_events.assembler.pages.dataset_record import MAX_FLOWS, DatasetRecord, DatasetUser, Origin, encode
 from prefect_lineage_events.assembler.pages.gaps import ROWS_KNOWN
-from prefect_lineage_events.assembler.pages.markup import counted, listed, moment, more, shortened, table
+from prefect_lineage_events.assembler.pages.markup import moment, more, shortened, table
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import code, word
 from prefect_lineage_events.events import STAR
 from prefect_lineage_events.rendering.svg import data_uri, svg
+from prefect_lineage_events.sentences import counted, listed
 from prefect_lineage_events.stitching.model import DatasetUse, Edge, Evidence, Lineage, UnknownSource
 
 MAX_COLUMNS = 300

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from prefect_lineage_events.assembler.pages.markup import counted, listed, more, shortened
+from prefect_lineage_events.assembler.pages.markup import more, shortened
 from prefect_lineage_events.escaping import code, prose, word
+from prefect_lineage_events.sentences import counted, listed
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.stitching.model import RunLineage, UnknownSource
 

@@ -25,17 +25,6 @@ def more(there: int, shown: int, noun: str) -> list[str]:
     return ["", f"... and {there - shown:,} more {noun}."] if there > shown else []
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 input`, `12 inputs`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def listed(texts: Sequence[str], limit: int) -> str:
-    """The first of these, joined by commas, and the number of the others."""
-    rest = [f"{len(texts) - limit:,} more"] if len(texts) > limit else []
-    return ", ".join([*texts[:limit], *rest])
-
-
 def shortened(name: str, limit: int = MAX_NAME) -> str:
     """A name with its two ends: a column of a table is as wide as its longest name."""
     half = (limit - 1) // 2

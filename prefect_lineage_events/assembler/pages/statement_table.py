@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from prefect_lineage_events.assembler.pages.markup import duration, listed, more, shortened, table
+from prefect_lineage_events.assembler.pages.markup import duration, more, shortened, table
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import code, prose, word
+from prefect_lineage_events.sentences import listed
 from prefect_lineage_events.stitching.model import StatementSummary
 
 MAX_STATEMENTS = 50

@@ -8,9 +8,10 @@ from uuid import UUID
 from prefect_lineage_events.assembler.pages import links
 from prefect_lineage_events.assembler.pages.changes import change_of
 from prefect_lineage_events.assembler.pages.dataset_record import DatasetRecord, DatasetUser
-from prefect_lineage_events.assembler.pages.markup import bytes_, counted, listed, moment, more, shortened, table
+from prefect_lineage_events.assembler.pages.markup import bytes_, moment, more, shortened, table
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import code, word
+from prefect_lineage_events.sentences import counted, listed
 from prefect_lineage_events.stitching.model import DatasetUse
 
 MAX_DATASETS = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_lineage_events.assembler.pages.markup import MAX_NAME, duration, listed, shortened, table
+from prefect_lineage_events.assembler.pages.markup import MAX_NAME, duration, shortened, table
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,3 @@ def test_long_name_keeps_its_two_ends() -> None:
     assert short.startswith("begin")
     assert short.endswith("end")
     assert shortened("orders") == "orders"
-
-
-def test_rest_of_a_list_is_counted() -> None:
-    assert listed(["a", "b", "c"], 2) == "a, b, 1 more"
-    assert listed(["a", "b"], 2) == "a, b"
