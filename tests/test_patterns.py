@@ -20,6 +20,7 @@ ROOT = Path(prefect_lineage_events.__file__).parent
 # quadratic time.
 SHORT = {
     "sql.parameterised",
+    "credentials",
     "openlineage.errors",
     "datasets",
     "naming",

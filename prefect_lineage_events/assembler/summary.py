@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from prefect_lineage_events.assembler.options import AssemblyResult
+from prefect_lineage_events.credentials import without_credentials
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.model import FlowRun
-from prefect_lineage_events.openlineage.errors import without_credentials
 from prefect_lineage_events.stitching.model import Reanalysis
 
 

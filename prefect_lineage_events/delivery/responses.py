@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from itertools import chain
 from typing import Any
 
-from prefect_lineage_events.openlineage.errors import without_credentials
+from prefect_lineage_events.credentials import without_credentials
 
 # Statuses with which a target refuses an event for good.
 _REFUSING = frozenset({400, 406, 409, 410, 411, 413, 414, 415, 422})

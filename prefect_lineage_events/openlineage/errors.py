@@ -9,88 +9,7 @@ from __future__ import annotations
 
 import re
 
-MAX_LENGTH = 2_000
-# Text beyond this is not shown, and is not searched.
-_LOOKED_AT = 5 * MAX_LENGTH
-
-# Words in a name or header whose value is a secret: AWS_SECRET_ACCESS_KEY, sslpassword, AccountKey.
-_SECRET_WORD = (
-    r"(?:passw(?:or)?[dt]|passphrase|passcode|pwd|secret|token|credential|authorization|signature|api[_ \-]?key|cookie"
-    r"|jwt|(?:account|access|private|secret|shared|master|encryption|signing|storage|license|ssh|ssl|client)[_ \-]?key)"
-)
-_VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|(?:(?:bearer|basic|digest|apikey)\s+)?[^\s,;)\]}&\"']+)"
-# Between a name and its value: settings, headers, named arguments of SQL and of programs.
-_IS = r"(?:=>|:=|==?|:)"
-# Words that follow "password" in a sentence; any other text after it counts as a password.
-_IN_A_SENTENCE = (
-    r"(?:authentication|auth|is|are|was|were|has|have|had|for|failed|failure|expired|must|cannot|can|could|of|or|and|in|on|to"
-    r"|does|did|do|do(?:es)?n't|required|policy|mismatch|incorrect|too|file|hash|hashing|not|may|with|from|provided|given|missing"
-    r"|supplied|change|reset|field|needs|should|contains|length|verification|attempts?|by|at|as|the|that|which|will|would)\b"
-)
-
-# Credentials, wherever they come from.
-_CREDENTIALS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"-----BEGIN [A-Z ]{1,40}-----[\w\s+/=\\,:\-]{0,8000}"), "***"),
-    # in URLs: a password may hold a slash or an at sign of its own
-    (re.compile(r"((?<![A-Za-z0-9+.\-])[A-Za-z][A-Za-z0-9+.\-]{0,40}://)[^\s'\"<>]{0,1000}@"), r"\1***@"),
-    # user/password@database, user:password@host
-    (re.compile(r"(?<![\w@.$\-])[\w.$\-]{1,64}[/:][^\s'\"<>@,*]{1,200}@(?=[\w\[/])"), "***@"),
-    # the query of a URL, with and without names
-    (re.compile(r"(://[^\s'\"<>?]{1,1000}\?)(?![\w.%\-]{1,80}=)[^\s'\"<>)]{1,1000}"), r"\1***"),
-    (re.compile(r"([?&][\w.%\-]{1,80}=)[^\s&\"'<>);]{1,1000}"), r"\1***"),
-    (re.compile(r"(?i)(\bauthorization[\"']?\s{0,5}[=:]\s{0,5})[^\n\"'}]{1,1000}"), r"\1***"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w\-.~+/=]{4,}"), r"\1 ***"),
-    # settings between semicolons, whose values may hold blanks
-    (re.compile(rf"(?i)({_SECRET_WORD}\s{{0,3}}=\s{{0,3}})[^;\n]{{1,300}}(?=;)"), r"\1***"),
-    (re.compile(rf"(?i)((?<![a-z])[\w\-]{{0,40}}{_SECRET_WORD}[\w\-]{{0,40}}[\"']?\s*{_IS}\s*){_VALUE}"), r"\1***"),
-    (re.compile(rf"(?i)((?<![a-z])[\w\-]{{0,40}}(?:key|pass|sas|sig|auth)[\"']?\s?=>?\s?){_VALUE}"), r"\1***"),
-    (re.compile(rf"(?i)((?<![a-z])(?:pw|pin|otp)[\"']?\s?{_IS}\s?){_VALUE}"), r"\1***"),
-    # a prompt: "Password for user bob: ..."
-    (
-        re.compile(
-            r"(?i)(\b(?:password|passphrase|token|secret) (?:for|of|to)\b[^\n:=]{0,80}[:=]\s{0,5})[^\s:]{1,300}"
-        ),
-        r"\1***",
-    ),
-    # in SQL, without quotes
-    (re.compile(rf"(?i)\b(identified\s{{1,5}}by|(?:en|de)crypt\w{{0,4}}\s{{1,5}}using)\s{{1,5}}{_VALUE}"), r"\1 ***"),
-    (
-        re.compile(
-            rf"(?i)\b(\w{{0,40}}(?:passwor[dt]|passwd|passphrase|secret_access_key|session_token|private_key|secret|jwt)"
-            rf"(?:\s{{1,5}}is)?)\s{{1,5}}(?!{_IN_A_SENTENCE}|\*|\?){_VALUE}"
-        ),
-        r"\1 ***",
-    ),
-    # on a command line: -u user:password, -ppassword, --password password; SQL*Plus, Teradata's .LOGON
-    (
-        re.compile(r"(?<!\S)(-u\s{0,3}[^\s:]{1,64}:|-p\s?(?=\S)|--?(?:password|pw)\s{1,3})(?!\*)[^\s]{1,200}"),
-        r"\1***",
-    ),
-    (re.compile(r"(?i)\b(sqlplus\s{1,3}(?:-\w\s{1,3})?[\w.]{1,64}/)[^\s@]{1,200}"), r"\1***"),
-    (re.compile(r"(?i)(\.logon\s{1,3}[^\s,]{1,200},)\s{0,3}[^\s;]{1,200}"), r"\1***"),
-    # tokens by the beginnings that their issuers give them
-    (re.compile(r"\b(?:eyJ|xox[a-z]-|gh[pousr]_|glpat-|AKIA|ASIA|dapi|sk-)[\w.\-]{6,}"), "***"),
-    # text like a key: long, with capitals, small letters and digits
-    (
-        re.compile(
-            r"(?<![\w+=/.\-])(?=[A-Za-z_+=]{0,64}\d)(?=[a-z\d_+=]{0,64}[A-Z])(?=[A-Z\d_+=]{0,64}[a-z])[\w+=]{32,}"
-        ),
-        "***",
-    ),
-)
-# Settings that name a connection's server and user; the values of all others are removed.
-_SHOWN_SETTINGS = frozenset(
-    {
-        "host", "hostaddr", "port", "dbname", "database", "db", "server", "data source", "initial catalog", "driver",
-        "sslmode", "user", "uid", "user id", "username", "schema", "application_name", "connect_timeout", "timeout",
-        "address", "service", "encrypt", "role", "warehouse", "charset", "options",
-    }
-)  # fmt: skip
-_SETTING = re.compile(
-    r"(?<![\w.\-])([A-Za-z][\w.\-]{0,40}(?: (?:id|source|catalog|key|name|info))?)="
-    r"(\{[^{}\n]*\}|'[^'\n]*'|\"[^\"\n]*\"|[^\s;'\"]{0,500}[^\s;,'\"])",
-    re.IGNORECASE,
-)
+from prefect_lineage_events.credentials import LOOKED_AT, MAX_LENGTH, without_credentials
 
 # In this order: the first ones remove text that the later ones would have to search.
 _STATEMENTS_AND_ROWS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -139,34 +58,10 @@ _LITERALS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 def sanitised(message: str) -> str:
     """An error message without bind values, literals and credentials, bounded. The reason of the error remains."""
-    message = _cut(message[:_LOOKED_AT], _STATEMENTS_AND_ROWS)
-    message = _cut(_without_settings(message), _CREDENTIALS)
-    message = _QUOTED.sub(_name_or_nothing, message)
-    return _bounded(_cut(message, _LITERALS))
-
-
-def without_credentials(message: str) -> str:
-    """A message of a target or library without credentials, bounded. It has no values; its quotes show the fault."""
-    return _bounded(_cut(_without_settings(message[:_LOOKED_AT]), _CREDENTIALS))
-
-
-def _without_settings(message: str) -> str:
-    """The message without values of settings that stand in a row, as in the connection strings of libpq and ODBC."""
-    found = list(_SETTING.finditer(message))
-    kept: list[str] = []
-    at = 0
-    for i, setting in enumerate(found):
-        is_next = i > 0 and _follows(message, found[i - 1].end(), setting.start())
-        has_next = i + 1 < len(found) and _follows(message, setting.end(), found[i + 1].start())
-        if (is_next or has_next) and setting[1].lower() not in _SHOWN_SETTINGS:
-            kept += [message[at : setting.start(2)], "***"]
-            at = setting.end()
-    return "".join([*kept, message[at:]])
-
-
-def _follows(message: str, end: int, start: int) -> bool:
-    between = message[end:start]
-    return len(between) < 4 and not between.strip(" ;")
+    message = _cut(message[:LOOKED_AT], _STATEMENTS_AND_ROWS)
+    message = _QUOTED.sub(_name_or_nothing, without_credentials(message, LOOKED_AT))
+    message = _cut(message, _LITERALS).strip()
+    return message if len(message) <= MAX_LENGTH else message[: MAX_LENGTH - 1] + "…"
 
 
 def _name_or_nothing(found: re.Match[str]) -> str:
@@ -179,8 +74,3 @@ def _cut(message: str, cuts: tuple[tuple[re.Pattern[str], str], ...]) -> str:
     for pattern, instead in cuts:
         message = pattern.sub(instead, message)
     return message
-
-
-def _bounded(message: str) -> str:
-    message = message.replace("\0", "").strip()
-    return message if len(message) <= MAX_LENGTH else message[: MAX_LENGTH - 1] + "…"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from prefect_lineage_events.credentials import without_credentials
 from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.history.model import FlowRun, ParentRun
 from prefect_lineage_events.history.source_code import source_of
 from prefect_lineage_events.job_names import BY_FLOW, name_of
 from prefect_lineage_events.openlineage.dataset_facets import explicit_lineage
-from prefect_lineage_events.openlineage.errors import without_credentials
 from prefect_lineage_events.openlineage.facets import MARKDOWN, Facet, facet, put
 from prefect_lineage_events.openlineage.run_facets import TAG_SOURCE, tag_list
 from prefect_lineage_events.stitching.model import Lineage, StatementSummary

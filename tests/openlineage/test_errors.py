@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_lineage_events.openlineage.errors import MAX_LENGTH, sanitised
+from prefect_lineage_events.credentials import MAX_LENGTH
+from prefect_lineage_events.openlineage.errors import sanitised
 
 SECRET = "hunter2"
 MESSAGES = {

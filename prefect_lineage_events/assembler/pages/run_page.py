@@ -12,9 +12,9 @@ from prefect_lineage_events.assembler.ledger import DeliveryState
 from prefect_lineage_events.assembler.pages import column_table, deliveries, gaps, links, statement_table, use_tables
 from prefect_lineage_events.assembler.pages.dataset_record import DatasetRecord
 from prefect_lineage_events.assembler.pages.markup import duration, moment
+from prefect_lineage_events.credentials import without_credentials
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import code, prose, word
-from prefect_lineage_events.openlineage.errors import without_credentials
 from prefect_lineage_events.rendering.svg import data_uri, svg
 from prefect_lineage_events.sentences import counted
 from prefect_lineage_events.stitching.model import Lineage, RunLineage

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from prefect_lineage_events.credentials import without_credentials
 from prefect_lineage_events.delivery.profiles.base import Profile
-from prefect_lineage_events.openlineage.errors import without_credentials
 from prefect_lineage_events.openlineage.facets import Event, Facet
 
 _PATH = "/v1/openlineage/lineage"
