@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MAX_LENGTH = 2_000
 # Text beyond this is not shown, and is not searched.
@@ -87,10 +88,19 @@ _SETTING = re.compile(
     re.IGNORECASE,
 )
 
+# Words of names of parameters whose values are secrets, even where these are numbers.
+_SECRET_NAME = re.compile(rf"(?i){_SECRET_WORD}|(?:\b|_)(?:pw|pin|otp|pass|auth)(?:\b|_)")
 
+
+def names_secret(name: str) -> bool:
+    """Return whether a parameter or setting of this name has a secret as its value."""
+    return _SECRET_NAME.search(name) is not None
+
+
+@lru_cache(maxsize=500)  # descriptions of tasks and calls come many times
 def without_credentials(text: str, longest: int = MAX_LENGTH) -> str:
     """A text without credentials, bounded. Its quoted words remain: they name things, and show a fault."""
-    text = _without_settings(text[:LOOKED_AT])
+    text = _without_settings(text.strip()[:LOOKED_AT])
     for pattern, instead in _CREDENTIALS:
         text = pattern.sub(instead, text)
     text = text.replace("\0", "").strip()

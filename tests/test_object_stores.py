@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prefect_lineage_events.datasets import Dataset, file_at
-from prefect_lineage_events.emission.limits import without_credentials
+from prefect_lineage_events.emission.limits import clean_dataset
 from prefect_lineage_events.history.assets import dataset_of
 from prefect_lineage_events.object_stores import azure_account, azure_namespace, without_user
 from prefect_lineage_events.sql.locations import clean_location
@@ -22,9 +22,7 @@ _ADDRESSES = (
 
 @pytest.mark.parametrize("address", _ADDRESSES)
 def test_two_containers_of_an_account_are_two_datasets_in_events(address: str) -> None:
-    raw, curated = (
-        without_credentials(Dataset.from_uri(address.format(container=name))) for name in ("raw", "curated")
-    )
+    raw, curated = (clean_dataset(Dataset.from_uri(address.format(container=name))) for name in ("raw", "curated"))
     assert raw != curated
     assert "raw" in raw.namespace
     assert "curated" in curated.namespace
@@ -45,7 +43,7 @@ def test_container_survives_statements_uris_and_asset_keys(address: str) -> None
 def test_password_before_an_account_is_no_container(scheme: str, user: str) -> None:
     namespace = f"{scheme}://{user}@acct.dfs.core.windows.net"
     assert "s3cret" not in str(Dataset(namespace, "x").canonical())
-    assert "s3cret" not in str(without_credentials(Dataset(namespace, "x")))
+    assert "s3cret" not in str(clean_dataset(Dataset(namespace, "x")))
     assert "s3cret" not in str(Dataset.from_uri(f"{namespace}/x"))
 
 

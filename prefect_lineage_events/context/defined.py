@@ -15,7 +15,8 @@ from prefect.tasks import Task
 
 from prefect_lineage_events.guard import guarded
 
-_MAX_DESCRIPTION = 2_000
+# More than is shown: what stands at the end must be recognised as a credential before it is cut off.
+_MAX_DESCRIPTION = 10_000
 _MAX_NAMED = 100
 _MAX_MODULES = 10
 _MAX_CACHED = 200

@@ -11,11 +11,12 @@ from typing import Any
 from uuid import uuid4
 
 from prefect_lineage_events import encoding, filters
+from prefect_lineage_events.credentials import without_credentials
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.emission.connection_state import ConnectionState, kind_of
 from prefect_lineage_events.emission.file_columns import columns_of_files, described_files, lacks_columns, observed_text
-from prefect_lineage_events.emission.limits import split_inputs, sql_for_event, without_credentials
+from prefect_lineage_events.emission.limits import clean_dataset, split_inputs, sql_for_event
 from prefect_lineage_events.emission.listed_files import directories, distinct
 from prefect_lineage_events.emission.many_files import as_part_of_many
 from prefect_lineage_events.emission.notes import RecordColumns, RecordNote, StatementNote
@@ -34,6 +35,7 @@ _PLAN = re.compile(r"(?=(\s*))\1(?:EXPLAIN|PROFILE|DESCRIBE|DESC)\b", re.IGNOREC
 _WRITES_INSIDE = re.compile(r"\bAS (?:NOT )?(?:MATERIALIZED )?\( ?(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 _CALL_REASON = "the statements of a procedure are not in the text of its call"
 _MAX_REASON = 300
+_MAX_DESCRIPTION = 200
 MAX_SYMLINKS = 10
 
 
@@ -330,7 +332,7 @@ def _recorded_edges(note: RecordNote, reports: Callable[[str], bool]) -> tuple[E
     if not note.edges:
         return ()
     datasets = (*note.inputs, *([note.output] if note.output is not None else []))
-    uris = {dataset.uri: without_credentials(dataset).uri for dataset in datasets if reports(dataset.uri)}
+    uris = {dataset.uri: clean_dataset(dataset).uri for dataset in datasets if reports(dataset.uri)}
     return tuple(
         edge if uris[edge.source] == edge.source else edge.model_copy(update={"source": uris[edge.source]})
         for edge in note.edges
@@ -363,7 +365,8 @@ def _recorded_statement(note: RecordNote, output: EventDataset | None) -> Statem
     """The statement of a record. A temporary file that is written again has nothing of what it held before."""
     replaces = output is not None and output.temporary and not output.subset and note.operation == "write"
     effect = note.effect or ("append" if note.appends else "overwrite" if replaces else None)
-    moved = tuple(dataset.uri for dataset in note.moved)
+    moved = tuple(clean_dataset(dataset).uri for dataset in note.moved)
+    description = without_credentials(note.description, _MAX_DESCRIPTION)
     return StatementInfo(
         id=uuid4(),
         effect=effect,
@@ -373,8 +376,8 @@ def _recorded_statement(note: RecordNote, output: EventDataset | None) -> Statem
         files=encoding.count(note.files),
         if_exists=note.operation == "drop",  # stores delete what does not exist without an error
         started=note.started,
-        fingerprint=f"recorded {note.operation} {effect} {note.description} {_digest_of_columns(note)}",
-        reason=note.description[:_MAX_REASON],
+        fingerprint=f"recorded {note.operation} {effect} {description} {_digest_of_columns(note)}",
+        reason=description,
     )
 
 
@@ -392,10 +395,10 @@ def _recorded(recorded: Dataset, note: RecordNote | None = None) -> EventDataset
 
     More parts than an event names are a use of the whole.
     """
-    dataset = without_credentials(recorded)
+    dataset = clean_dataset(recorded)
     known: dict[str, Any] = {}
     if note is not None:
-        symlinks = [without_credentials(other) for other in note.symlinks[:MAX_SYMLINKS] if other != recorded]
+        symlinks = [clean_dataset(other) for other in note.symlinks[:MAX_SYMLINKS] if other != recorded]
         known = {
             "columns": note.columns,
             "subset": note.subset if len(note.subset) <= MAX_SUBSET else (),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
 from prefect_lineage_events.context.defined import Defined
+from prefect_lineage_events.credentials import without_credentials
 from prefect_lineage_events.definitions import Definition, RunDefinitions, TaskDefinition
 from prefect_lineage_events.repositories import repository_address
 
@@ -18,8 +18,6 @@ _MAX_LENGTH = 50_000
 _MAX_DEPTH = 30
 _MAX_CONFIG = 1_000_000
 _HEADS = "ref: refs/heads/"
-# A user and a password in an address: what stands between `://` and the `@` behind it.
-_USER = re.compile(r"(?<=://)[^\s/'\"<>]{1,500}@")
 
 
 class Definitions:
@@ -47,9 +45,9 @@ class Definitions:
         length = 0
         tasks = []
         for one in self._tasks.values():
-            length += len(one.description)
-            shown = one if length <= _MAX_LENGTH else one._replace(description="")
-            tasks.append(TaskDefinition(key=one.key, **dict(_definition(shown))))
+            shown = dict(_definition(one))
+            length += len(shown["description"])
+            tasks.append(TaskDefinition(key=one.key, **shown | ({"description": ""} if length > _MAX_LENGTH else {})))
         flow = self._flow
         return RunDefinitions(
             flow=_definition(flow) if flow else None,
@@ -77,7 +75,7 @@ def _definition(one: Defined) -> Definition:
         path=path,
         repository=repository,
         branch=branch,
-        description=_USER.sub("***@", one.description),
+        description=without_credentials(one.description),
     )
 
 

@@ -17,13 +17,18 @@ if TYPE_CHECKING:  # so that events can be sent where the analyser cannot be imp
     from prefect_lineage_events.sql.model import Statement
 
 
-def without_credentials(dataset: Dataset) -> Dataset:
-    """The dataset without a password in its namespace or a token in the query of an API's address (`record_read`)."""
+def clean_dataset(dataset: Dataset) -> Dataset:
+    """The dataset without a password in its namespace or a token in the query of an address (`record_read`).
+
+    A name may have a question mark of its own, but no setting behind it.
+    """
     scheme, separator, authority = dataset.namespace.partition("://")
-    name = dataset.name.partition("?")[0] if scheme in ("http", "https") else dataset.name
+    name, _, query = dataset.name.partition("?")
+    if scheme not in ("http", "https") and "=" not in query:
+        name = dataset.name
     if "@" not in authority and name == dataset.name:
         return dataset
-    return Dataset(f"{scheme}{separator}{without_user(scheme, authority)}", name)
+    return Dataset(f"{scheme}{separator}{without_user(scheme, authority)}", name or "/")
 
 
 def sql_for_event(statement: Statement, sql: str, values: LineageSettings) -> str | None:

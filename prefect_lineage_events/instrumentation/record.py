@@ -24,7 +24,7 @@ T = TypeVar("T")
 Datasets = Dataset | str | Iterable[Dataset | str]
 """One dataset or several: `Dataset` objects or URIs."""
 
-_MAX_DESCRIPTION = 200
+_MAX_DESCRIPTION = 10_000  # more than is shown: our thread removes credentials before it cuts
 _MAX_INPUTS = 10_000
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from prefect_lineage_events.credentials import LOOKED_AT, without_credentials
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.events import STAR
 from prefect_lineage_events.openlineage.facets import (
@@ -17,6 +18,7 @@ from prefect_lineage_events.openlineage.facets import (
     Facet,
     facet,
     own_facet,
+    owner_list,
     put,
 )
 from prefect_lineage_events.openlineage.run_facets import unknown_source
@@ -165,13 +167,10 @@ def _facets(use: DatasetUse, documented: DatasetUse) -> dict[str, Facet]:
         fields = [_schema_field(column, at <= use.ordered and at) for at, column in enumerate(use.columns, 1)]
         facets["schema"] = facet("1-2-0/SchemaDatasetFacet", fields=fields)
     if documented.description:
-        facets["documentation"] = facet(
-            "1-1-0/DocumentationDatasetFacet", description=documented.description, contentType=MARKDOWN
-        )
+        text = without_credentials(documented.description, LOOKED_AT)
+        facets["documentation"] = facet("1-1-0/DocumentationDatasetFacet", description=text, contentType=MARKDOWN)
     if documented.owners:
-        facets["ownership"] = facet(
-            "1-0-1/OwnershipDatasetFacet", owners=[{"name": name} for name in documented.owners]
-        )
+        facets["ownership"] = facet("1-0-1/OwnershipDatasetFacet", owners=owner_list(documented.owners))
     return facets
 
 

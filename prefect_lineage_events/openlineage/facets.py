@@ -5,9 +5,11 @@ Versions are the newest published ones of specification 2-0-2 (https://openlinea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
+
+from prefect_lineage_events.credentials import without_credentials
 
 Facet = dict[str, Any]
 Event = dict[str, Any]
@@ -56,6 +58,11 @@ def put(facets: dict[str, Facet], key: str, found: Facet | None) -> None:
     """Add a facet under its key, when there is one."""
     if found is not None:
         facets[key] = found
+
+
+def owner_list(names: Iterable[str]) -> list[dict[str, str]]:
+    """Owners by their names, which people have written in tags and assets."""
+    return [{"name": without_credentials(name)} for name in names]
 
 
 def _facet(base: str, schema: str, content: Facet) -> Facet:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from prefect_lineage_events.credentials import without_credentials
+from prefect_lineage_events.credentials import LOOKED_AT, without_credentials
 from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.history.model import FlowRun, ParentRun
 from prefect_lineage_events.history.source_code import source_of
 from prefect_lineage_events.job_names import BY_FLOW, name_of
 from prefect_lineage_events.openlineage.dataset_facets import explicit_lineage
-from prefect_lineage_events.openlineage.facets import MARKDOWN, Facet, facet, put
+from prefect_lineage_events.openlineage.facets import MARKDOWN, Facet, facet, owner_list, put
 from prefect_lineage_events.openlineage.run_facets import TAG_SOURCE, tag_list
 from prefect_lineage_events.stitching.model import Lineage, StatementSummary
 
@@ -60,7 +60,7 @@ def job_facets(
     put(facets, "lineage", explicit_lineage(lineage))
     put(facets, "documentation", _documentation(run, kind, definition))
     if run.owners:
-        facets["ownership"] = facet("1-0-1/OwnershipJobFacet", owners=[{"name": owner} for owner in run.owners])
+        facets["ownership"] = facet("1-0-1/OwnershipJobFacet", owners=owner_list(run.owners))
     if run.tags and run.deployment_id:
         facets["tags"] = facet("1-0-0/TagsJobFacet", tags=tag_list(run.tags, tag_source))
     return facets
@@ -69,8 +69,7 @@ def job_facets(
 def _documentation(run: FlowRun, kind: str, definition: Definition | None) -> Facet | None:
     """The deployment's description, else that in the code: by default the docstring."""
     text = run.deployment_description if kind == "FLOW" else None
-    if not text and definition is not None:
-        text = without_credentials(definition.description)
+    text = without_credentials(text or (definition.description if definition is not None else ""), LOOKED_AT)
     return facet("1-1-0/DocumentationJobFacet", description=text, contentType=MARKDOWN) if text else None
 
 

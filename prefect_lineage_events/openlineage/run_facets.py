@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from prefect_lineage_events.credentials import names_secret, without_credentials
 from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.history.model import Completeness, FlowRun
 from prefect_lineage_events.openlineage.errors import sanitised
@@ -84,8 +85,9 @@ def end_facets(lineage: Lineage, error: str | None) -> dict[str, Facet]:
 
 
 def tag_list(tags: tuple[str, ...], source: str) -> list[dict[str, str]]:
-    """Tags as key and value: Prefect's tags are words without a value."""
-    return [{"key": tag, "value": "true", "source": source} for tag in sorted(tags)]
+    """Tags as key and value: Prefect's tags are words without a value, in which people may have put one."""
+    shown = sorted({without_credentials(tag) for tag in tags})
+    return [{"key": tag, "value": "true", "source": source} for tag in shown]
 
 
 def _entrypoint(definition: Definition | None) -> str | None:
@@ -150,8 +152,9 @@ def _deployment(run: FlowRun) -> dict[str, Any] | None:
 
 
 def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The run's parameters; values of kinds that may hold secrets are shown as `?`."""
-    return {name: value if _harmless(value) else "?" for name, value in sorted(parameters.items())}
+    """The run's parameters; values of kinds that may hold secrets, or under names of secrets, are shown as `?`."""
+    shown = sorted(parameters.items())
+    return {name: value if _harmless(value) and not names_secret(name) else "?" for name, value in shown}
 
 
 def _execution_parameters(parameters: Mapping[str, Any]) -> Facet | None:

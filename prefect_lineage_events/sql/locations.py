@@ -27,7 +27,7 @@ ADDRESS = re.compile(r"[@=?;]|://|^(?://|\\\\)")
 _SHOWABLE = re.compile(r"[\w ./*{}\[\]@:,=+~%$()!&?\-]+\Z")
 
 
-def without_credentials(url: str) -> str:
+def clean_url(url: str) -> str:
     """A URL without user, password, key, query string and fragment; any other text unchanged.
 
     A secret key may contain `/` and `@`. So in a store without ports, the location follows the last `@`.
@@ -57,7 +57,7 @@ def clean_location(text: str) -> str | None:
     if len(text) > _LONGEST:
         return None
     if _SCHEME.match(text):
-        text = without_credentials(text)
+        text = clean_url(text)
     elif text.startswith("@"):
         text = text.partition("?")[0]
     else:

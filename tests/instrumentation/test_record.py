@@ -63,10 +63,9 @@ def test_a_single_input_need_not_be_in_a_list(noted: list[RecordNote]) -> None:
 
 
 def test_misc_has_its_description(noted: list[RecordNote]) -> None:
-    record_misc("postgres://h:5432/db/s/t", description="refreshed " * 100)
+    record_misc("postgres://h:5432/db/s/t", description="refreshed")
     assert noted[0].operation == "misc"
-    assert noted[0].description.startswith("refreshed")
-    assert len(noted[0].description) <= 200
+    assert noted[0].description == "refreshed"
 
 
 async def test_recording_works_in_coroutines(noted: list[RecordNote]) -> None:

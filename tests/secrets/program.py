@@ -13,10 +13,11 @@ from typing import Any
 
 from prefect import flow, task
 
-from prefect_lineage_events import instrument_connection, record_read, record_write
+from prefect_lineage_events import instrument_connection, record_misc, record_read, record_write
 from tests.secrets.statements import COUNT, Planted, planted, secret_of
+from tests.secrets.texts import documentation
 
-BIND, CREDENTIAL, RECORDED, LOUD = (secret_of(9000 + n) for n in range(4))
+BIND, CREDENTIAL, RECORDED, LOUD, WRITTEN = (secret_of(9000 + n) for n in range(5))
 EVERY = 3  # every third statement is refused, with its text in the message, as databases do
 
 
@@ -74,7 +75,7 @@ def run_all(url: str, statements: list[Planted]) -> None:
     connection.close()
 
 
-@task
+@task(description=documentation(WRITTEN))
 def real_binds() -> None:
     connection = instrument_connection(sqlite3.connect(":memory:"))
     connection.execute("CREATE TABLE users (id INTEGER, token TEXT)")
@@ -84,7 +85,7 @@ def real_binds() -> None:
     connection.close()
 
 
-@flow(name="secrets kept")
+@flow(name="secrets kept", description=documentation(WRITTEN))
 def quiet() -> None:
     by_store: dict[str, list[Planted]] = {}
     for one in planted():
@@ -92,6 +93,7 @@ def quiet() -> None:
     for url, statements in by_store.items():
         run_all.fn(url, statements)
     real_binds()
+    record_misc("s3://bucket/users.csv", description=f"announced with token={WRITTEN}")
     record_read(f"https://etl:{RECORDED}@api.example/users?token={RECORDED}#{RECORDED}")
     record_write(
         f"s3://key:{RECORDED}@bucket/users.csv", inputs=[f"postgres://etl:{RECORDED}@db.example:5432/shop.users"]

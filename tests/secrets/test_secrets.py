@@ -77,14 +77,14 @@ def test_full_text_is_unchanged_and_has_no_bind_values(
     prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The setting asks for full texts, but not for bound values or the password of an address."""
-    from tests.secrets.program import BIND, CREDENTIAL, RECORDED
+    from tests.secrets.program import BIND, CREDENTIAL, RECORDED, WRITTEN
 
     monkeypatch.setenv(SETTING, "full")
     run_id, _ = _run("quiet", prefect_server)
     found = _found(json.dumps(_assemble(run_id, tmp_path, monkeypatch)))
 
     assert found & {one.secret for one in planted()}
-    assert not found & {BIND, CREDENTIAL, RECORDED}
+    assert not found & {BIND, CREDENTIAL, RECORDED, WRITTEN}
 
 
 def _run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_lineage_events.sql.locations import clean_location, without_credentials
+from prefect_lineage_events.sql.locations import clean_location, clean_url
 from prefect_lineage_events.sql.redaction.secrets import hide_secrets
 
 
@@ -58,7 +58,7 @@ def test_a_location_has_no_credentials(text: str, clean: str | None) -> None:
     ],
 )
 def test_a_url_names_its_place_without_credentials(url: str, clean: str) -> None:
-    assert without_credentials(url) == clean
+    assert clean_url(url) == clean
 
 
 @pytest.mark.parametrize(
