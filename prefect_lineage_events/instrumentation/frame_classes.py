@@ -18,7 +18,7 @@ class FrameClass(NamedTuple):
 
     @property
     def is_table(self) -> bool:
-        """Whether its objects have named columns and rows in memory; a Series, a LazyFrame or a Dataset has not."""
+        """Return whether its objects have named columns, and rows in memory (no Series, LazyFrame or Dataset)."""
         return self in _TABLES
 
 
