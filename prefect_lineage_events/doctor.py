@@ -16,6 +16,8 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from prefect_lineage_events.api_errors import UnusableApiError, address_advice, advice, answered, check_version
+from prefect_lineage_events.assembler import archive
+from prefect_lineage_events.assembler.witness import warehouse
 from prefect_lineage_events.delivery.configuration import is_configured
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, open_once
 from prefect_lineage_events.delivery.targets import Target, targets
@@ -33,7 +35,7 @@ _CONFIGURATION = "see OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__* and openlineage
 
 def examine() -> list[Finding]:
     """All findings; without a reachable Prefect API, only those that do not need it."""
-    return [*_prefect(), *_targets(), *_settings(), _capture(), *_libraries()]
+    return [*_prefect(), *_targets(), *_stores(), *_settings(), _capture(), *_libraries()]
 
 
 def _prefect() -> Iterator[Finding]:
@@ -128,6 +130,24 @@ def _targets() -> list[Finding]:
         return [_target(to) for to in targets()]
     except Exception as error:  # noqa: BLE001  (the client's configuration is the user's: any mistake is a finding)
         return [Finding(False, "lineage target", f"its configuration cannot be read: {error}", _CONFIGURATION)]
+
+
+def _stores() -> Iterator[Finding]:
+    """Findings on the archive and on the block of the warehouse, where the settings of this process name them."""
+    try:
+        if (opened := archive.archive()) is not None:
+            opened.check()
+            yield Finding(True, "archive", opened.name)
+    except archive.ArchiveError as error:
+        advice = "mend it, or the setting `archive`; then `prefect-lineage backfill` adds the runs that it lacks"
+        yield Finding(False, "archive", str(error), advice)
+    if (block := settings().warehouse_block) is not None and PREFECT_API_URL.value():
+        try:
+            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+                warehouse.check_block(block)
+            yield Finding(True, "access history", f"by block {block!r}")
+        except warehouse.WarehouseAwayError as error:
+            yield Finding(False, "access history", str(error), "runs await it for three days, then are given up")
 
 
 def _target(to: Target) -> Finding:

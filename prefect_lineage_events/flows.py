@@ -25,9 +25,11 @@ from pydantic import Field, WithJsonSchema
 from prefect_lineage_events.assembler.assemble import assemble_run
 from prefect_lineage_events.assembler.backfill import Part, Plan, Progress, parse_window, plan_backfill, work_on
 from prefect_lineage_events.assembler.latest_run import restore_latest_runs
-from prefect_lineage_events.assembler.options import AssemblyOptions, AssemblyResult
-from prefect_lineage_events.assembler.summary import Summary
+from prefect_lineage_events.assembler.lease import BusyError
+from prefect_lineage_events.assembler.options import RETRY_REFUSED, AssemblyOptions, AssemblyResult
+from prefect_lineage_events.assembler.summary import Summary, SweepError
 from prefect_lineage_events.assembler.sweep import assemble_recent, sweep_runs
+from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.graph.affected import affected
 from prefect_lineage_events.guard import described
 from prefect_lineage_events.history.reader import Patience, parse_run_id
@@ -84,9 +86,11 @@ def assemble(
             done: AssemblyResult | Summary = assemble_run(client, run_id, _AT_LEISURE)
         else:
             done = assemble_recent(client, _SOON, _gather_until(gather_seconds))
-    _log().info("%s", done)
     if isinstance(done, Summary):
+        _report(done)
         done.raise_for_failures()
+    else:
+        _log().log(logging.WARNING if done.rejected else logging.INFO, "%s", done)
     return done
 
 
@@ -107,7 +111,7 @@ def sweep() -> Summary:
     with get_client(sync_client=True) as client:
         _log_targets()
         summary = sweep_runs(client, replace(_SOON, skip_recent=True))
-    _log().info("%s", summary)
+    _report(summary)
     summary.raise_for_failures()
     return summary
 
@@ -116,8 +120,8 @@ def sweep() -> Summary:
 def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
     start: Annotated[dt.datetime | str, _TIME, _named("Start")],
     end: Annotated[dt.datetime | str, _TIME, _named("End")],
-    flows: Annotated[Sequence[str] | None, _TEXTS, _named("Flows")] = (),
-    targets: Annotated[Sequence[str] | None, _TEXTS, _named("Targets")] = (),
+    flows: Annotated[Sequence[str] | None, _TEXTS, _named("Flows")] = None,
+    targets: Annotated[Sequence[str] | None, _TEXTS, _named("Targets")] = None,
     reanalyse: Annotated[bool, _named("Analyse statements again")] = False,
     dry_run: Annotated[bool, _named("Dry run")] = False,
     force: Annotated[bool, _named("Send again")] = False,
@@ -154,8 +158,8 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
         if not dry_run and not summary.left:
             summary.failed += restore_latest_runs(client, plan.jobs, options)
         progress.end(summary)
-    _log().info("%s", summary)
-    summary.raise_for_failures()
+    _report(summary)
+    summary.raise_for_failures("the same backfill, run again, goes on there")
     return summary
 
 
@@ -209,8 +213,24 @@ def _work_on_part(part: Part, options: AssemblyOptions, dry_run: bool, history_b
 
 def _log_targets(names: Sequence[str] | None = None) -> None:
     """Log the targets of this run: another process may have others configured."""
+    logging.getLogger("prefect.flow_runs").addFilter(_without_traceback)
     for to in AssemblyOptions(targets=names).chosen_targets():
         _log().info("Lineage goes to %s", to)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Let Prefect log our own errors in one line: a traceback through our code does not help a user."""
+    error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+    if isinstance(error, BusyError | SweepError | TransientDeliveryError):
+        record.exc_info = record.exc_text = None
+    return True
+
+
+def _report(summary: Summary) -> None:
+    """Log the outcomes, and the reasons of refusals: no later run of the assembler repeats them."""
+    _log().info("%s", summary)
+    for refusal in summary.refusals():
+        _log().warning("%s -> %s", refusal, RETRY_REFUSED)
 
 
 def _log() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:

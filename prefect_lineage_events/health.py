@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from prefect.client.base import ServerType
 from prefect.exceptions import ObjectNotFound
 
 from prefect_lineage_events import deploy, encoding
-from prefect_lineage_events.assembler import sweep_state
+from prefect_lineage_events.assembler import sweep_state, unresolved
 from prefect_lineage_events.assembler.stale_runs import HOW_TO_END, stale_runs
 from prefect_lineage_events.assembler.sweep import BUSY
 from prefect_lineage_events.assembler.witness.collect import AWAITS
@@ -19,7 +19,7 @@ from prefect_lineage_events.automations import plan
 from prefect_lineage_events.automations.listed import ASSEMBLERS
 from prefect_lineage_events.blocks import BLOCK_TYPES
 from prefect_lineage_events.escaping import line
-from prefect_lineage_events.events import ASSEMBLED_EVENT, INCOMPLETE_EVENT, REJECTED_EVENT
+from prefect_lineage_events.events import ASSEMBLED_EVENT
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.assembler_events import (
     ASSEMBLER,
@@ -30,6 +30,7 @@ from prefect_lineage_events.history.assembler_events import (
     refusal_of,
     runs_of,
 )
+from prefect_lineage_events.sentences import counted
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -173,11 +174,12 @@ def sweep(client: SyncPrefectClient) -> Finding:
             return Finding(True, "sweep", "never ran: its schedule is new", advice, doubtful=True)
         return Finding(False, "sweep", "never ran", advice)
     ago = api.now(client) - state.swept
-    last = f"last ran {ago.total_seconds() / 60:.0f} minutes ago"
+    last = f"last ran {counted(round(ago.total_seconds() / 60), 'minute')} ago"
     if ago > _overdue(client):
         return Finding(False, "sweep", last, "start the assembler, or run `prefect-lineage sweep`")
     if failure := _last_failure(client):
-        return Finding(False, "sweep", f"{last}, and failed: {failure}", "see its run's log in the UI")
+        advice = "mend what this names; the next sweep tries again, and nothing is lost (the log of its run has more)"
+        return Finding(False, "sweep", f"{last}, and failed: {failure}", advice)
     # A run that another assembler delivers, or whose parent goes on, waits as it should.
     stuck = [
         w
@@ -185,19 +187,20 @@ def sweep(client: SyncPrefectClient) -> Finding:
         if not w.waits_for and w.reason != AWAITS and (w.reason != BUSY or w.attempts > BUSY_TRIES)
     ]
     if not stuck:
-        waiting = f"{len(state.waiting)} runs wait for others" if state.waiting else "nothing waits"
+        waiting = f"{counted(len(state.waiting), 'run')} waiting for others" if state.waiting else "nothing waits"
         return Finding(True, "sweep", f"{last}, {waiting}")
     first = stuck[0]
-    observed = f"{last}; {len(stuck)} runs wait, such as {first.flow_run_id} ({first.flow_name}): {first.reason}"
+    such = f"{first.flow_run_id} ({first.flow_name}): {first.reason}"
+    observed = f"{last}; {counted(len(stuck), 'run')} waiting, such as {such}"
     return Finding(False, "sweep", observed, f"the next sweep tries again; all of them: artifact {sweep_state.KEY!r}")
 
 
 def refused(client: SyncPrefectClient) -> Finding:
-    """Check that no target refused events in the last day."""
-    events = recent_events(client, REJECTED_EVENT)
-    if not events:
-        return Finding(True, "refused events", "none in the last day")
-    observed = f"of {_runs(events)} in the last day, such as {refusal_of(events[0])}"
+    """Check that no target refuses events of the last day."""
+    found = unresolved.refusals(client)
+    if not found.events:
+        return Finding(True, "refused events", "none of the last day")
+    observed = f"of {_runs(found.events, more=found.more)} in the last day, such as {refusal_of(found.events[0])}"
     return Finding(
         False,
         "refused events",
@@ -208,18 +211,20 @@ def refused(client: SyncPrefectClient) -> Finding:
 
 def incomplete(client: SyncPrefectClient) -> Finding:
     """Check that no events were lost and no statements dropped in the last day."""
-    events = recent_events(client, INCOMPLETE_EVENT)
-    dropped = [event for event in events if encoding.count(event["payload"].get("dropped"))]
+    found = unresolved.gaps(client)
+    dropped = [event for event in found.events if encoding.count(event["payload"].get("dropped"))]
     if dropped:
         count = sum(encoding.count(event["payload"]["dropped"]) or 0 for event in dropped)
-        observed = f"{count} statements of {_runs(dropped)} in the last day: a full queue, or a fault of ours"
+        runs = _runs(dropped, more=found.more)
+        observed = f"{counted(count, 'statement')} of {runs} in the last day: a full queue, or a fault of ours"
         advice = (
             "see the warnings in these flows' output; for a full queue, raise "
             "PREFECT_INTEGRATIONS_LINEAGE_EVENTS_QUEUE_SIZE"
         )
         return Finding(False, "dropped events", observed, advice)
-    if events:
-        observed = f"none, but {_runs(events)} in the last day were published before all of their events had arrived"
+    if found.events:
+        runs = _runs(found.events, more=found.more)
+        observed = f"none, but {runs} in the last day were published before all of their events had arrived"
         return Finding(True, "dropped events", f"{observed} (see the check `sweep` for those that still wait)")
     return Finding(True, "dropped events", "none in the last day")
 
@@ -239,7 +244,8 @@ def delivery_to(client: SyncPrefectClient) -> Finding:
     if lacking:
         event, missing = lacking[-1]
         run, by = next(iter(runs_of(event)), "none"), event["payload"].get("assembler_run")
-        went, runs = ", ".join(_targets_of(event["payload"])), _runs([event for event, _ in lacking])
+        went = ", ".join(_targets_of(event["payload"]))
+        runs = _runs([event for event, _ in lacking], more=len(events) == PAGE)
         observed = (
             f"{runs} in the last day went to {went}"
             f" and not to {', '.join(missing)}, such as {run} (assembled by flow run {by})"
@@ -273,6 +279,16 @@ def in_flight(client: SyncPrefectClient) -> Finding:
     return Finding(False, "runs in flight", observed, HOW_TO_END)
 
 
+def archived(client: SyncPrefectClient) -> Finding:
+    """Check that the archive took the runs that were delivered last; assemblers without an archive are left out."""
+    runs = unresolved.not_archived(client)
+    if not runs:
+        return Finding(True, "archived runs", "none is missing in an archive")
+    run, reason = runs[0]
+    observed = f"{counted(len(runs), 'run')} not in the archive, such as {run}: {reason}"
+    return Finding(False, "archived runs", observed, "mend the archive, then `prefect-lineage backfill` adds them")
+
+
 CHECKS: Mapping[str, Callable[[SyncPrefectClient], Finding]] = {
     "blocks": blocks,
     "deployments": deployments,
@@ -282,6 +298,7 @@ CHECKS: Mapping[str, Callable[[SyncPrefectClient], Finding]] = {
     "sent to": delivery_to,
     "refused events": refused,
     "dropped events": incomplete,
+    "archived runs": archived,
     "runs in flight": in_flight,
 }
 
@@ -325,11 +342,13 @@ def _last_failure(client: SyncPrefectClient) -> str | None:
     }
     for run in api.post(client, "/flow_runs/filter", body):
         state = run["state"]
-        return (state.get("message") or state["name"]) if state["type"] in _BAD_ENDS else None
+        if state["type"] not in _BAD_ENDS:
+            return None
+        message = str(state.get("message") or state["name"])
+        return message.removeprefix("Flow run encountered an exception: SweepError: ").partition(" -> ")[0]
     return None
 
 
-def _runs(events: list[dict[str, Any]]) -> str:
-    """The number of runs of these events, as text; a lower bound if the page of events is full."""
-    count = count_runs(events)
-    return f"{'at least ' if len(events) == PAGE else ''}{count} run{'s' if count > 1 else ''}"
+def _runs(events: Sequence[Mapping[str, Any]], *, more: bool) -> str:
+    """The number of runs of these events, as text; a lower bound if there may be `more`."""
+    return f"{'at least ' if more else ''}{counted(count_runs(events), 'run')}"

@@ -19,14 +19,13 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from pydantic import BaseModel, ConfigDict
 
 from prefect_lineage_events import encoding
-from prefect_lineage_events.assembler import ledger, sweep_state
+from prefect_lineage_events.assembler import ledger, sweep_state, unresolved
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
+from prefect_lineage_events.assembler.unresolved import Unresolved
 from prefect_lineage_events.events import (
     ASSEMBLED_EVENT,
     CLOSED_EVENT,
-    INCOMPLETE_EVENT,
     OWN_FLOW_PREFIX,
-    REJECTED_EVENT,
 )
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.assembler_events import (
@@ -89,8 +88,8 @@ class Status(_Value):
     `lag_seconds`: the median time from a run's end to its delivery, of the newest runs. `running`: runs that have not
     ended; `waiting`: ended runs that wait for another try, the oldest since `oldest_waiting`. `unassembled`:
     runs of the last day that sent lineage and ended after the last sweep, and that no assembler took. `incomplete` and
-    `rejected`: runs of the last day. `more`: a count is a lower bound. `trouble`: no assembler takes runs, and what
-    to do.
+    `rejected`: runs of the last day that still are. `more`: a count is a lower bound. `trouble`: no assembler takes
+    runs, and what to do.
     """
 
     api: str
@@ -114,7 +113,7 @@ class Status(_Value):
 
 
 def read_status(client: SyncPrefectClient) -> Status:
-    """The state now. At most 14 requests. Raises httpx errors if the API does not answer at all."""
+    """The state now. At most 20 requests. Raises httpx errors if the API does not answer at all."""
     api.post(client, "/flow_runs/count", {"flow_runs": {"id": {"any_": [str(UUID(int=0))]}}})  # sets the API's clock
     parts: dict[str, Callable[[], Any]] = {
         "assembler": lambda: _assembler(client),
@@ -122,8 +121,8 @@ def read_status(client: SyncPrefectClient) -> Status:
         "running": lambda: _running(client),
         "ended": lambda: _unassembled(client),
         "deliveries": lambda: _timed(client, recent_events(client, ASSEMBLED_EVENT)),
-        "incomplete": lambda: recent_events(client, INCOMPLETE_EVENT),
-        "rejected": lambda: recent_events(client, REJECTED_EVENT),
+        "incomplete": lambda: unresolved.gaps(client),
+        "rejected": lambda: unresolved.refusals(client),
     }
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         # The settings of the client are values of the context, which threads of a pool do not have.
@@ -133,13 +132,13 @@ def read_status(client: SyncPrefectClient) -> Status:
     found = {name: answer for name, answer in answers.items() if name not in unanswered}
     state, stale = found.get("sweep", (SweepState(), ()))
     delivered, lag = found.get("deliveries", ([], None))
-    incomplete, rejected = found.get("incomplete", []), found.get("rejected", [])
+    incomplete, rejected = found.get("incomplete", Unresolved()), found.get("rejected", Unresolved())
     ended = [at for at in found.get("ended", ()) if state.mark is None or at > state.mark]
     reasons = [
         *(_waiting_reason("waiting", one) for one in state.waiting[:_REASONS]),
         *(_waiting_reason("stale", one) for one in stale[:_REASONS]),
-        *(_event_reason("incomplete", one, _missing_text(one["payload"])) for one in incomplete),
-        *(_event_reason("rejected", one, refusal_of(one)) for one in rejected),
+        *(_event_reason("incomplete", one, _missing_text(one["payload"])) for one in incomplete.events),
+        *(_event_reason("rejected", one, refusal_of(one)) for one in rejected.events),
     ]
     reasons.sort(key=lambda one: one.time or encoding.EPOCH, reverse=True)
     return Status(
@@ -154,10 +153,10 @@ def read_status(client: SyncPrefectClient) -> Status:
         stale=len(stale) if "sweep" in found else None,
         unassembled=len(ended) if "ended" in found else None,
         oldest_unassembled=min(ended, default=None),
-        incomplete=count_runs(incomplete) if "incomplete" in found else None,
-        rejected=count_runs(rejected) if "rejected" in found else None,
-        more=any(len(events) >= PAGE for events in (delivered, incomplete, rejected)),
-        targets=tuple(_targets(delivered, rejected)),
+        incomplete=count_runs(incomplete.events) if "incomplete" in found else None,
+        rejected=count_runs(rejected.events) if "rejected" in found else None,
+        more=len(delivered) >= PAGE or incomplete.more or rejected.more,
+        targets=tuple(_targets(delivered, rejected.events)),
         reasons=tuple(reasons[:_REASONS]),
         unanswered=unanswered,
         trouble=_trouble(found.get("assembler"), ended, len(state.waiting), api.now(client)),

@@ -17,7 +17,9 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.states import Scheduled
 
 from prefect_lineage_events import cli, deploy, doctor, health
-from prefect_lineage_events.assembler import sweep_state
+from prefect_lineage_events.assembler import ledger, sweep_state, unresolved
+from prefect_lineage_events.assembler.archive import ArchiveMark
+from prefect_lineage_events.assembler.ledger import Entry
 from prefect_lineage_events.assembler.sweep import BUSY
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
 from prefect_lineage_events.automations.assemble import ASSEMBLE
@@ -204,7 +206,7 @@ def test_missing_disabled_or_misdirected_automation_is_a_finding(deployed):
     [
         (SweepState(), "never ran"),
         (SweepState(swept=now() - dt.timedelta(hours=2)), "minutes ago -> start the assembler"),
-        (SweepState(swept=now(), waiting=(Waiting(uuid4(), "nightly", now(), "503 no"),)), "1 runs wait, such as"),
+        (SweepState(swept=now(), waiting=(Waiting(uuid4(), "nightly", now(), "503 no"),)), "1 run waiting, such as"),
     ],
     ids=["never", "long ago", "with runs that wait"],
 )
@@ -281,7 +283,9 @@ def test_lineage_that_goes_only_to_a_file_is_reported(monkeypatch):
 
 @pytest.mark.parametrize("payload", [{}, {"targets": "x"}, {"target": {"a": 1}}, {"targets": [None]}])
 def test_event_of_any_shape_does_not_stop_doctor(monkeypatch, payload):
-    delivery_to(monkeypatch, {**assembled(FILE), "payload": payload})
+    event = {**assembled(FILE), "payload": payload}
+    delivery_to(monkeypatch, event)
+    monkeypatch.setattr(unresolved, "recent_events", lambda *_: [event])
     health.refused(None)
     health.incomplete(None)
 
@@ -291,6 +295,37 @@ def test_file_in_a_missing_folder_is_a_finding(monkeypatch, tmp_path):
     settings.cache_clear()
     (finding,) = doctor._targets()
     assert f"the folder {tmp_path / 'no'} is missing" in what_is_wrong(finding)
+
+
+def test_archive_that_cannot_be_written_is_a_finding(monkeypatch, tmp_path):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    for folder, ok in ((tmp_path / "new" / "folder", True), (tmp_path / "file" / "folder", False)):
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ARCHIVE", str(folder))
+        settings.cache_clear()
+        (finding,) = doctor._stores()
+        assert (finding.subject, finding.ok) == ("archive", ok)
+        assert not folder.exists()
+    assert "Not a directory -> mend it, or the setting" in what_is_wrong(finding)
+
+
+def test_run_that_the_archive_did_not_take_is_a_finding(monkeypatch):
+    run = uuid4()
+    mark = ArchiveMark("place", "digest", fault="s3://lineage: No space left on device")
+    entry = Entry(None, "COMPLETED -", complete=True, stored_events=1, archived=mark)
+    monkeypatch.setattr(unresolved, "recent_events", lambda *_: [assembled("http marquez", run=str(run))])
+    monkeypatch.setattr(ledger, "read", lambda *_: {run: entry})
+    observed = what_is_wrong(health.archived(None))
+    assert f"1 run not in the archive, such as {run}: s3://lineage: No space left on device -> mend" in observed
+    monkeypatch.setattr(ledger, "read", lambda *_: {run: replace(entry, archived=replace(mark, fault=""))})
+    assert health.archived(None).ok
+
+
+def test_missing_block_of_the_warehouse_is_a_finding(prefect_server, monkeypatch):
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_WAREHOUSE_BLOCK", "secret/gone")
+    settings.cache_clear()
+    (finding,) = doctor._stores()
+    assert "access history: this Prefect API has no block 'secret/gone': save it again" in what_is_wrong(finding)
 
 
 def test_default_file_is_doubtful(monkeypatch, tmp_path):

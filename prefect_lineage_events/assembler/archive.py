@@ -8,6 +8,7 @@ store that fails or hangs never keeps a delivery waiting: the reason is kept wit
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
 import logging
 import os
@@ -140,6 +141,17 @@ class Archive:
         A run that ended on several of them has a file for each; the last one counts.
         """
         return {run_id: path for run_id, path in self.list(start, end) if run_id not in known}.values()
+
+    def check(self) -> None:
+        """Raise ArchiveError if the store does not answer, or if a local folder may not be written. Writes nothing."""
+
+        def look() -> None:
+            with _errors_of(self.name):
+                if self._fs.protocol == "file" or "file" in self._fs.protocol:
+                    _check_local(Path(self._root))
+                list(self._names(self._root))
+
+        _within(_SECONDS, look)
 
     def _names(self, folder: str) -> Iterator[str]:
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -277,6 +289,17 @@ def _write_local(target: Path, data: bytes) -> None:
         with suppress(OSError):
             Path(written).unlink()
         raise
+
+
+def _check_local(folder: Path) -> None:
+    """Raise OSError if the folder can neither be written nor made."""
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(existing, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 @contextmanager

@@ -173,7 +173,9 @@ def _deliver(  # noqa: PLR0917
             record.update()
         if record.archive(str(client.api_url)):
             record.open(names, states, records=pages.of(lineage))
-        return AssemblyResult(run.id, run.flow_name, "nothing new", lacks=lacks, reanalysis=lineage.reanalysis)
+        refused = sum(state.rejected - state.kept for state in states)
+        result = AssemblyResult(run.id, run.flow_name, "nothing new", lacks=lacks, reanalysis=lineage.reanalysis)
+        return replace(result, refused_before=refused)
     record.open(names, states, unavailable=options.unavailable, records=pages.of(lineage))
     pages.add(lineage)
     if options.dataset_pages is None:

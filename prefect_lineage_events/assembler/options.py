@@ -15,10 +15,13 @@ from prefect_lineage_events.delivery.targets import Target, targets
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.reader import Patience
 from prefect_lineage_events.history.witnessed import Witnessed
+from prefect_lineage_events.sentences import counted
 from prefect_lineage_events.stitching.model import Reanalysis
 
 # An ended run's events are stored within this time; what is missing until then may only be late.
 STORED_WITHIN = dt.timedelta(minutes=2)
+
+RETRY_REFUSED = "mend the target or its profile, then `prefect-lineage rejected --retry`"
 
 Outcome = Literal[
     "sent", "nothing new", "no lineage", "not ended", "too early", "own flow",
@@ -85,6 +88,7 @@ class AssemblyResult:
     which a target has not used events yet, so that a sweep sends them again. `lacks`: parts of the run's history that
     have not arrived or cannot be read; `awaits`: some of them may still arrive; `waits_for`: runs whose events must
     arrive first, where nothing else is missing. `unwitnessed`: statements that await the warehouse's access history.
+    `refused_before`: events that targets refused before, and that were not sent again.
     """
 
     flow_run_id: UUID
@@ -98,15 +102,24 @@ class AssemblyResult:
     awaits: bool = True
     kept: tuple[str, ...] = ()
     unwitnessed: int = 0
+    refused_before: int = 0
+
+    @property
+    def verdict(self) -> str:
+        """The outcome, or `refused` if targets refused events of the run, and took none."""
+        return "refused" if self.rejected and not self.sent else self.outcome
 
     @property
     def complete(self) -> bool:
         return not self.lacks
 
     def __str__(self) -> str:
-        text = f"{line(self.flow_name)} ({self.flow_run_id}): {_WORDS[self.outcome]}"
+        outcome = "its lineage was refused" if self.verdict == "refused" else _WORDS[self.outcome]
+        text = f"{line(self.flow_name)} ({self.flow_run_id}): {outcome}"
+        if self.refused_before:
+            text += f"; {counted(self.refused_before, 'event')} refused before ({RETRY_REFUSED})"
         if self.sent or self.rejected or self.kept:
-            text += f", {self.sent} events taken"
+            text += f", {counted(self.sent, 'event')} taken"
         if self.rejected:
             text += f", {len(self.rejected)} refused ({line(self.rejected[0])})"
         if self.kept:

@@ -14,6 +14,9 @@ from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.stitching.model import Reanalysis
 
+# Runs that are named with the reasons of a refusal.
+_REFUSALS = 5
+
 
 class SweepError(RuntimeError):
     """Runs could not be delivered; the next sweep tries again."""
@@ -90,13 +93,16 @@ class Summary:
         yield from ((r.id, r.flow_name, "being delivered by another assembler") for r in self.busy)
         yield from ((r.id, r.flow_name, "its events were deleted") for r in self.deleted)
         for assembled in self.assembled:
-            words = [assembled.outcome, *(["incomplete"] if not assembled.complete else [])]
+            words = [
+                assembled.verdict,
+                *(["incomplete"] if not assembled.complete else []),
+            ]
             words += [f"{len(assembled.rejected)} events refused"] if assembled.rejected else []
             words += [f"{len(assembled.kept)} events kept"] if assembled.kept else []
             yield assembled.flow_run_id, assembled.flow_name, ", ".join(words)
 
     def __str__(self) -> str:
-        counts = Counter(a.outcome for a in self.assembled)
+        counts = Counter(a.verdict for a in self.assembled)
         words = [f"{n} {outcome}" for outcome, n in sorted(counts.items())]
         words += [f"{self.already_done} done before"] if self.already_done else []
         words += [f"{len(self.incomplete)} of these incomplete"] if self.incomplete else []
@@ -118,7 +124,14 @@ class Summary:
         runs = "1 run" if len(self.deleted) == 1 else f"{len(self.deleted)} runs"
         return f"{runs} whose events Prefect has deleted{since}"
 
-    def raise_for_failures(self) -> None:
+    def refusals(self) -> Iterator[str]:
+        """A line for each of the first runs of which targets refused events, and one for the others."""
+        refused = [one for one in self.assembled if one.rejected]
+        yield from map(str, refused[:_REFUSALS])
+        if len(refused) > _REFUSALS:
+            yield f"{len(refused) - _REFUSALS} more"
+
+    def raise_for_failures(self, remedy: str = "the next sweep tries again") -> None:
         """Raise SweepError when runs could not be delivered, so that the assembler's own run fails visibly.
 
         A run that cannot be assembled is only listed in the summary.
@@ -126,4 +139,4 @@ class Summary:
         if self.failed:
             run, reason = self.failed[0]
             reason = line(without_credentials(reason))
-            raise SweepError(f"{self}. The first failure, of {line(run.flow_name)} ({run.id}): {reason}")
+            raise SweepError(f"{self}. The first failure, of {line(run.flow_name)} ({run.id}): {reason} -> {remedy}")

@@ -92,7 +92,9 @@ def sweep_runs(client: SyncPrefectClient, options: AssemblyOptions) -> Summary:
     summary = Summary(stale=stale_runs(client))
     carried: Sequence[Waiting] = _not_due(client, state, now)
     runs = _still_waiting(client, [w for w in state.waiting if w not in carried])
-    options = replace(options, witnessed=collect.collect(client, runs, now))
+    faults: list[str] = []
+    options = replace(options, witnessed=collect.collect(client, runs, now, faults))
+    awaits = ": ".join([collect.AWAITS, *faults[:1]])
     if settings().running_events:
         runs += unended_runs(client, started_before=now)
     for step in _steps(state.mark or lookback, now):
@@ -102,7 +104,7 @@ def sweep_runs(client: SyncPrefectClient, options: AssemblyOptions) -> Summary:
         done = assemble_each(client, {r.id: r for r in runs}.values(), options)
         assembled = {one.flow_run_id for one in done.assembled}
         dataset_pages.mend(client, [r.id for r in reversed(ended) if r.id not in assembled])
-        state = _next_state(done, state, carried, until=step.until, now=now, keep_since=lookback)
+        state = _next_state(done, state, carried, until=step.until, now=now, keep_since=lookback, awaits=awaits)
         sweep_state.write(client, state, summary.stale)
         summary.add(done)
         if done.left:
@@ -159,8 +161,11 @@ def _next_state(
     until: dt.datetime,
     now: dt.datetime,
     keep_since: dt.datetime,
+    awaits: str = collect.AWAITS,
 ) -> SweepState:
     """The state after the runs that ended before `until` were assembled; `carried` are waiting, and were not tried.
+
+    `awaits`: the reason of runs that await the warehouse's access history.
 
     The mark moves to the time before which all events are stored. Runs that are not done are listed as waiting, so that
     they do not block others. Runs that were not tried hold the mark back instead, since there may be many.
@@ -189,7 +194,7 @@ def _next_state(
     listed = {r.id for r, _ in unfinished}
     asking = [r for r in done.unwitnessed if r.id not in listed and _ended_after(r, now - KEEP_TRYING)]
     not_before |= {r.id: max(now + collect.ASK_AGAIN, (r.ended or now) + collect.FIRST_AFTER) for r in asking}
-    unfinished += [(r, collect.AWAITS) for r in asking]
+    unfinished += [(r, awaits) for r in asking]
     waiting = {w.flow_run_id: w for w in carried} | {
         r.id: Waiting(
             r.id,

@@ -37,7 +37,7 @@ def assemble(
     print_json(_result(assembled)) if json and isinstance(assembled, options.AssemblyResult) else print(assembled)
     if not isinstance(assembled, options.AssemblyResult):
         return OK
-    return REFUSED if assembled.rejected else FAILED if assembled.kept else OK
+    return REFUSED if assembled.rejected or assembled.refused_before else FAILED if assembled.kept else OK
 
 
 def sweep(*, json: AsJson = False) -> int:
@@ -104,6 +104,7 @@ def _result(one: AssemblyResult) -> dict[str, Any]:
         "outcome": one.outcome,
         "sent": one.sent,
         "rejected": list(one.rejected),
+        "refused_before": one.refused_before,
         "kept": list(one.kept),
         "lacks": list(one.lacks),
     }

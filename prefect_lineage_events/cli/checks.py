@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -46,7 +45,7 @@ def existing_run(text: str) -> UUID:
 
 
 def require_targets(names: Sequence[str] | None = None) -> None:
-    """Raise if a target cannot be opened. From then on, expected errors are logged without a traceback."""
+    """Raise if a target cannot be opened."""
     from prefect_lineage_events.delivery.deliver import TransientDeliveryError, open_once
     from prefect_lineage_events.delivery.targets import targets
 
@@ -57,16 +56,3 @@ def require_targets(names: Sequence[str] | None = None) -> None:
             raise CommandError(
                 f"target {target}: {error} -> see OPENLINEAGE_URL, or `prefect-lineage doctor`"
             ) from error
-    logging.getLogger("prefect.flow_runs").addFilter(_without_traceback)
-
-
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """Let Prefect log our own errors in one line: a traceback through our code does not help a user."""
-    from prefect_lineage_events.assembler.lease import BusyError
-    from prefect_lineage_events.assembler.summary import SweepError
-    from prefect_lineage_events.delivery.deliver import TransientDeliveryError
-
-    error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-    if isinstance(error, BusyError | SweepError | TransientDeliveryError):
-        record.exc_info = record.exc_text = None
-    return True

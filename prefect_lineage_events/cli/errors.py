@@ -42,7 +42,22 @@ def fail(message: str, code: int = FAILED) -> int:
 
 def failed(error: Exception) -> int:
     """Print an error of a command on standard error. Returns the exit code."""
+    if message := _of_delivery(error):
+        return fail(message)
     return fail(_explain(error)) if _is_api_error(error) else fail(str(error), code=WRONG_ARGUMENTS)
+
+
+def _of_delivery(error: Exception) -> str:
+    """The message if runs could not be delivered now; empty for other errors."""
+    if not type(error).__module__.startswith("prefect_lineage_events."):
+        return ""  # Prefect may not be imported, or its settings not be readable
+    from prefect_lineage_events.assembler.lease import BusyError
+    from prefect_lineage_events.assembler.summary import SweepError
+    from prefect_lineage_events.delivery.responses import TransientDeliveryError
+
+    if isinstance(error, TransientDeliveryError | BusyError):
+        return f"{error} -> the next sweep tries again; see `prefect-lineage doctor`"
+    return str(error) if isinstance(error, SweepError) else ""
 
 
 def _is_api_error(error: Exception) -> bool:

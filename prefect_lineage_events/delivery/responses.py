@@ -13,7 +13,7 @@ from prefect_lineage_events.credentials import without_credentials
 # Statuses with which a target refuses an event for good.
 _REFUSING = frozenset({400, 406, 409, 410, 411, 413, 414, 415, 422})
 # Statuses of a wrong configuration: no event gets through, and waiting does not help.
-_CREDENTIALS = "it does not accept our credentials: see OPENLINEAGE_API_KEY and the settings `api_key`, `api_key_block`"
+_CREDENTIALS = "it does not accept our key, see OPENLINEAGE_API_KEY and the settings `api_key`, `api_key_block`"
 _ADDRESS = "no server accepts events at this address: see OPENLINEAGE_URL and OPENLINEAGE_ENDPOINT"
 _ADVICE = {401: _CREDENTIALS, 403: _CREDENTIALS, 407: _CREDENTIALS, 404: _ADDRESS, 405: _ADDRESS, 501: _ADDRESS}
 # 301-303 turn the POST into a GET, so a 2xx after them does not mean delivery.
@@ -96,7 +96,8 @@ def _response(error: BaseException) -> Any:
 
 def _reason(error: BaseException, response: Any) -> str:
     if response is not None:
-        return f"HTTP {response.status_code}: {without_credentials(_text(response)[:_MAX_SHOWN])}"
+        text = without_credentials(_text(response)[:_MAX_SHOWN])
+        return f"HTTP {response.status_code}" + (f": {text}" if text else "")
     return _named(error)
 
 
@@ -159,7 +160,8 @@ def _advice(response: Any) -> str | None:
         return _PAGE
     if 300 <= response.status_code < 400:
         to = response.headers.get("Location")
-        return f"it redirects to {without_credentials(to)}: set that as its address" if to else _ADDRESS
+        shown = without_credentials(to) if to else None
+        return f"it redirects to {shown}: if that is no login, set it as its address" if shown else _ADDRESS
     return _ADVICE.get(response.status_code)
 
 

@@ -51,9 +51,25 @@ def test_outcomes_begin_with_runs_that_need_attention():
     ]
 
 
+def test_refusals_are_named_with_their_reasons():
+    refused = [AssemblyResult(uuid4(), f"load {i}", "sent", rejected=("HTTP 400: no name",)) for i in range(7)]
+    summary = Summary(assembled=[AssemblyResult(uuid4(), "good", "sent", 2), *refused])
+    assert str(summary) == "7 refused, 1 sent, 7 events refused"
+    lines = list(summary.refusals())
+    assert [one.partition(" (")[0] for one in lines] == [f"load {i}" for i in range(5)] + ["2 more"]
+    assert lines[0].endswith("its lineage was refused, 0 events taken, 1 refused (HTTP 400: no name)")
+
+
+def test_earlier_refusals_are_named_with_a_remedy():
+    before = AssemblyResult(uuid4(), "load", "nothing new", refused_before=2)
+    assert "nothing new to send; 2 events refused before (mend the target" in str(before)
+
+
 def test_failed_runs_raise():
     Summary(left=[run()]).raise_for_failures()
-    with pytest.raises(SweepError, match=r"1 failed\. The first failure, of nightly .*: 503"):
+    with pytest.raises(
+        SweepError, match=r"1 failed\. The first failure, of nightly .*: 503 -> the next sweep tries again"
+    ):
         Summary(failed=[(run(), "503")]).raise_for_failures()
 
 

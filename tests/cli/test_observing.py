@@ -78,12 +78,16 @@ def test_refused_run_is_listed_until_it_is_sent_again(prefect_server, backend, c
     found = json.loads(capsys.readouterr().out)
     assert found["rejected"] >= 1
     assert run_id in {reason["run"] for reason in found["reasons"]}
+    assert cli.main(["assemble", run_id]) == 3
+    assert "2 events refused before (mend the target" in capsys.readouterr().out
     backend.answer = 200
     # Runs of other tests may wait for targets that are gone.
     cli.main(["rejected", "--retry", "--json"])
     sent = json.loads(capsys.readouterr().out)["runs"]
     assert [two["sent"] for two in sent if two["run"] == run_id] == [2]
     assert listed() == []
+    cli.main(["status", "--json"])
+    assert run_id not in {reason["run"] for reason in json.loads(capsys.readouterr().out)["reasons"]}
     assert _shown(run_id, capsys)["gaps"] == []
 
 

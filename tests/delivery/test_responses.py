@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from prefect_lineage_events.delivery.responses import RefusedError, TransientDeliveryError, classify
+from prefect_lineage_events.openlineage.errors import without_credentials
 
 
 def answered(status: int, body: str = "", **headers: str) -> requests.HTTPError:
@@ -48,6 +49,7 @@ def test_statuses_of_a_wrong_configuration_have_advice(status, advice):
     assert isinstance(reported, TransientDeliveryError)
     assert not reported.retry_soon
     assert advice in str(reported)
+    assert without_credentials(str(reported)) == str(reported)
 
 
 def test_500_is_ambiguous():

@@ -74,10 +74,13 @@ def awaiting(lineage: RunLineage, history: RunHistory, now: dt.datetime) -> RunL
     return replace(lineage, unwitnessed=asked, warehouse=text)
 
 
-def collect(client: SyncPrefectClient, runs: Sequence[FlowRun], now: dt.datetime) -> dict[UUID, Sequence[Witnessed]]:
+def collect(
+    client: SyncPrefectClient, runs: Sequence[FlowRun], now: dt.datetime, faults: list[str] | None = None
+) -> dict[UUID, Sequence[Witnessed]]:
     """The answers about statements of these runs, by run; () for a run that is given up. Each becomes an event.
 
-    Nothing is asked without the setting. An access history that cannot be read is logged, and asked by the next sweep.
+    Nothing is asked without the setting. An access history that cannot be read is logged, and asked by the next sweep;
+    the reason is added to `faults`.
     """
     if not is_on():
         return {}
@@ -90,6 +93,8 @@ def collect(client: SyncPrefectClient, runs: Sequence[FlowRun], now: dt.datetime
             found.setdefault(said.flow_run_id, []).append(said)
     except WarehouseAwayError as error:
         limit = GIVE_UP_UNREAD
+        if faults is not None:
+            faults.append(str(error))
         logger.warning("%s; the next sweep asks again", error)
     given_up: dict[UUID, Sequence[Witnessed]] = {run.id: () for run in due if run.ended and run.ended + limit <= now}
     by_id = {run.id: run for run in due}

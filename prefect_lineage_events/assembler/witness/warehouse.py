@@ -27,6 +27,8 @@ _QUERY = (
     "AND (query_id IN ({ids}) OR root_query_id IN ({ids})) ORDER BY query_start_time LIMIT {rows}"
 )
 
+_SETTING = "set PREFECT_INTEGRATIONS_LINEAGE_EVENTS_WAREHOUSE_BLOCK to TYPE/NAME of a block (`prefect block ls`)"
+
 
 class WarehouseAwayError(Exception):
     """The access history cannot be read now; the message holds no secret."""
@@ -98,12 +100,30 @@ class Warehouse:
                 logger.info("The connection of block %r could not be closed: %s", self._block, type(error).__name__)
 
 
+def check_block(block: str) -> None:
+    """Load the block, and open nothing. Raises WarehouseAwayError."""
+    try:
+        _loaded(block)
+    except WarehouseAwayError:
+        raise
+    except Exception as error:  # noqa: BLE001  (the block is the user's)
+        raise _away(block, error) from None
+
+
 def _loaded(block: str) -> tuple[Any, Any]:
     """The block's credentials, and its function that connects."""
     from prefect.blocks.core import Block
+    from prefect.exceptions import ObjectNotFound
     from prefect.utilities.asyncutils import run_coro_as_sync
 
-    loaded: Any = run_coro_as_sync(Block.aload(block))
+    if "/" not in block:
+        raise WarehouseAwayError(f"{block!r} names no block: {_SETTING}")
+    try:
+        loaded: Any = run_coro_as_sync(Block.aload(block))
+    except ValueError as error:
+        if isinstance(error.__cause__, ObjectNotFound):
+            raise WarehouseAwayError(f"this Prefect API has no block {block!r}: save it again, or {_SETTING}") from None
+        raise
     if hasattr(loaded, "get_client"):
         credentials, connect = loaded, loaded.get_client
     elif hasattr(loaded, "credentials") and hasattr(loaded, "get_connection"):

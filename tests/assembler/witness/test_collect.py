@@ -129,13 +129,27 @@ def test_a_run_is_given_up_only_if_the_access_history_was_read(account, monkeypa
     assert len(asked) == 2
 
 
-def test_a_missing_block_leaves_the_questions_to_the_next_sweep(monkeypatch):
-    async def missing(name: str) -> object:
-        raise ValueError(f"Unable to find block document named {name}")
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [("secret/none", "no block 'secret/none': save it again, or set"), ("none", "'none' names no block: set PREFECT_")],
+)
+def test_a_missing_block_is_named_with_a_remedy(prefect_server, block, words):
+    with pytest.raises(WarehouseAwayError, match=words):
+        Warehouse(block).open()
+    with pytest.raises(WarehouseAwayError, match=words):
+        warehouse.check_block(block)
 
-    monkeypatch.setattr("prefect.blocks.core.Block.aload", missing)
-    with pytest.raises(WarehouseAwayError, match="ValueError"):
-        Warehouse("snowflake-connector/none").open()
+
+def test_a_run_waits_for_the_warehouse_with_the_reason_why_it_cannot_be_read(account, monkeypatch, client):
+    monkeypatch.setattr(collect, "_is_due", lambda *_: True)
+    monkeypatch.setattr(collect, "_ask", lambda *_: _raise(WarehouseAwayError("no role")))
+    faults: list[str] = []
+    collect.collect(client, [FlowRun(uuid4(), "r", uuid4(), "f", "COMPLETED", ended=NOON)], NOON, faults)
+    assert faults == ["no role"]
+
+
+def _raise(error: Exception) -> list[object]:
+    raise error
 
 
 def test_a_run_says_that_it_awaits_the_warehouse_and_later_that_it_said_nothing(account):
