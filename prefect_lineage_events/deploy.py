@@ -321,6 +321,10 @@ def deployments(
     for deployment in ready:
         # Set to None, not left out: an update then takes them out of their earlier work pool.
         deployment.work_pool_name = deployment.work_queue_name = None
+        # The API accepts `null` for a parameter only where the schema has no default.
+        for field in deployment._parameter_openapi_schema.properties.values():
+            if field.get("default", ...) is None:
+                del field["default"]
     return ready
 
 

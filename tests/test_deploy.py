@@ -310,8 +310,8 @@ def test_forms_of_the_ui_have_one_type_and_a_description_for_each_field(client):
     }
 
 
-@pytest.mark.parametrize("names", [{}, {"flows": [], "targets": []}])
-def test_form_may_leave_lists_out_or_empty(client, names):
+@pytest.mark.parametrize("names", [{}, {"flows": [], "targets": []}, {"flows": None, "targets": None}])
+def test_form_may_leave_lists_out_empty_or_null(client, names):
     backfill = deploy.deploy().deployments["prefect-lineage-backfill/lineage"]
     parameters = {"start": "2026-01-01T00:00:00.000Z", "end": "2026-01-02T00:00:00.000Z", **names}
     body = {"parameters": parameters, "state": {"type": "SCHEDULED"}, "enforce_parameter_schema": True}
