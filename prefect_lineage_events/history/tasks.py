@@ -13,9 +13,10 @@ from prefect_lineage_events.history.model import TaskRun
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-# Not a parameter of the task: order only (`wait_for`), or the task that called it (`__parents__`).
+# No parameters of the task: order only, and the task that called it. Prefect names among the parents each task, too,
+# whose result came in a parameter while it was still running: a future, or what a generator has yielded.
 _ORDER_ONLY = "wait_for"
-_CALLER = "__parents__"
+_PARENTS = "__parents__"
 # The name of the state of a task whose result Prefect took from its cache.
 CACHED = "Cached"
 
@@ -45,8 +46,9 @@ def all_cached(client: SyncPrefectClient, flow_run_id: UUID) -> bool:
 def _task(raw: JSON, calls: Mapping[UUID, UUID]) -> TaskRun:
     inputs: dict[str, list[JSON]] = raw.get("task_inputs") or {}
     state: JSON = raw.get("state") or {}
-    parameters = {name: refs for name, refs in sorted(inputs.items()) if name not in (_ORDER_ONLY, _CALLER)}
+    parameters = {name: refs for name, refs in sorted(inputs.items()) if name not in (_ORDER_ONLY, _PARENTS)}
     upstream_by_parameter = [_task_runs(refs, calls) for refs in parameters.values()]
+    upstream = frozenset[UUID]().union(*upstream_by_parameter)
     return TaskRun(
         id=UUID(raw["id"]),
         name=raw["name"],
@@ -54,11 +56,11 @@ def _task(raw: JSON, calls: Mapping[UUID, UUID]) -> TaskRun:
         state=state.get("type") or raw.get("state_type"),
         started=api.time_of(raw.get("start_time")),
         ended=api.time_of(raw.get("end_time")),
-        upstream=frozenset().union(*upstream_by_parameter),
+        upstream=upstream,
         waits_for=_task_runs(inputs.get(_ORDER_ONLY, ()), calls),
         message=state.get("message"),
         upstream_by_parameter=tuple(refs for refs in upstream_by_parameter if refs),
-        caller=next(iter(_task_runs(inputs.get(_CALLER, ()), calls)), None),
+        caller=next(iter(_task_runs(inputs.get(_PARENTS, ()), calls) - upstream), None),
         untracked=not all(upstream_by_parameter),
         returned=not (state.get("state_details") or {}).get("untrackable_result"),
         subflow=_subflow(raw),

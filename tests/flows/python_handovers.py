@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
@@ -123,6 +127,52 @@ def returning() -> None:
     worked_off()
 
 
+SEEN = threading.Event()
+
+
+@task
+def read_slowly() -> list[dict[str, Any]]:
+    with ENGINE.begin() as connection:
+        rows = connection.execute(sa.text("SELECT id, amount FROM orders")).all()
+    SEEN.wait(60)
+    time.sleep(1)  # the run of the task that takes the result is made meanwhile
+    return [{"step": f"order {id_}", "amount": amount} for id_, amount in rows]
+
+
+@task
+def stored(rows: list[dict[str, Any]]) -> None:
+    with ENGINE.begin() as connection:
+        connection.execute(sa.text("INSERT INTO steps (step, amount) VALUES (:step, :amount)"), rows)
+
+
+@flow(name="taken while it runs")
+def taken_while_it_runs() -> None:
+    rows = read_slowly.submit()
+    while not rows.state.is_running():  # as the server has it
+        time.sleep(0.1)
+    taken = stored.submit(rows)
+    SEEN.set()
+    taken.wait()
+
+
+@task
+def read_in_parts() -> Iterator[pd.DataFrame]:
+    for status in ("paid", "open"):
+        query = sa.text("SELECT id, status FROM orders WHERE status = :status")
+        yield pd.read_sql(query, ENGINE, params={"status": status})
+
+
+@task
+def write_part(frame: pd.DataFrame, number: int) -> None:
+    frame.to_sql(f"part_{number}", ENGINE, index=False)
+
+
+@flow(name="yielded")
+def yielded() -> None:
+    for number, part in enumerate(read_in_parts()):
+        write_part(part, number)
+
+
 if __name__ == "__main__":
     for one in (
         through_the_body,
@@ -135,6 +185,8 @@ if __name__ == "__main__":
         from_subflow_to_subflow,
         materialising,
         returning,
+        taken_while_it_runs,
+        yielded,
     ):
         one()
     ENGINE.dispose()

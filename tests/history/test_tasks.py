@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
+import pytest
+
 from prefect_lineage_events.history.tasks import read_tasks
 from tests.by_hand import NOON
 from tests.history.fake_api import FakeApi
@@ -34,6 +36,18 @@ def test_wait_for_is_order_only():
 
 def test_the_calling_task_is_no_upstream():
     assert read(task(CHECK, __parents__=[EXTRACT]))[UUID(CHECK)].upstream == frozenset()
+
+
+def test_task_that_was_running_when_its_result_was_passed_is_no_caller():
+    assert read(task(CHECK, __parents__=[EXTRACT]))[UUID(CHECK)].caller == UUID(EXTRACT)
+    load = read(task(LOAD, frame=[EXTRACT], __parents__=[EXTRACT]))[UUID(LOAD)]
+    assert load.caller is None
+    assert load.upstream == {UUID(EXTRACT)}
+
+
+@pytest.mark.parametrize("parents", [[EXTRACT, CHECK], [CHECK, EXTRACT]])
+def test_caller_is_found_beside_a_running_task_whose_result_was_passed(parents):
+    assert read(task(LOAD, frame=[EXTRACT], __parents__=parents))[UUID(LOAD)].caller == UUID(CHECK)
 
 
 def test_parameters_and_constants_are_no_upstream():
