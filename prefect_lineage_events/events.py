@@ -127,6 +127,7 @@ class StatementInfo(_Value):
     `renames` are (from, to) pairs of URIs for effects `rename`, `swap`, `clone`, and for moved files. `from_program`:
     it reads rows of the program's own beside its inputs, such as a DataFrame that DuckDB takes for a table.
     `if_exists`: a DROP that may have found nothing.
+    `calls_procedure`: the statements of a procedure ran, which the text does not have.
     """
 
     sql: Text | None = None
@@ -143,6 +144,7 @@ class StatementInfo(_Value):
     renames: tuple[tuple[Text, Text], ...] = ()
     from_program: bool = False
     if_exists: bool = False
+    calls_procedure: bool = False
     query_id: Label | None = None
     dialect: Label = ""
     database: Name | None = None

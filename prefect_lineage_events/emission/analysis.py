@@ -28,7 +28,6 @@ from prefect_lineage_events.guard import described, guarded, logger
 from prefect_lineage_events.settings import LineageSettings
 from prefect_lineage_events.sql.model import ColumnEdge, Statement, TableRef
 from prefect_lineage_events.sql.redaction.shown_names import without_values_of_text
-from prefect_lineage_events.sql.words import calls_procedure
 
 # A statement that describes another one, and a data-modifying WITH query.
 _PLAN = re.compile(r"(?=(\s*))\1(?:EXPLAIN|PROFILE|DESCRIBE|DESC)\b", re.IGNORECASE)
@@ -101,7 +100,7 @@ def _pending_events(
     inputs = described_files(names.datasets(statement.inputs), files)
     outputs = names.datasets(statement.outputs)
     if not inputs and not outputs:
-        if dialect_of(state.store.dialect).access_history and note.query_id and calls_procedure(note.sql):
+        if dialect_of(state.store.dialect).access_history and note.query_id and statement.calls_procedure:
             # With its id, the account's access history can say which tables its statements touched.
             statement = replace(statement, confidence="partial", reason=_CALL_REASON)
         elif statement.confidence != "partial" or names.dropped:

@@ -13,7 +13,6 @@ from enum import IntEnum
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-_CALL = re.compile(r"\s*CALL\b", re.IGNORECASE)
 QUERIES = frozenset(
     {"SELECT", "SEL", "WITH", "FROM", "VALUES", "TABLE", "(", "PIVOT", "UNPIVOT", "SUMMARIZE", "PERFORM"}
 )
@@ -277,8 +276,3 @@ def from_text(text: str) -> Words:
         texts.append(found[1:-1] if group in ("string", "name") else found)
         spans.append((match.start(), match.end() - 1))
     return Words(kinds, texts, text, spans=spans)
-
-
-def calls_procedure(text: str) -> bool:
-    """Return whether a statement calls a procedure, by its first word: what that touches is in no text."""
-    return _CALL.match(text) is not None

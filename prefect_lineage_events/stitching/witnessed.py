@@ -14,7 +14,6 @@ from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.events import EventDataset, LineageEvent, StatementInfo
 from prefect_lineage_events.history.model import RunHistory
 from prefect_lineage_events.history.witnessed import Witnessed, WitnessedStatement, WitnessedWrite
-from prefect_lineage_events.sql.words import calls_procedure
 from prefect_lineage_events.stitching.steps import Step
 
 _ONE = "the warehouse's access history was asked about one of several executions"
@@ -27,11 +26,7 @@ def asks_for_witness(info: StatementInfo) -> bool:
     """Return whether the access history may know more of this statement than its text says."""
     if not dialect_of(info.dialect or "").access_history or not info.query_id:
         return False
-    return info.confidence != "exact" or runs_others(info)
-
-
-def runs_others(info: StatementInfo) -> bool:
-    return bool(info.sql and calls_procedure(info.sql))
+    return info.confidence != "exact" or info.calls_procedure
 
 
 def unwitnessed(history: RunHistory) -> dict[str, LineageEvent]:
@@ -83,9 +78,9 @@ def _own(group: list[Step], own: WitnessedStatement | None, temporary: _Temporar
             yield _write(group, info, write, inputs, temporary)
     elif own is not None and own.inputs and not any(step.output for step in group):
         inputs = tuple(_named(one, temporary) for one in own.inputs)
-        operation = "misc" if runs_others(info) else "read"
+        operation = "misc" if info.calls_procedure else "read"
         yield replace(first, info=info, operation=operation, inputs=inputs, columns=(), evidence="warehouse")
-    elif runs_others(info) and (own is not None or complete):
+    elif info.calls_procedure and (own is not None or complete):
         yield from (replace(step, info=info) for step in group)
     else:
         yield from group

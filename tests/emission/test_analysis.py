@@ -304,5 +304,22 @@ def test_a_call_on_snowflake_is_reported_by_its_id_and_as_partial() -> None:
         "partial",
         "the statements of a procedure are not in the text of its call",
     )
+    assert called.statement.calls_procedure
     assert read("CALL mart.load(1)") == []
     assert Reader(POSTGRES)("CALL mart.load(1)", query_id="q1") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/* nightly */ CALL mart.load(1)",
+        "-- nightly\ncall mart.load(1)",
+        "BEGIN CALL mart.load(1); END",
+        "EXECUTE IMMEDIATE 'CALL mart.load(1)'",
+    ],
+)
+@pytest.mark.parametrize("sql_text", ["sanitised", "none"])
+def test_call_is_known_from_the_analysis_however_its_text_is_shown(text: str, sql_text: str) -> None:
+    (called,) = Reader(SNOWFLAKE, sql_text=sql_text)(text, query_id="q1")
+    assert called.statement.calls_procedure
+    assert called.statement.confidence == "partial"

@@ -26,7 +26,7 @@ from prefect_lineage_events.history.witnessed import WITNESSED_EVENT, Witnessed
 from prefect_lineage_events.sentences import counted
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.stitching.model import RunLineage
-from prefect_lineage_events.stitching.witnessed import runs_others, unwitnessed
+from prefect_lineage_events.stitching.witnessed import unwitnessed
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -123,7 +123,7 @@ def _ask(client: SyncPrefectClient, due: Sequence[FlowRun], now: dt.datetime) ->
                 logger.warning("The history of run %s cannot be read for its access history: %s", run.id, error)
                 continue
             is_early = run.ended is not None and run.ended + LAG > now
-            pending = {i: e for i, e in unwitnessed(history).items() if not (is_early and runs_others(e.statement))}
+            pending = {i: e for i, e in unwitnessed(history).items() if not (is_early and e.statement.calls_procedure)}
             if not pending:
                 continue
             warehouse.open()

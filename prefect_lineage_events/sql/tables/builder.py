@@ -38,6 +38,7 @@ class StatementBuilder:
     from_program: bool = False
     if_exists: bool = False
     if_not_exists: bool = False
+    calls_procedure: bool = False
     control: Control | None = None
     commits: bool = False
     may_end_transaction: bool = False
@@ -80,7 +81,8 @@ class StatementBuilder:
     def is_empty(self) -> bool:
         """Return whether there is nothing to report: no table, no change of the session, no doubt."""
         found = self.inputs or self.outputs or self.session or self.declared or self.reason or self.control
-        return not (found or self.commits or self.may_end_transaction) and self.kind == "misc"
+        does = self.commits or self.may_end_transaction or self.calls_procedure
+        return not (found or does) and self.kind == "misc"
 
     def doubt(self, confidence: Confidence, reason: str) -> None:
         """Lower the confidence, never raise it. The first reason of the lowest confidence is kept."""
@@ -113,6 +115,7 @@ class StatementBuilder:
             program_columns=columns.program_columns if columns else {},
             if_exists=self.if_exists,
             if_not_exists=self.if_not_exists,
+            calls_procedure=self.calls_procedure,
             confidence=self.confidence,
             reason=self.reason,
             fingerprint=fingerprint,

@@ -278,6 +278,7 @@ class StatementReader:
             return self._nested.executed_text(found.text)
         if found.reason:
             builder.doubt("partial", found.reason)
+        builder.calls_procedure = found.is_procedure
         return [builder]
 
     def call(self, words: Words, builder: StatementBuilder) -> list[StatementBuilder]:
@@ -285,6 +286,7 @@ class StatementReader:
         found = tables_of_call(words.word(1).lower(), arguments_at(words, 2, self.context.dialect), self.context)
         if found is not None and found.reason:
             builder.doubt("partial", found.reason)
+        builder.calls_procedure = found is None
         return [builder]
 
     def with_procedure(self, words: Words) -> list[StatementBuilder]:

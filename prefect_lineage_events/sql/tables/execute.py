@@ -19,10 +19,11 @@ _PREPARED = "PREPARED "  # before the name of a prepared statement among the var
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """Work of an EXECUTE: a text, nothing visible (a procedure), or an unknown text, with the reason."""
+    """Work of an EXECUTE: a text, a procedure's, or an unknown text, with the reason."""
 
     text: str = ""
     reason: str = ""
+    is_procedure: bool = False
 
 
 def executed(words: Words, context: Context, at: int = 1) -> Executed:
@@ -56,7 +57,7 @@ def _procedure(words: Words, at: int) -> Executed:
         return Executed(reason=UNKNOWN)
     parts, at = read_parts(words, at, "tsql")
     if not parts or parts[-1][0].lower() != "sp_executesql":
-        return Executed()
+        return Executed(is_procedure=bool(parts))
     if words.word(at) == "@" and words.word(at + 2) == "=":
         at += 3
     return Executed(words.texts[at]) if words.kind(at) == Kind.STRING else Executed(reason=UNKNOWN)

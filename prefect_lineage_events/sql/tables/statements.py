@@ -32,10 +32,10 @@ from prefect_lineage_events.sql.tables.recovery import recover
 from prefect_lineage_events.sql.tables.scripting_blocks import MAX_HEAD, heads, section_after
 from prefect_lineage_events.sql.transactions.control import (
     CONTROLS,
-    calls_procedure,
     commits,
     control_behind,
     control_of,
+    may_end_transaction,
 )
 from prefect_lineage_events.sql.words import PARSED, Words, from_text, from_tokens
 
@@ -141,7 +141,7 @@ class PieceReader:
             inner = control_behind(statement, self.context.dialect)
             builders += self._statement(statement) if inner is None else [StatementBuilder(self.context, control=inner)]
             builders[-1].commits |= commits(statement, self.context.dialect)
-            builders[-1].may_end_transaction = calls_procedure(statement, self.context.dialect)
+            builders[-1].may_end_transaction = may_end_transaction(statement, self.context.dialect)
         if own and builders:
             builders[0].session += [("variable", name) for name in sorted(own)]
         return builders

@@ -148,7 +148,7 @@ def commits(words: Words, dialect: str) -> bool:
     return True
 
 
-def calls_procedure(words: Words, dialect: str) -> bool:
+def may_end_transaction(words: Words, dialect: str) -> bool:
     """True if the statement calls a procedure that may end the transaction of its caller."""
     if not transaction_rules(dialect).procedures:
         return False

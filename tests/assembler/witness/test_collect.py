@@ -36,7 +36,7 @@ from tests.stitching.histories import Story
 
 NO_WAIT = Patience(completeness=0, first_event=0)
 CREDENTIALS = SimpleNamespace(account="org-acc", authenticator="snowflake")
-PARTIAL = {"dialect": "snowflake", "confidence": "partial", "sql": "CALL DB.S.LOAD(?)", "query_id": "q1"}
+PARTIAL = {"dialect": "snowflake", "confidence": "partial", "calls_procedure": True, "query_id": "q1"}
 
 
 @pytest.fixture
