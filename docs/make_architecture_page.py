@@ -17,7 +17,7 @@ PACKAGE = "prefect_lineage_events"
 WINGS = {
     "the flow's process": ("plugin", "blocks", "instrumentation", "emission", "context"),
     "the assembler's process": ("flows", "assembler", "delivery", "openlineage", "rendering", "stitching", "history"),
-    "commands": ("cli", "doctor", "status", "health", "deploy", "automations", "serving", "api_errors"),
+    "commands": ("cli", "doctor", "status", "health", "finding", "deploy", "automations", "serving", "api_errors"),
 }
 SHARED = "shared by all"
 

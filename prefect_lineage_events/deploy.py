@@ -294,7 +294,7 @@ def serve(
 
     deployed = _deploy(add, None, sweep_minutes, settle, logger.info)
     logger.info("Serving the assembler; stop it with Ctrl-C.\n%s", deployed)
-    run_until_stopped(runner, deployed.deployments[SWEEPER])
+    run_until_stopped(runner, deployed.deployments[SWEEPER], deployed.deployments.values())
 
 
 def deployments(

@@ -22,7 +22,8 @@ from prefect_lineage_events.delivery.configuration import is_configured
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, open_once
 from prefect_lineage_events.delivery.targets import Target, targets
 from prefect_lineage_events.emission.not_captured import named_in_each_run
-from prefect_lineage_events.health import CHECKS, Finding
+from prefect_lineage_events.finding import Finding
+from prefect_lineage_events.health import CHECKS
 from prefect_lineage_events.instrumentation.libraries import LIBRARIES
 from prefect_lineage_events.instrumentation.uncovered import UNCOVERED
 from prefect_lineage_events.settings import settings, unknown_settings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prefect.client.base import ServerType
@@ -18,8 +17,8 @@ from prefect_lineage_events.assembler.witness.collect import AWAITS
 from prefect_lineage_events.automations import plan
 from prefect_lineage_events.automations.listed import ASSEMBLERS
 from prefect_lineage_events.blocks import BLOCK_TYPES
-from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import ASSEMBLED_EVENT
+from prefect_lineage_events.finding import Finding
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.assembler_events import (
     ASSEMBLER,
@@ -41,32 +40,11 @@ TURNS_MISSED = 3
 SWEEP_OVERDUE = dt.timedelta(minutes=30)
 # The server's scheduler looks at new schedules every 5 s, and at all of them every 60 s (Prefect's defaults).
 SCHEDULED_WITHIN = dt.timedelta(minutes=3)
+# A run of the assembler that has not begun by then is reported.
+LATE_AFTER = dt.timedelta(minutes=10)
 # A run whose lease was taken at this many sweeps is not being delivered.
 BUSY_TRIES = 12
-_MAX_LINE = 2_000
 _BAD_ENDS = ("FAILED", "CRASHED")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check of a `subject`: the state that was `observed`, and `advice` if it is not `ok`.
-
-    `doubtful`: it works, but is probably not intended.
-    """
-
-    ok: bool
-    subject: str
-    observed: str
-    advice: str = ""
-    doubtful: bool = False
-
-    def __str__(self) -> str:
-        """One line."""
-        mark, advice = (
-            ("WARN" if self.doubtful else "ok ") if self.ok else "NOT",
-            f" -> {self.advice}" if self.advice else "",
-        )
-        return line(" ".join(f"{mark}  {self.subject}: {self.observed}{advice}".split("\n")), _MAX_LINE)
 
 
 def blocks(client: SyncPrefectClient) -> Finding:
@@ -94,14 +72,36 @@ def deployments(client: SyncPrefectClient) -> Finding:
             return Finding(False, "deployments", f"{name} is missing", "run `prefect-lineage deploy`")
     if idle := [name for name, d in found.items() if str(getattr(d.status, "value", d.status)) != "READY"]:
         pool = found[idle[0]].work_pool_name
-        start = f"`prefect worker start --pool {pool}`" if pool else "`prefect-lineage serve`"
-        return Finding(False, "deployments", f"no process runs {', '.join(idle)}", f"start {start}")
+        serve = "`prefect-lineage serve`, or restart it; or deploy with --work-pool NAME"
+        start = f"start `prefect worker start --pool {pool}`" if pool else f"start {serve}"
+        return Finding(False, "deployments", f"no process runs {', '.join(idle)}", start)
+    pools = {d.work_pool_name for d in found.values()} - {None}
+    if stopped := [pool for pool in pools if pool and _is_paused(client, pool)]:
+        observed = f"the work pool {stopped[0]} is paused"
+        return Finding(False, "deployments", observed, f"run `prefect work-pool resume {stopped[0]}`")
     if paused := [name for name, d in found.items() if d.paused]:
         resume = "switch it on in the UI, or restart `prefect-lineage serve`"
         return Finding(False, "deployments", f"{', '.join(paused)} is paused", resume)
     if not any(s.active for s in found[SWEEPER].schedules):
         return Finding(False, "deployments", f"{SWEEPER} has no active schedule", "run `prefect-lineage deploy`")
     return Finding(True, "deployments", "ready")
+
+
+def late(client: SyncPrefectClient) -> Finding:
+    """Check that the runs of the assembler begin in time: its limit, or that of its pool or queue, may be filled."""
+    began = (api.now(client) - LATE_AFTER).isoformat()
+    body = {
+        "flows": {"name": {"any_": [name.partition("/")[0] for name in (ASSEMBLER, SWEEPER)]}},
+        "flow_runs": {"state": {"name": {"any_": ["Late"]}}, "expected_start_time": {"before_": began}},
+    }
+    if not (count := api.post(client, "/flow_runs/count", body)):
+        return Finding(True, "late runs", "none of the assembler")
+    observed = f"{counted(count, 'run')} of the assembler not begun, over {LATE_AFTER.seconds // 60} minutes late"
+    advice = (
+        "see whether `prefect-lineage serve` or the worker runs, and whether limits of it, of its work pool, of its "
+        "queue or of the deployment are filled; the runs wait, and nothing is lost"
+    )
+    return Finding(False, "late runs", observed, advice)
 
 
 def schedule(client: SyncPrefectClient) -> Finding:
@@ -176,7 +176,8 @@ def sweep(client: SyncPrefectClient) -> Finding:
     ago = api.now(client) - state.swept
     last = f"last ran {counted(round(ago.total_seconds() / 60), 'minute')} ago"
     if ago > _overdue(client):
-        return Finding(False, "sweep", last, "start the assembler, or run `prefect-lineage sweep`")
+        advice = _holder(client, ago) or "start the assembler, or run `prefect-lineage sweep`"
+        return Finding(False, "sweep", last, advice)
     if failure := _last_failure(client):
         advice = "mend what this names; the next sweep tries again, and nothing is lost (the log of its run has more)"
         return Finding(False, "sweep", f"{last}, and failed: {failure}", advice)
@@ -292,6 +293,7 @@ def archived(client: SyncPrefectClient) -> Finding:
 CHECKS: Mapping[str, Callable[[SyncPrefectClient], Finding]] = {
     "blocks": blocks,
     "deployments": deployments,
+    "late runs": late,
     "schedule": schedule,
     "automation": automation,
     "sweep": sweep,
@@ -347,6 +349,32 @@ def _last_failure(client: SyncPrefectClient) -> str | None:
         message = str(state.get("message") or state["name"])
         return message.removeprefix("Flow run encountered an exception: SweepError: ").partition(" -> ")[0]
     return None
+
+
+def _is_paused(client: SyncPrefectClient, pool: str) -> bool:
+    try:
+        return client.read_work_pool(pool).is_paused
+    except ObjectNotFound:
+        return False
+
+
+def _holder(client: SyncPrefectClient, ago: dt.timedelta) -> str:
+    """Advice on a sweep that has run since the last one that ended: later ones are cancelled; empty without one."""
+    body = {
+        "flows": {"name": {"any_": [SWEEPER.partition("/")[0]]}},
+        "flow_runs": {
+            "state": {"type": {"any_": ["RUNNING", "CANCELLING"]}},
+            "start_time": {"before_": (api.now(client) - ago / 2).isoformat()},
+        },
+        "limit": 1,
+    }
+    for run in api.post(client, "/flow_runs/filter", body):
+        since = api.time_of(run["start_time"]) or encoding.EPOCH
+        return (
+            f"flow run {run['id']} is running since {since:%F %R} UTC, and only one sweep may run at a time: "
+            f"`prefect flow-run cancel {run['id']}`, if its process is gone"
+        )
+    return ""
 
 
 def _runs(events: Sequence[Mapping[str, Any]], *, more: bool) -> str:

@@ -19,25 +19,26 @@ _QUICKLY = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: 3.0}
 _LOOKED_FOR_EVERY = 30.0
 
 
-def run_until_stopped(runner: Runner, sweeper: UUID) -> None:
+def run_until_stopped(runner: Runner, sweeper: UUID, served: Collection[UUID]) -> None:
     """Run until Ctrl-C or SIGTERM; then pause the deployment of the sweep.
 
-    A warning is logged when the deployments are deleted meanwhile: the runner goes on, and would start nothing more.
+    A warning is logged when one of the `served` deployments is deleted meanwhile: the runner goes on, and would start
+    no more runs of it.
     """
     in_hand: set[UUID] = set()
     try:
-        asyncio.run(_until_stopped(runner, sweeper, in_hand))
+        asyncio.run(_until_stopped(runner, served, in_hand))
     except (KeyboardInterrupt, asyncio.CancelledError):
         pause(sweeper, in_hand)
 
 
-async def _until_stopped(runner: Runner, sweeper: UUID, in_hand: set[UUID]) -> None:
+async def _until_stopped(runner: Runner, served: Collection[UUID], in_hand: set[UUID]) -> None:
     """Run until Ctrl-C or SIGTERM, which ends it like Ctrl-C: Prefect's own handler leaves a coroutine unawaited.
 
     `in_hand` then contains the flow runs whose processes end with this one.
     """
     running, loop = asyncio.ensure_future(runner.start()), asyncio.get_running_loop()
-    watching = asyncio.ensure_future(_watch(sweeper))
+    watching = asyncio.ensure_future(_watch(served))
     this = asyncio.current_task()
 
     def stop(*_: object) -> None:
@@ -58,13 +59,13 @@ async def _until_stopped(runner: Runner, sweeper: UUID, in_hand: set[UUID]) -> N
     await running
 
 
-async def _watch(deployment_id: UUID) -> None:
-    """Look for the deployment until it is gone."""
-    while await asyncio.to_thread(_exists, deployment_id):
+async def _watch(served: Collection[UUID]) -> None:
+    """Look for the deployments until one is gone."""
+    while await asyncio.to_thread(lambda: all(map(_exists, served))):
         await asyncio.sleep(_LOOKED_FOR_EVERY)
     get_logger("lineage").warning(
-        "The deployments were deleted (`prefect-lineage undeploy`?): no run of the assembler is started any more. "
-        "Stop this process, or start it again to deploy them."
+        "Deployments of the assembler were deleted (`prefect-lineage undeploy`?): their runs are not started any more, "
+        "not even when they are deployed again. Stop this process, or start it again to deploy them."
     )
 
 

@@ -362,8 +362,9 @@ def test_deleted_deployment_is_not_paused(client):
 
 
 def test_deleted_deployments_are_said(client, caplog):
-    asyncio.run(serving._watch(uuid4()))
-    assert "The deployments were deleted" in caplog.text
+    there = deploy.deploy().deployments.values()
+    asyncio.run(serving._watch([*there, uuid4()]))
+    assert "Deployments of the assembler were deleted" in caplog.text
 
 
 def test_deployment_that_cannot_be_looked_for_counts_as_there(client, monkeypatch):

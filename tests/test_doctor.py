@@ -11,10 +11,11 @@ from uuid import uuid4
 
 import pytest
 from prefect import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from prefect.events.schemas.automations import AutomationCore
-from prefect.states import Scheduled
+from prefect.states import Late, Scheduled
 
 from prefect_lineage_events import cli, deploy, doctor, health
 from prefect_lineage_events.assembler import ledger, sweep_state, unresolved
@@ -25,6 +26,7 @@ from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
 from prefect_lineage_events.automations.assemble import ASSEMBLE
 from prefect_lineage_events.automations.definition import Ids, Options
 from prefect_lineage_events.events import INCOMPLETE_EVENT, REJECTED_EVENT
+from prefect_lineage_events.finding import Finding
 from prefect_lineage_events.flows import sweep
 from prefect_lineage_events.history import event_log
 from prefect_lineage_events.instrumentation.libraries import LIBRARIES
@@ -48,7 +50,7 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.timezone.utc)
 
 
-def what_is_wrong(finding: health.Finding) -> str:
+def what_is_wrong(finding: Finding) -> str:
     """The text of a finding that is not ok and has a remedy."""
     assert not finding.ok
     assert finding.advice
@@ -57,8 +59,8 @@ def what_is_wrong(finding: health.Finding) -> str:
 
 
 def test_finding_is_one_line_with_a_remedy():
-    assert str(health.Finding(True, "sweep", "nothing waits")) == "ok   sweep: nothing waits"
-    assert str(health.Finding(False, "sweep", "two\nlines", "do this")) == "NOT  sweep: two lines -> do this"
+    assert str(Finding(True, "sweep", "nothing waits")) == "ok   sweep: nothing waits"
+    assert str(Finding(False, "sweep", "two\nlines", "do this")) == "NOT  sweep: two lines -> do this"
 
 
 def test_doctor_without_an_address_starts_no_server(monkeypatch, capsys):
@@ -253,7 +255,7 @@ def assembled(*targets: str, run: str = "1", by: str | None = "a") -> dict:
     }
 
 
-def delivery_to(monkeypatch, *newest_first: dict) -> health.Finding:
+def delivery_to(monkeypatch, *newest_first: dict) -> Finding:
     monkeypatch.setattr(health, "recent_events", lambda *_: list(newest_first))
     return health.delivery_to(None)
 
@@ -358,6 +360,42 @@ def test_rarely_scheduled_sweep_is_not_late(deployed, monkeypatch):
     assert health.sweep(deployed).ok
 
 
+def test_sweep_that_keeps_others_from_running_is_named(client, monkeypatch):
+    held = client.create_flow_run(sweep, state=State(type=StateType.RUNNING))
+    try:
+        later = now() + dt.timedelta(hours=2)
+        monkeypatch.setattr(health.api, "now", lambda _: later)
+        monkeypatch.setattr(health, "_interval", lambda _: dt.timedelta(0))
+        monkeypatch.setattr(sweep_state, "read", lambda _: SweepState(swept=later - dt.timedelta(hours=1)))
+        assert f"`prefect flow-run cancel {held.id}`" in what_is_wrong(health.sweep(client))
+    finally:
+        client.set_flow_run_state(held.id, State(type=StateType.CANCELLED), force=True)
+    assert "start the assembler" in what_is_wrong(health.sweep(client))
+
+
+def test_late_runs_of_the_assembler_are_a_finding(client):
+    assert health.late(client).ok
+    due = now() - dt.timedelta(hours=1)
+    waiting = client.create_flow_run(sweep, state=Late(scheduled_time=due))
+    try:
+        assert "late runs: 1 run of the assembler not begun, over 10 minutes late" in what_is_wrong(health.late(client))
+    finally:
+        client.delete_flow_run(waiting.id)
+
+
+def test_paused_work_pool_is_a_finding(client, deployed, monkeypatch):
+    name = f"paused-{uuid4().hex[:8]}"
+    pool = client.create_work_pool(WorkPoolCreate(name=name, type="process", is_paused=True))
+    by_name = client.read_deployment_by_name
+    changes = {"work_pool_name": pool.name, "status": "READY", "paused": False}
+    monkeypatch.setattr(client, "read_deployment_by_name", lambda n: by_name(n).model_copy(update=changes))
+    observed = f"deployments: the work pool {name} is paused -> run `prefect work-pool resume {name}`"
+    assert observed in what_is_wrong(health.deployments(client))
+    client.delete_work_pool(name)
+    monkeypatch.setattr(client, "read_deployment_by_name", lambda n: by_name(n).model_copy(update={"status": "READY"}))
+    assert "work pool" not in str(health.deployments(client))
+
+
 def test_failed_sweep_is_reported_with_its_reason(client):
     run = client.create_flow_run(sweep, state=State(type=StateType.RUNNING))
     sweep_state.write(client, SweepState(mark=now(), swept=now()))
@@ -367,7 +405,7 @@ def test_failed_sweep_is_reported_with_its_reason(client):
     assert health.sweep(client).ok
 
 
-def finding_when_stored(name: str, payload: dict, check, client) -> health.Finding:
+def finding_when_stored(name: str, payload: dict, check, client) -> Finding:
     """The finding once the event is stored: other tests' events of that name may be there before."""
     resource = {"prefect.resource.id": f"prefect-lineage.run.{uuid4()}"}
     event = emit_event(event=name, resource=resource, payload=payload)
@@ -402,7 +440,7 @@ def test_stale_runs_are_a_finding(client, monkeypatch):
 
 def test_healthy_installation_has_no_findings(client, monkeypatch):
     for what in health.CHECKS:
-        monkeypatch.setitem(health.CHECKS, what, lambda _, what=what: health.Finding(True, what, "well"))
+        monkeypatch.setitem(health.CHECKS, what, lambda _, what=what: Finding(True, what, "well"))
     assert cli.main(["doctor"]) == 0
 
 
