@@ -71,9 +71,13 @@ def _pairs(statements: Edges, left: exp.Expr, right: exp.Expr, scope: Scope, *, 
 
 
 def _not_inserted(value: exp.Expr) -> exp.Expr:
-    """MySQL's VALUES(a) after ON DUPLICATE KEY UPDATE, which is excluded.a in other stores."""
-    if value.__class__ is exp.Anonymous and str(value.this).upper() == "VALUES" and len(value.expressions) == 1:
-        return exp.column(value.expressions[0].name, table="excluded")
+    """MySQL's VALUES(a) after ON DUPLICATE KEY UPDATE, anywhere in a value: it is excluded.a in other stores."""
+    for call in list(value.find_all(exp.Anonymous)):
+        if str(call.this).upper() == "VALUES" and len(call.expressions) == 1:
+            refused = exp.column(call.expressions[0].name, table="excluded")
+            if call is value:
+                return refused
+            call.replace(refused)
     return value
 
 
@@ -94,7 +98,7 @@ def on_conflict(
         for joined in inserted.args.get("joins") or ():
             yield from sources.join(queries, joined, around, env)
     yield from assign(statements, node.args.get("expressions") or (), target, scope, env=env)
-    yield from queries.decide(node.args.get("where"), "CONDITIONAL", scope, env)
+    yield from queries.decide(node.args.get("where"), "FILTER", scope, env)
 
 
 class Branch:

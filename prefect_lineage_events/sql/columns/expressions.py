@@ -6,16 +6,20 @@ the walk over queries.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sqlglot import exp
 
+from prefect_lineage_events.sql.columns.json_paths import arrow_of_json
 from prefect_lineage_events.sql.columns.relations import IDENTITY, PROGRAM, Lineage, Origin, closed_path
 from prefect_lineage_events.sql.columns.rules import ColumnRules
 from prefect_lineage_events.sql.columns.scopes import Scope
 from prefect_lineage_events.sql.columns.transformations import (
     AGGREGATES_BY_NAME,
+    CHOOSING_BY_NAME,
+    CHOOSING_BY_PAIRS,
+    COMBINED_WITH_IF,
     COMPOSED,
     LESS_BY_NAME,
     OPENING_BY_NAME,
@@ -115,15 +119,42 @@ class Trace:
         self.one(node.args.get("this"), COMPOSED[how]["AGGREGATION"])
         for key, part in node.args.items():
             if key != "this":
-                self.one(part, COMPOSED[how]["SORT"])
+                self.one(part, COMPOSED[how]["CONDITIONAL"])
 
     def call(self, node: exp.Expr, how: Transformation) -> None:
         name = str(node.args["this"]).lower()
         if name in OPENING_BY_NAME or name in LESS_BY_NAME:
             self.nested.append((node, how))
             return
+        if name in CHOOSING_BY_NAME or name in CHOOSING_BY_PAIRS:
+            self.chosen_argument(node.args.get("expressions") or (), how, pairs=name in CHOOSING_BY_PAIRS)
+            return
         aggregates = name in AGGREGATES_BY_NAME
         self.below(node, COMPOSED[how]["AGGREGATION" if aggregates else "TRANSFORMATION"])
+
+    def chosen_argument(self, arguments: Sequence[exp.Expr], how: Transformation, *, pairs: bool) -> None:
+        """CHOOSE(i, a, b): `i` decides. multiIf(x, a, y, b, c): so does each first one of a pair."""
+        for at, argument in enumerate(arguments):
+            decides = (at % 2 == 0 and at + 1 < len(arguments)) if pairs else at == 0
+            self.one(argument, COMPOSED[how]["CONDITIONAL" if decides else "TRANSFORMATION"])
+
+    def decoded(self, node: exp.Expr, how: Transformation) -> None:
+        """DECODE(a, 1, x, 2, y, z): `a` is compared with 1 and 2."""
+        compared, *pairs = node.args.get("expressions") or [None]
+        self.one(compared, COMPOSED[how]["CONDITIONAL"])
+        self.chosen_argument(pairs, how, pairs=True)
+
+    def nulled(self, node: exp.Expr, how: Transformation) -> None:
+        self.one(node.args["this"], COMPOSED[how]["TRANSFORMATION"])
+        self.one(node.args.get("expression"), COMPOSED[how]["CONDITIONAL"])
+
+    def combined(self, node: exp.Expr, how: Transformation) -> None:
+        """An aggregate of ClickHouse with combinators. One with parameters has them before its arguments."""
+        arguments = list(node.args.get("params") or node.args.get("expressions") or ())
+        if arguments and COMBINED_WITH_IF.search(str(node.args["this"])):
+            self.one(arguments.pop(), COMPOSED[how]["CONDITIONAL"])
+        for argument in arguments:
+            self.one(argument, COMPOSED[how]["AGGREGATION"])
 
     def comprehended(self, node: exp.Expr, how: Transformation) -> None:
         """`[x + a for x, i in l if x > 1]`: `x` and `i` are elements of `l` and positions, not columns."""
@@ -141,7 +172,7 @@ class Trace:
         """`f(payload -> 'items')`, which sqlglot takes for a lambda."""
         arrows = self.scope.rules.arrows
         first = node.arg_key == "this" or (node.arg_key == "expressions" and not node.index)
-        opened = _arrow_of_json(node) if arrows == "all" or (arrows == "first" and first) else None
+        opened = arrow_of_json(node) if arrows == "all" or (arrows == "first" and first) else None
         if opened is None:
             self.below(node, COMPOSED[how]["TRANSFORMATION"])
         else:
@@ -157,14 +188,21 @@ class Trace:
         args = node.args
         self.one(args.get("this"), COMPOSED[how]["TRANSFORMATION"])
         decides = COMPOSED[how]["WINDOW"]
-        named = args.get("alias")
-        definitions = [args]
-        if named is not None and named.name.lower() in self.scope.windows:
-            definitions.append(self.scope.windows[named.name.lower()].args)
-        for definition in definitions:
+        for definition in self.definitions(args):
             for key in definition.get("partition_by") or ():
                 self.one(key, decides)
             self.one(definition.get("order"), decides)
+
+    def definitions(self, window: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """A window, and the named ones that it is made of: `OVER (w ORDER BY c) ... WINDOW w AS (v), v AS (...)`."""
+        yield window
+        used: set[str] = set()
+        named = window.get("alias")
+        while named is not None and (name := named.name.lower()) not in used and name in self.scope.windows:
+            used.add(name)
+            definition = self.scope.windows[name].args
+            yield definition
+            named = definition.get("alias")
 
     def choice(self, node: exp.Expr, how: Transformation) -> None:
         """CASE x WHEN y THEN z and IF(x, z): `x` and `y` decide, `z` goes in."""
@@ -210,8 +248,9 @@ class Trace:
             self.one(field, value)
 
     def filtered(self, node: exp.Expr, how: Transformation) -> None:
+        """AGG(a) FILTER (WHERE b) is AGG(CASE WHEN b THEN a END): `b` decides over this value alone."""
         self.one(node.args["this"], how)
-        self.one(node.args["expression"], COMPOSED[how]["FILTER"])
+        self.one(node.args["expression"], COMPOSED[how]["CONDITIONAL"])
 
     def ordered(self, node: exp.Expr, how: Transformation) -> None:
         self.one(node.args.get("this"), how)
@@ -270,25 +309,10 @@ _SPECIAL: dict[Role, Callable[[Trace, exp.Expr, Transformation], None]] = {
     Role.MEMBER: Trace.member,
     Role.COMPREHENDED: Trace.comprehended,
     Role.LAMBDA: Trace.arrow,
+    Role.DECODED: Trace.decoded,
+    Role.NULLED: Trace.nulled,
+    Role.COMBINED: Trace.combined,
 }
-
-
-def _arrow_of_json(node: exp.Expr) -> exp.Expr | None:
-    """The expression that a lambda of one name and a literal stands for, in the lambda's place; None for others."""
-    parameters: list[exp.Expr] = list(node.args.get("expressions") or [])
-    body: exp.Expr = node.args["this"]
-    first = body
-    while first.__class__ in (exp.JSONExtract, exp.JSONExtractScalar):
-        first = first.args["this"]
-    if len(parameters) != 1 or parameters[0].__class__ is not exp.Identifier or first.__class__ is not exp.Literal:
-        return None
-    opened = exp.JSONExtract(this=exp.Column(this=parameters[0].copy()), expression=first.copy())
-    if first is body:
-        node.replace(opened)
-        return opened
-    first.replace(opened)
-    node.replace(body)
-    return body
 
 
 def add(lineage: Lineage, how: Transformation, found: Found) -> None:

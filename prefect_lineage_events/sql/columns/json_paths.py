@@ -103,3 +103,21 @@ def _text(steps: Sequence[Step]) -> tuple[str, bool]:
             return text, False
         text += part
     return text, True
+
+
+def arrow_of_json(node: exp.Expr) -> exp.Expr | None:
+    """The expression that a lambda of one name and a literal stands for, in the lambda's place; None for others."""
+    parameters: list[exp.Expr] = list(node.args.get("expressions") or [])
+    body: exp.Expr = node.args["this"]
+    first = body
+    while first.__class__ in (exp.JSONExtract, exp.JSONExtractScalar):
+        first = first.args["this"]
+    if len(parameters) != 1 or parameters[0].__class__ is not exp.Identifier or first.__class__ is not exp.Literal:
+        return None
+    opened = exp.JSONExtract(this=exp.Column(this=parameters[0].copy()), expression=first.copy())
+    if first is body:
+        node.replace(opened)
+        return opened
+    first.replace(opened)
+    node.replace(body)
+    return body

@@ -43,7 +43,7 @@ class Queries:
         self.unclear = ""
         self.unions: Mapping[int, Sequence[TableRef]] = {}
         self.rows: dict[tuple[int, int], tuple[Row | None, Scope]] = {}
-        self._nested: dict[tuple[int, int], tuple[Relation, Scope]] = {}
+        self._nested: dict[tuple[int, int], tuple[Relation, Found, Scope]] = {}
         self.write: Callable[[exp.Expr, Env | None], Task] | None = None
         self._bases: dict[TableRef, Base] = {}
 
@@ -191,18 +191,29 @@ class Queries:
             elif inner.__class__ in _OPENED:
                 yield from structs.into(self, found, inner, becomes or "TRANSFORMATION", scope, env=env)
             else:
-                relation = yield from self.nested(inner, scope, env)
-                if becomes is not None:
-                    for output in relation.outputs:
-                        if output.name != "*":
-                            add(output.lineage, becomes, found)
+                relation, decisions = yield from self._nested_with_decisions(inner, scope, env)
+                lineages = [] if becomes is None else [o.lineage for o in relation.outputs if o.name != "*"]
+                for lineage in lineages:
+                    add(lineage, becomes or "TRANSFORMATION", found)
+                if not any(lineages) and found is not self.decisions:
+                    # EXISTS and COUNT(*) give a value that only these decide.
+                    add(tuple(decisions), "CONDITIONAL", found)
 
     def nested(self, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
         """The relation of a query inside an expression, evaluated once in its scope."""
+        relation, _ = yield from self._nested_with_decisions(node, scope, env)
+        return relation
+
+    def _nested_with_decisions(self, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+        """The relation of a query inside an expression, and the columns that decide over its rows."""
         key = (id(node), id(scope))
         if key not in self._nested or scope.bound is not None:
-            self._nested[key] = (yield self.query(node, env, scope)), scope
-        return self._nested[key][0]
+            around, self.decisions = self.decisions, {}
+            relation = yield self.query(node, env, scope)
+            decisions, self.decisions = self.decisions, around
+            self.decisions.update(decisions)
+            self._nested[key] = relation, decisions, scope
+        return self._nested[key][:2]
 
     def row_of(self, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
         """The fields of an expression's value; None if it is no struct, or if the struct is not known."""

@@ -136,7 +136,7 @@ def _changed(how: Transformation, arrays: int = 0, ordered: bool = False) -> _Re
         row = yield row_of(evaluator, first, scope, env)
         if row is None:
             return None
-        decides = yield from _deciding(evaluator, others, "SORT", scope, env)
+        decides = yield from _deciding(evaluator, others, "CONDITIONAL", scope, env)
         return row.through(how, decides, arrays=arrays, ordered=ordered)
 
     return read
@@ -346,8 +346,8 @@ _READERS: dict[type[exp.Expr], _Reader] = {
     exp.Anonymous: _call,
     exp.AnonymousAggFunc: _call,
     exp.Order: _beside("SORT", "expressions"),
-    exp.HavingMax: _beside("SORT", "expression"),
-    exp.Filter: _beside("FILTER", "expression"),
+    exp.HavingMax: _beside("CONDITIONAL", "expression"),
+    exp.Filter: _beside("CONDITIONAL", "expression"),
     exp.Window: _beside("WINDOW", "partition_by", "order"),
     exp.ArraySort: _changed("TRANSFORMATION", ordered=True),
     exp.WithinGroup: _beside("SORT", "expression"),

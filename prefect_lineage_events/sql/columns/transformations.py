@@ -7,6 +7,7 @@ TRANSFORMATION; only renaming, parentheses and the fields of a struct keep IDENT
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from typing import get_args
 
@@ -40,7 +41,7 @@ class Role(IntEnum):
     VALUE = 3  # makes another value of it
     AGGREGATE = 4
     WINDOW = 5
-    CHOICE = 6  # CASE, IF: conditions below `this`, values elsewhere
+    CHOICE = 6  # CASE, IF, NVL2, ELT: conditions below `this`, values elsewhere
     QUERY = 7
     TEST = 8  # EXISTS: uses the rows of a query, not their values
     DOT = 9
@@ -58,6 +59,9 @@ class Role(IntEnum):
     MEMBER = 21  # `a IN b`, whose right side may be a table
     COMPREHENDED = 22  # a list made of the elements of another
     LAMBDA = 23  # `x -> x + 1`, or the operator of JSON in an argument: `f(payload -> 'a')`
+    DECODED = 24  # DECODE(a, b, x, y): `a` and `b` decide, `x` and `y` go in
+    NULLED = 25  # NULLIF(a, b): `a` goes in unless `b` decides otherwise
+    COMBINED = 26  # ClickHouse's sumIf(a, b): `b` chooses the rows
 
 
 ROLES: dict[type[exp.Expr], Role] = {
@@ -86,6 +90,12 @@ ROLES: dict[type[exp.Expr], Role] = {
     exp.Window: Role.WINDOW,
     exp.Case: Role.CHOICE,
     exp.If: Role.CHOICE,
+    exp.Nvl2: Role.CHOICE,
+    exp.Elt: Role.CHOICE,
+    exp.DecodeCase: Role.DECODED,
+    exp.Nullif: Role.NULLED,
+    exp.CombinedAggFunc: Role.COMBINED,
+    exp.CombinedParameterizedAgg: Role.COMBINED,
     exp.Exists: Role.TEST,
     exp.Dot: Role.DOT,
     exp.Filter: Role.FILTERED,
@@ -126,6 +136,12 @@ AGGREGATES_BY_NAME = frozenset(
      "median", "sketch_agg", "hll_union_agg", "jsonb_agg", "json_agg", "wm_concat", "sys_xmlagg", "ratio_to_report"}
 )  # fmt: skip
 
+
+# Functions that choose one of their arguments: by the first one, or by each second one.
+CHOOSING_BY_NAME = frozenset({"choose", "elt", "nvl2"})
+CHOOSING_BY_PAIRS = frozenset({"multiif"})
+# The condition of a combinator of ClickHouse's aggregates, which the last argument states: sumIf, sumIfOrNull.
+COMBINED_WITH_IF = re.compile(r"If(?=[A-Z]|\Z)")
 
 # Functions that take a field out of their first argument.
 OPENING_BY_NAME = frozenset(

@@ -172,11 +172,11 @@ class Statements:
         whens = args["whens"].args.get("expressions") or () if args.get("whens") is not None else ()
         for when in whens:
             sees = scope if when.args.get("matched") or when.args.get("source") else source
-            yield from queries.decide(when.args.get("condition"), "CONDITIONAL", sees, env)
+            yield from queries.decide(when.args.get("condition"), "FILTER", sees, env)
             if ref is not None:
                 branch = Branch(self, target, ref, scope, source)
                 yield from branch.write(when.args["then"], env)
-                yield from queries.decide(when.args["then"].args.get("where"), "CONDITIONAL", sees, env)
+                yield from queries.decide(when.args["then"].args.get("where"), "FILTER", sees, env)
         queries.note(scope)
         self.decide([ref])
         return (yield from self._returning(node, scope, env))

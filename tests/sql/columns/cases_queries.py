@@ -56,6 +56,35 @@ QUERIES: dict[str, list[Case]] = {
         Case("IFF is a CASE", "select iff(a, b, 0) as x from t",
              """X <- T.A CONDITIONAL
                 X <- T.B TRANSFORMATION""", dialect="snowflake"),
+        Case("DECODE is a CASE", "select decode(a, 1, b, 2, c, d) as x from t",
+             """X <- T.A CONDITIONAL
+                X <- T.B TRANSFORMATION
+                X <- T.C TRANSFORMATION
+                X <- T.D TRANSFORMATION""", dialect="oracle"),
+        Case("the values of DECODE may be columns that it compares with", "select decode(a, b, 'x', 'y') as x from t",
+             """X <- T.A CONDITIONAL
+                X <- T.B CONDITIONAL""", dialect="snowflake"),
+        Case("NVL2 is a CASE", "select nvl2(a, b, c) as x from t",
+             """x <- t.a CONDITIONAL
+                x <- t.b TRANSFORMATION
+                x <- t.c TRANSFORMATION""", dialect="redshift"),
+        Case("NULLIF takes its first value, unless the second one decides otherwise", "select nullif(a, b) as x from t",
+             """x <- t.a TRANSFORMATION
+                x <- t.b CONDITIONAL"""),
+        Case("ELT chooses by its first value (MySQL)", "select elt(a, b, c) as x from t",
+             """x <- t.a CONDITIONAL
+                x <- t.b TRANSFORMATION
+                x <- t.c TRANSFORMATION""", dialect="mysql"),
+        Case("CHOOSE chooses by its first value (SQL Server)", "select choose(a, b, c) as x from t",
+             """x <- t.a CONDITIONAL
+                x <- t.b TRANSFORMATION
+                x <- t.c TRANSFORMATION""", dialect="tsql"),
+        Case("multiIf is a CASE (ClickHouse)", "select multiIf(a > 1, b, c > 1, d, e) as x from t",
+             """x <- t.a CONDITIONAL
+                x <- t.b TRANSFORMATION
+                x <- t.c CONDITIONAL
+                x <- t.d TRANSFORMATION
+                x <- t.e TRANSFORMATION""", dialect="clickhouse"),
         Case("a CASE in an aggregate", "select sum(case when a = 'x' then b end) as x from t",
              """x <- t.a CONDITIONAL
                 x <- t.b AGGREGATION"""),
@@ -66,11 +95,24 @@ QUERIES: dict[str, list[Case]] = {
         Case("COUNT(DISTINCT a) does", "select count(distinct a) as n from t", "n <- t.a AGGREGATION"),
         Case("an expression over an aggregate stays aggregated", "select round(sum(a + 1), 2) as x from t",
              "x <- t.a AGGREGATION"),
-        Case("FILTER decides over an aggregate", "select count(*) filter (where a) as n from t", "n <- t.a FILTER",
+        Case("FILTER decides over an aggregate", "select count(*) filter (where a) as n from t", "n <- t.a CONDITIONAL",
              dialect="postgres"),
         Case("HAVING MAX chooses the rows of an aggregate", "select any_value(a having max b) as x from t",
              """x <- t.a AGGREGATION
-                x <- t.b SORT""", dialect="bigquery"),
+                x <- t.b CONDITIONAL""", dialect="bigquery"),
+        Case("MAX_BY takes the value of a chosen row", "select max_by(a, b) as x from t",
+             """x <- t.a AGGREGATION
+                x <- t.b CONDITIONAL""", dialect="trino"),
+        Case("-If decides over an aggregate (ClickHouse)", "select sumIf(a, b > 1) as x, avgIfOrNull(c, d) as y from t",
+             """x <- t.a AGGREGATION
+                x <- t.b CONDITIONAL
+                y <- t.c AGGREGATION
+                y <- t.d CONDITIONAL""", dialect="clickhouse"),
+        Case("-If decides over an aggregate with parameters (ClickHouse)", "select quantileIf(0.5)(a, b > 1) as x from t",
+             """x <- t.a AGGREGATION
+                x <- t.b CONDITIONAL""", dialect="clickhouse"),
+        Case("other combinators aggregate (ClickHouse)", "select uniqState(a) as x from t", "x <- t.a AGGREGATION",
+             dialect="clickhouse"),
         Case("a window's keys decide", "select sum(a) over (partition by b order by c) as x from t",
              """x <- t.a AGGREGATION
                 x <- t.b WINDOW
@@ -82,6 +124,15 @@ QUERIES: dict[str, list[Case]] = {
         Case("a named window", "select sum(a) over w as x from t window w as (partition by b)",
              """x <- t.a AGGREGATION
                 x <- t.b WINDOW""", dialect="postgres"),
+        Case("a named window that is made of another",
+             "select rank() over w as x from t window v as (partition by a), w as (v order by b)",
+             """x <- t.a WINDOW
+                x <- t.b WINDOW""", dialect="postgres"),
+        Case("a window that is made of a named one", "select rank() over (w order by b) as x from t window w as (partition by a)",
+             """x <- t.a WINDOW
+                x <- t.b WINDOW""", dialect="postgres"),
+        Case("named windows that are made of each other end", "select rank() over w as x from t window w as (w order by b)",
+             "x <- t.b WINDOW", dialect="postgres"),
         Case("LISTAGG sorts by the keys of its group", "select listagg(a, ',') within group (order by b) as x from t",
              """X <- T.A AGGREGATION
                 X <- T.B SORT""", dialect="snowflake"),
@@ -127,6 +178,17 @@ QUERIES: dict[str, list[Case]] = {
         Case("EXISTS asks for rows alone", "select a from t where exists (select z from u where u.id = t.id)", "a <- t.a",
              """* <~ t.id FILTER
                 * <~ u.id FILTER"""),
+        Case("EXISTS as a value is decided by what decides over its rows",
+             "select exists (select z from u where u.id = t.id) as x from t",
+             """x <- t.id CONDITIONAL
+                x <- u.id CONDITIONAL"""),
+        Case("so is CASE WHEN EXISTS", "select case when exists (select 1 from u where u.id = t.id) then a end as x from t",
+             """x <- t.a TRANSFORMATION
+                x <- t.id CONDITIONAL
+                x <- u.id CONDITIONAL"""),
+        Case("so is a number of rows", "select (select count(*) from u where u.id = t.id) as x from t",
+             """x <- t.id CONDITIONAL
+                x <- u.id CONDITIONAL"""),
         Case("IN takes values of a subquery", "select a from t where b in (select c from u)", "a <- t.a",
              """* <~ t.b FILTER
                 * <~ u.c FILTER"""),

@@ -57,11 +57,19 @@ STATEMENTS: dict[str, list[Case]] = {
              "insert into n as q (k, v) select a, b from t on conflict (k) do update set v = q.v + 1 where q.w > 0",
              """n.k <- t.a
                 n.v <- t.b
-                n.v <- n.v TRANSFORMATION""", "n.* <~ n.w CONDITIONAL", dialect="postgres"),
+                n.v <- n.v TRANSFORMATION""", "n.* <~ n.w FILTER", dialect="postgres"),
         Case("ON DUPLICATE KEY UPDATE sees the query's sources",
              "insert into n (k) select t.a from t on duplicate key update k = values(k), v = t.b",
              """n.k <- t.a
                 n.v <- t.b""", dialect="mysql"),
+        Case("VALUES inside of a value (MySQL)",
+             "insert into n (k, v) select a, b from t on duplicate key update v = if(values(v) > 1, values(v), n.w + values(k))",
+             """n.k <- t.a
+                n.v <- t.b
+                n.v <- t.b TRANSFORMATION
+                n.v <- t.b CONDITIONAL
+                n.v <- n.w TRANSFORMATION
+                n.v <- t.a TRANSFORMATION""", dialect="mysql"),
         Case("the new row's alias in ON DUPLICATE KEY UPDATE",
              "insert into n (k, v) values (1, (select max(a) from t)) as r on duplicate key update v = r.v + n.w",
              """n.v <- t.a AGGREGATION
@@ -120,7 +128,7 @@ STATEMENTS: dict[str, list[Case]] = {
                 n.k <- t.k""",
              """n.* <~ n.k JOIN
                 n.* <~ t.k JOIN
-                n.* <~ t.c CONDITIONAL"""),
+                n.* <~ t.c FILTER"""),
         Case("VALUES come from no column",
              "merge into n using (values (1, 'x')) as s (k, v) on n.k = s.k when matched then update set v = s.v", "",
              "n.* <~ n.k JOIN", dialect="tsql"),
@@ -146,7 +154,7 @@ STATEMENTS: dict[str, list[Case]] = {
              "merge into n using t on n.k = t.k when not matched and c > 0 then insert (k) values (k)", "n.k <- t.k",
              """n.* <~ n.k JOIN
                 n.* <~ t.k JOIN
-                n.* <~ t.c CONDITIONAL"""),
+                n.* <~ t.c FILTER"""),
     ],
     "merge with conditions of its own": [
         Case("Oracle's DELETE WHERE behind UPDATE",
@@ -156,9 +164,9 @@ STATEMENTS: dict[str, list[Case]] = {
                 N.ID <- T.ID""",
              """N.* <~ N.ID JOIN
                 N.* <~ T.ID JOIN
-                N.* <~ T.B CONDITIONAL
-                N.* <~ N.Y CONDITIONAL
-                N.* <~ T.C CONDITIONAL""", dialect="oracle"),
+                N.* <~ T.B FILTER
+                N.* <~ N.Y FILTER
+                N.* <~ T.C FILTER""", dialect="oracle"),
     ],
     "delete": [
         Case("puts no value anywhere", "delete from t where a in (select c from u)", "",

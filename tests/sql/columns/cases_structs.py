@@ -105,9 +105,9 @@ STRUCTS: dict[str, list[Case]] = {
              known=True),
         Case("of the row with the greatest value (DuckDB)", "select arg_max(t, b).a as m, arg_max(a, b) as n from t",
              """m <- t.a AGGREGATION
-                m <- t.b SORT
+                m <- t.b CONDITIONAL
                 n <- t.a AGGREGATION
-                n <- t.b SORT""", dialect="duckdb", known=True),
+                n <- t.b CONDITIONAL""", dialect="duckdb", known=True),
         Case("of a row (PostgreSQL)", "select (q).a, ((array_agg(q))[1]).b from t q group by 1",
              """a <- t.a
                 b <- t.b AGGREGATION""", dialect="postgres", known=True),
@@ -173,10 +173,10 @@ STRUCTS: dict[str, list[Case]] = {
         Case("an object's", "select object_construct('x', a, 'y', b):x::int as m, max_by({'x': a, 'y': b}, c):y as n from t",
              """M <- T.A TRANSFORMATION
                 N <- T.B AGGREGATION
-                N <- T.C SORT""", dialect="snowflake"),
+                N <- T.C CONDITIONAL""", dialect="snowflake"),
         Case("a tuple's by its position", "select argMax((a, b), c).2 as m, tupleElement(tuple(a, b), 1) as n from t",
              """m <- t.b AGGREGATION
-                m <- t.c SORT
+                m <- t.c CONDITIONAL
                 n <- t.a TRANSFORMATION""", dialect="clickhouse"),
         Case("a row's by the names of its type", "select cast(row(a, b) as row(x int, y int)).y as m from t",
              "m <- t.b TRANSFORMATION", dialect="trino"),
