@@ -1,4 +1,4 @@
-"""Write `docs/reference/events.md` from `prefect_lineage_events/events.py`. python docs/make_events_page.py"""
+"""Write `docs/reference/events.md` from the models of the events. python docs/make_events_page.py"""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from prefect_lineage_events import events
+from prefect_lineage_events import definitions, events
+from prefect_lineage_events.history import witnessed
 
 PAGE = Path(__file__).resolve().parent / "reference" / "events.md"
 _ID = "00000000-0000-4000-8000-00000000000"
@@ -22,7 +23,7 @@ _NAMES = {str: "text", int: "whole number", float: "number", bool: "true or fals
 HEAD = """\
 # Events
 
-<!-- Written by docs/make_events_page.py from prefect_lineage_events/events.py: change that, then run it again. -->
+<!-- Written by docs/make_events_page.py from the models of the events: change those, then run it again. -->
 
 All events are in Prefect's event feed and at its API. [The explanation](../explanation/events.md) says why lineage travels in
 them, and [automations](../automations.md) react to them.
@@ -61,6 +62,26 @@ An example of `lineage.create`, as Prefect stores it:
 """
 
 
+# The models of all payloads, each with the heading of its fields.
+MODELS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("## Payload of a statement", events.LineageEvent),
+    ("### `statement`", events.StatementInfo),
+    ("### A dataset: `output`, `inputs`, `datasets`", events.EventDataset),
+    ("### A column", events.Column),
+    ("### A column edge: `columns`", events.EventColumnEdge),
+    ("### `run`", events.RunInfo),
+    ("### `emitter`", events.EmitterInfo),
+    ("## Payload of looked up columns", events.SchemaEvent),
+    ("## Payload of `lineage.closed` and `lineage.checkpoint`", events.CountEvent),
+    ("### `definitions`", definitions.RunDefinitions),
+    ("### `definitions.flow`", definitions.Definition),
+    ("### A task: `definitions.tasks`", definitions.TaskDefinition),
+    ("## Payload of `lineage.witnessed`", witnessed.Witnessed),
+    ("### A statement of the warehouse: `statements`", witnessed.WitnessedStatement),
+    ("### A write: `writes`", witnessed.WitnessedWrite),
+)
+
+
 def page() -> str:
     return HEAD.format(version=events.SCHEMA_VERSION, example=example()) + "".join(_sections()).rstrip() + "\n"
 
@@ -93,17 +114,7 @@ def example() -> str:
 
 
 def _sections() -> Iterator[str]:
-    for title, model in (
-        ("## Payload of a statement", events.LineageEvent),
-        ("### `statement`", events.StatementInfo),
-        ("### A dataset: `output`, `inputs`, `datasets`", events.EventDataset),
-        ("### A column", events.Column),
-        ("### A column edge: `columns`", events.EventColumnEdge),
-        ("### `run`", events.RunInfo),
-        ("### `emitter`", events.EmitterInfo),
-        ("## Payload of looked up columns", events.SchemaEvent),
-        ("## Payload of `lineage.closed` and `lineage.checkpoint`", events.CountEvent),
-    ):
+    for title, model in MODELS:
         yield f"{title}\n{_text(model)}\n\n| field | type | default |\n|---|---|---|\n{''.join(_rows(model))}\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -38,6 +39,8 @@ SECTIONS: dict[str, list[tuple[str, str, str]]] = {
         ("named parts (partitions, files) of a dataset", "emission.pending:MAX_SUBSET", "more count as the whole dataset"),
         ("rows of a read that are sampled, to recognise them in a write", "emission.row_samples:MAX_ROWS_READ", "a longer read is recognised by its sample, or by other evidence"),
         ("columns of a sampled row", "emission.row_samples:MAX_COLUMNS", "further ones are not compared"),
+        ("tasks of a run whose definitions are sent", "emission.definitions_sent:_MAX_TASKS", "the jobs of further ones have no description and no location"),
+        ("characters of the descriptions of a run's tasks", "emission.definitions_sent:_MAX_LENGTH", "further ones are left out"),
     ],
     "In the assembler": [
         ("events of one run", "history.event_log:MAX_EVENTS", "the rest is not read; the run is incomplete"),
@@ -47,6 +50,20 @@ SECTIONS: dict[str, list[tuple[str, str, str]]] = {
         ("seconds of waiting for events that were counted", "COMPLETENESS_TIMEOUT", "the sweep tries again"),
         ("hours in which the sweep tries again", "INCOMPLETE_HOURS", "the run stays incomplete"),
         ("pages of datasets that one run changes", "DATASET_PAGES", "its page states how many were left out"),
+    ],
+    "The warehouse as witness": [
+        ("minutes after a run's end until the first question", "assembler.witness.collect:FIRST_AFTER", "the run was sent before, with what its texts say"),
+        ("minutes between two questions about a run", "assembler.witness.collect:ASK_AGAIN", "a sweep between them leaves the run alone"),
+        ("hours after a run's end until it is given up", "assembler.witness.collect:GIVE_UP", "its page says that the warehouse said nothing"),
+        ("days after a run's end until it is given up, if the history could never be read", "assembler.witness.collect:GIVE_UP_UNREAD", "the same"),
+        ("runs that one sweep asks about", "assembler.witness.collect:MAX_RUNS", "the next sweep asks about further ones"),
+        ("queries of one sweep", "assembler.witness.warehouse:MAX_QUERIES", "the next sweep asks the rest"),
+        ("query ids in one query", "assembler.witness.warehouse:IDS_A_QUERY", "several queries are sent"),
+        ("seconds of one query", "assembler.witness.warehouse:_SECONDS", "it is cancelled, and the next sweep asks again"),
+        ("rows of one query", "assembler.witness.warehouse:MAX_ROWS", "statements whose rows were cut stay `partial`"),
+        ("statements that one CALL ran", "history.witnessed:MAX_STATEMENTS", "further ones are left out, and the CALL stays `partial`"),
+        ("datasets of one statement", "history.witnessed:MAX_DATASETS", "further ones are left out, and it stays `partial`"),
+        ("column edges of one statement", "history.witnessed:MAX_COLUMNS", "further ones are left out, and it stays `partial`"),
     ],
     "In OpenLineage events": [
         ("characters of the `sql` facet", "openlineage.job_facets:MAX_SQL", "cut"),
@@ -80,16 +97,18 @@ def page() -> str:
 def _sections() -> Iterator[str]:
     for title, rows in SECTIONS.items():
         yield f"\n## {title}\n| limit | number | beyond it |\n|---|---|---|\n"
-        yield from (f"| {what} | {number(where)} | {consequence} |\n" for what, where, consequence in rows)
+        yield from (f"| {what} | {number(what, where)} | {consequence} |\n" for what, where, consequence in rows)
 
 
-def number(where: str) -> str:
-    """The value of a constant or of a setting's default, for people."""
+def number(what: str, where: str) -> str:
+    """The value of a constant or of a setting's default, for people: a time in the unit that its row begins with."""
     if ":" not in where:
         value, name = LineageSettings.model_fields[where.lower()].default, f" (`{where}`)"
     else:
         module, _, constant = where.partition(":")
         value, name = getattr(import_module(f"prefect_lineage_events.{module}"), constant), ""
+    if isinstance(value, dt.timedelta):
+        value = value / dt.timedelta(**{what.split(maxsplit=1)[0]: 1})
     return f"{value:,g}{name}" if isinstance(value, float) else f"{value:,}{name}"
 
 

@@ -28,7 +28,7 @@ from prefect_lineage_events.automations.assemble import ASSEMBLE
 from prefect_lineage_events.automations.definition import NO_ID, Definition, Ids, Options
 from prefect_lineage_events.automations.listed import ASSEMBLERS
 from prefect_lineage_events.automations.plan import Change
-from prefect_lineage_events.blocks import BLOCK_TYPES
+from prefect_lineage_events.blocks import usable_blocks
 from prefect_lineage_events.delivery import configuration
 from prefect_lineage_events.delivery.targets import targets
 from prefect_lineage_events.escaping import line
@@ -249,7 +249,7 @@ def _warnings(work_pool: str | None) -> Iterator[str]:
     if not configuration.is_configured():
         yield (
             f"no target is configured here: lineage goes to the file {configuration.configuration()['log_file_path']} "
-            "of each machine; set OPENLINEAGE_URL and deploy again"
+            "of each machine; set OPENLINEAGE_URL, and run this command again"
         )
     elif work_pool and configuration.portable()[1]:
         yield (
@@ -387,12 +387,6 @@ def _require_work_pool(name: str) -> None:
 
 def register_blocks() -> tuple[str, ...]:
     """Register the lineage blocks whose connectors are installed, so that the UI offers them. Returns their names."""
-    registered = []
-    for listed in BLOCK_TYPES:
-        try:
-            block = listed.block_class()
-        except ImportError:  # its connector is not installed
-            continue
+    for block in (blocks := usable_blocks()):
         block.register_type_and_schema()
-        registered.append(str(block.get_block_type_slug()))
-    return tuple(registered)
+    return tuple(str(block.get_block_type_slug()) for block in blocks)

@@ -16,7 +16,7 @@ from prefect_lineage_events.assembler.sweep import BUSY
 from prefect_lineage_events.assembler.witness.collect import AWAITS
 from prefect_lineage_events.automations import plan
 from prefect_lineage_events.automations.listed import ASSEMBLERS
-from prefect_lineage_events.blocks import BLOCK_TYPES
+from prefect_lineage_events.blocks import BLOCK_TYPES, usable_blocks
 from prefect_lineage_events.events import ASSEMBLED_EVENT
 from prefect_lineage_events.finding import Finding
 from prefect_lineage_events.history import api
@@ -56,6 +56,8 @@ def blocks(client: SyncPrefectClient) -> Finding:
             client.read_block_type_by_slug(slug)
         except ObjectNotFound:
             missing.append(slug)
+    if missing == slugs and not usable_blocks():
+        return Finding(True, "blocks", "none is registered, and none of their connectors is installed here")
     if missing == slugs:
         return Finding(False, "blocks", "none is registered", "run `prefect-lineage register`")
     observed = "registered" + (f" (but {', '.join(missing)})" if missing else "")

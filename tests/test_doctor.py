@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import sys
 import time
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -15,6 +17,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
 from prefect.events.schemas.automations import AutomationCore
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Late, Scheduled
 
 from prefect_lineage_events import cli, deploy, doctor, health
@@ -453,3 +456,18 @@ def test_request_that_the_api_refuses_is_a_finding(client, monkeypatch):
     monkeypatch.setitem(health.CHECKS, "blocks", refuses)
     (finding,) = (f for f in doctor.examine() if f.subject == "blocks")
     assert "the API responded 403 (no) -> this PREFECT_API_KEY may not do that" in what_is_wrong(finding)
+
+
+def test_blocks_are_no_finding_where_no_connector_of_them_is_installed(client, monkeypatch):
+    monkeypatch.setattr(client, "read_block_type_by_slug", absent := Mock(side_effect=ObjectNotFound(Exception())))
+    assert "run `prefect-lineage register`" in what_is_wrong(health.blocks(client))
+    for connector in ("prefect_sqlalchemy", "prefect_snowflake"):
+        monkeypatch.setitem(sys.modules, connector, None)
+    for module in ("sqlalchemy", "snowflake"):
+        monkeypatch.delitem(sys.modules, f"prefect_lineage_events.blocks.{module}", raising=False)
+    finding = health.blocks(client)
+    assert (finding.ok, finding.observed) == (
+        True,
+        "none is registered, and none of their connectors is installed here",
+    )
+    assert absent.called

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from prefect_lineage_events import __all__ as public_names
 from prefect_lineage_events import deploy
@@ -56,6 +59,19 @@ def test_command_line_page_has_the_help_of_the_commands() -> None:
 def test_page_of_the_reference_is_that_of_the_code(name: str) -> None:
     page = maker(name)
     assert page.PAGE.read_text(encoding="utf-8") == page.page(), "run `make pages`"
+
+
+def test_events_page_has_the_fields_of_every_model_in_a_payload() -> None:
+    def within(annotation: Any) -> Iterator[type[BaseModel]]:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield annotation
+            for field in annotation.model_fields.values():
+                yield from within(field.annotation)
+        for inner in get_args(annotation):
+            yield from within(inner)
+
+    described = [model for _, model in maker("make_events_page").MODELS]
+    assert {inner for model in described for inner in within(model)} == set(described)
 
 
 def test_api_page_has_the_public_names() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -59,6 +60,15 @@ names in the package's `__all__`, and its connector in `pyproject.toml`.
 
 BLOCK_TYPES = tuple(block for block in BLOCKS if block.slug)
 """The blocks that are block types of Prefect; the others are classes that users extend."""
+
+
+def usable_blocks() -> tuple[Any, ...]:
+    """The classes of the block types whose connectors are installed here."""
+    found = []
+    for block in BLOCK_TYPES:
+        with suppress(ImportError):
+            found.append(block.block_class())
+    return tuple(found)
 
 
 def __getattr__(name: str) -> Any:

@@ -82,7 +82,7 @@ def rejected(
         limit=1_000,
     )
     if not rows:
-        say("no target refuses events of a run" + (f" since {since}" if since else ""))
+        say("no target refuses events of a run" + (f" (--since {since})" if since else ""))
     else:
         say("mend the target or its profile, then: prefect-lineage rejected --retry")
     return OK

@@ -209,7 +209,8 @@ def _print_run(details: RunDetails, snapshot: Snapshot | None) -> None:
         one.run.name,
         f"run of flow {one.run.flow}" + (f", deployment {one.run.deployment}" if one.run.deployment else ""),
     )
-    state = "in flight: what it has touched so far" if one.in_flight else one.run.state.lower()
+    is_running = one.in_flight and one.run.started
+    state = "in flight: what it has touched so far" if is_running else one.run.state.lower()
     began = f", began {time(one.run.started)}" if one.run.started else ""
     say(f"{state}{began}{', took ' + took if took else ''}  {one.run.id}")
     shown = Names(ref.uri for ref in (*one.inputs, *one.outputs))

@@ -39,7 +39,7 @@ def ago(value: dt.datetime | None, now: dt.datetime) -> str:
 
 def run_text(run: RunRef) -> str:
     """A run in one phrase."""
-    return f"{run.flow} / {run.name} ({run.state.lower()}, {time(run.ended or run.started)})"
+    return f"{run.flow} / {run.name} ({', '.join(filter(None, (run.state.lower(), time(run.ended or run.started))))})"
 
 
 def statement_text(one: StatementRef) -> str:

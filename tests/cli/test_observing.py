@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from prefect import flow, get_client
 from prefect.runtime import flow_run
+from prefect.states import Scheduled
 
 from prefect_lineage_events import cli, status
 from prefect_lineage_events.cli.sentences import sentence
@@ -124,6 +125,17 @@ def test_run_without_lineage_is_shown_with_the_reason(prefect_server, capsys):
     assert cli.main(["explain", run_id, "--since", "1h"]) == 0
     assert "no lineage" in capsys.readouterr().out
     assert cli.main(["show", "nothing-has-this-name", "--since", "1h"]) == 2
+
+
+def test_run_that_has_not_begun_is_shown_with_its_state_alone(prefect_server, capsys):
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(quiet, name="still-waiting", state=Scheduled())
+    assert cli.main(["show", str(run.id)]) == 0
+    shown = capsys.readouterr().out
+    assert f"\nscheduled  {run.id}\n" in shown
+    assert "it did not begin: its state is scheduled" in shown
+    assert cli.main(["explain", str(run.id)]) == 0
+    assert "quiet flow / still-waiting (scheduled)\n" in capsys.readouterr().out
 
 
 @pytest.fixture
