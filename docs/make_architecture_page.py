@@ -1,4 +1,4 @@
-"""Write `docs/architecture.md`: the path of a statement, and the imports of the rooms. python docs/make_architecture_page.py
+"""Write `docs/architecture.md` and its image: the path of a statement, and the imports of the rooms.
 
 The imports are read from the code by grimp, which import-linter (`make imports`) uses as well.
 """
@@ -11,9 +11,13 @@ from pathlib import Path
 
 import grimp
 
+from docs import diagram
+
 PAGE = Path(__file__).resolve().parent / "architecture.md"
+IMAGE = PAGE.parent / "images" / "architecture.svg"
+ALT = "The rooms as boxes, from top to bottom, with arrows to the rooms that they import"
 PACKAGE = "prefect_lineage_events"
-# Subgraphs of the diagram, by the process in which a room works. A room that is in none of them is shared.
+# Colours of the diagram, by the process in which a room works. A room that is in none of them is shared.
 WINGS = {
     "the flow's process": ("plugin", "blocks", "instrumentation", "emission", "context"),
     "the assembler's process": ("flows", "assembler", "delivery", "openlineage", "rendering", "stitching", "history"),
@@ -49,7 +53,7 @@ A backfill assembles several runs at a time, in threads or Dask workers. `blocks
 The words are explained in the [glossary](glossary.md); [CONTRIBUTING.md](../CONTRIBUTING.md) shows which room a change belongs to.
 
 ## Imports between rooms
-An arrow is an import at run time. Arrows that follow from others are left out; the table below has all of them. No two rooms
+An arrow is an import at run time. Arrows that follow from others are left out; the table below has all imports. No two rooms
 import each other, directly or through others (the script refuses to write the page then), and `.importlinter` fixes the order.
 """
 
@@ -57,8 +61,14 @@ import each other, directly or through others (the script refuses to write the p
 def page() -> str:
     """The whole page. Raises ValueError where rooms import each other in a circle."""
     imports = room_imports()
+    return "\n".join([HEAD, f"![{ALT}](images/{IMAGE.name})", "", *_table(imports, _from_the_top(imports))]) + "\n"
+
+
+def image() -> str:
+    """The diagram of the rooms. Raises ValueError where rooms import each other in a circle."""
+    imports = room_imports()
     order = _from_the_top(imports)
-    return "\n".join([HEAD, "```mermaid", *_diagram(imports, order), "```", "", *_table(imports, order)]) + "\n"
+    return diagram.svg(_wings(order), list(_arrows(imports, order)))
 
 
 def room_imports() -> dict[str, set[str]]:
@@ -83,16 +93,12 @@ def _from_the_top(imports: Mapping[str, set[str]]) -> list[str]:
     return order
 
 
-def _diagram(imports: Mapping[str, set[str]], order: list[str]) -> Iterator[str]:
-    yield "flowchart TD"
-    for number, (wing, rooms) in enumerate(_wings(order).items()):
-        yield f'  subgraph wing{number} ["{wing}"]'
-        yield from (f"    {room}" for room in rooms)
-        yield "  end"
+def _arrows(imports: Mapping[str, set[str]], order: list[str]) -> Iterator[tuple[str, str]]:
+    """The imports that do not follow from others."""
     for room in order:
         for other in sorted(imports[room], key=order.index):
             if not any(other in _reached(imports, between) for between in imports[room] - {other}):
-                yield f"  {room} --> {other}"
+                yield room, other
 
 
 def _wings(order: list[str]) -> dict[str, list[str]]:
@@ -115,3 +121,4 @@ def _table(imports: Mapping[str, set[str]], order: list[str]) -> Iterator[str]:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    IMAGE.write_text(image(), encoding="utf-8")

@@ -92,6 +92,7 @@ def test_facets_page_names_the_facets_that_the_code_makes() -> None:
 def test_architecture_page_shows_the_imports_of_the_code() -> None:
     page = maker("make_architecture_page")
     assert page.PAGE.read_text(encoding="utf-8") == page.page(), "run `make pages`"
+    assert page.IMAGE.read_text(encoding="utf-8") == page.image(), "run `make pages`"
 
 
 def test_architecture_page_names_only_rooms_that_exist() -> None:
