@@ -13,8 +13,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,11 +129,27 @@ def _running_server(name: str, **environment: str) -> Iterator[PrefectServer]:
             process.wait(60)
 
 
+_last_api_url = ""
+
+
+def _send_waiting_events() -> None:
+    """Send what Prefect's own worker holds, and end it: it sends the events of task runs to the server that was this
+    process's first, whichever is its API later.
+    """
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.drain_all(timeout=60)
+
+
 @contextmanager
 def _as_api(server: PrefectServer) -> Iterator[PrefectServer]:
     """The server as the Prefect API of this process, and (by `environment`) of its children."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
+    global _last_api_url
+    if server.api_url != _last_api_url:
+        _send_waiting_events()
+        _last_api_url = server.api_url
     before = os.environ.get("PREFECT_API_URL")
     os.environ["PREFECT_API_URL"] = server.api_url
     try:
@@ -146,22 +162,58 @@ def _as_api(server: PrefectServer) -> Iterator[PrefectServer]:
             os.environ["PREFECT_API_URL"] = before
 
 
-@pytest.fixture(scope="session")
-def prefect_server_process() -> Iterator[PrefectServer]:
-    """A server on SQLite; started once a session."""
-    with _running_server("server") as server:
-        yield server
+# A server slows with what earlier files left on it: automations, their runs, events. After thousands of runs it was seen
+# to trigger minutes late and to record no task runs.
+_FILES_OF_A_SERVER = 4
+
+
+class _SharedServers:
+    """Servers of this process's test files, one at a time of each database, each used by a few files."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._used: dict[str, tuple[PrefectServer, ExitStack, int]] = {}
+        self._started = 0
+
+    def of_next_file(
+        self, database: str, start: Callable[[str], AbstractContextManager[PrefectServer]]
+    ) -> PrefectServer:
+        server, own, files = self._used.get(database) or (None, ExitStack(), _FILES_OF_A_SERVER)
+        if server is None or files >= _FILES_OF_A_SERVER:
+            _send_waiting_events()
+            own.close()
+            self._started += 1
+            own = self._stack.enter_context(ExitStack())
+            server, files = own.enter_context(start(f"{database}-{self._started}")), 0
+        self._used[database] = server, own, files + 1
+        return server
 
 
 @pytest.fixture(scope="session")
-def prefect_on_postgres() -> Iterator[PrefectServer]:
-    """A server on PostgreSQL; started once a session."""
+def _shared_servers() -> Iterator[_SharedServers]:
+    with ExitStack() as stack:
+        yield _SharedServers(stack)
+        _send_waiting_events()
+
+
+@pytest.fixture(scope="module")
+def prefect_server_process(_shared_servers: _SharedServers) -> PrefectServer:
+    """A server on SQLite."""
+    return _shared_servers.of_next_file("sqlite", _running_server)
+
+
+@pytest.fixture(scope="module")
+def prefect_on_postgres(_shared_servers: _SharedServers) -> PrefectServer:
+    """A server on PostgreSQL."""
     cluster = started()
     if cluster is None:
         pytest.skip("PostgreSQL's server is not installed (/usr/lib/postgresql/*/bin/initdb)")
-    url = cluster.url(cluster.database("prefect"), driver="asyncpg")
-    with _running_server("server-on-postgres", PREFECT_API_DATABASE_CONNECTION_URL=url) as server:
-        yield server
+
+    def start(name: str) -> AbstractContextManager[PrefectServer]:
+        url = cluster.url(cluster.database(name.replace("-", "_")), driver="asyncpg")
+        return _running_server(name, PREFECT_API_DATABASE_CONNECTION_URL=url)
+
+    return _shared_servers.of_next_file("postgres", start)
 
 
 @pytest.fixture

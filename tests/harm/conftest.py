@@ -81,7 +81,7 @@ class Runs:
             return run(case.program, case.way, case.condition, url, directory, database)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def runs(
     prefect_server_process: PrefectServer, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Runs]:
