@@ -38,7 +38,7 @@ them, and [automations](../automations.md) react to them.
 | `lineage.checkpoint` | the flow's process | the emitter | the number of events so far |
 | `lineage.closed` | the flow's process | the emitter | the number of events at the end, and what is lacking |
 | `lineage.assembled` | the assembler | the run, or a group of up to 40 runs | a target accepted the lineage |
-| `lineage.incomplete` | the assembler | the run | the lineage lacks events: `missing`, `unclosed`, `dropped`, `rejected` |
+| `lineage.incomplete` | the assembler | the run | the lineage lacks events: `missing`, `unclosed`, `dropped`, `rejected` (with `reasons`) |
 | `lineage.rejected` | the assembler | the run | a target refused events, or keeps one for later: `reasons`, `refused`, `kept` |
 | `lineage.witnessed` | the assembler | the run | what the warehouse's access history says of one statement: `query_id`, and its `statements` with what they read and wrote |
 | `lineage.table-written` | the assembler | the dataset | a run that completed wrote it ([fields](../automations.md#chains-of-flows-by-tables)) |

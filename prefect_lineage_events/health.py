@@ -212,6 +212,22 @@ def refused(client: SyncPrefectClient) -> Finding:
     )
 
 
+def unreadable(client: SyncPrefectClient) -> Finding:
+    """Check that the events of the last day can be read; those of a later version of this package cannot."""
+    found = unresolved.gaps(client)
+    events = [event for event in found.events if encoding.count(event["payload"].get("rejected"))]
+    if not events:
+        return Finding(True, "unreadable events", "none of the last day")
+    reasons = events[0]["payload"].get("reasons")
+    reason = str(reasons[0]) if isinstance(reasons, list) and reasons else "see the run's page"
+    observed = f"of {_runs(events, more=found.more)}, such as {next(iter(runs_of(events[0])), '')}: {reason}"
+    advice = (
+        "where flows have a later version of this package, install it for the assembler too; then "
+        "`prefect-lineage backfill` assembles these runs again"
+    )
+    return Finding(False, "unreadable events", observed, advice)
+
+
 def incomplete(client: SyncPrefectClient) -> Finding:
     """Check that no events were lost and no statements dropped in the last day."""
     found = unresolved.gaps(client)
@@ -302,6 +318,7 @@ CHECKS: Mapping[str, Callable[[SyncPrefectClient], Finding]] = {
     "sent to": delivery_to,
     "refused events": refused,
     "dropped events": incomplete,
+    "unreadable events": unreadable,
     "archived runs": archived,
     "runs in flight": in_flight,
 }

@@ -11,8 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 from prefect import flow, get_client
 from prefect.client.schemas.objects import State, StateType
+from prefect.events import emit_event
 from prefect.runtime import flow_run
 
+from prefect_lineage_events import health
 from prefect_lineage_events.assembler import lease, ledger, outbox, run_lineage
 from prefect_lineage_events.assembler.assemble import assemble_run
 from prefect_lineage_events.assembler.options import AssemblyOptions
@@ -135,6 +137,27 @@ def test_run_without_lineage_sends_no_event_and_writes_no_artifact(target, clien
     assert assemble(run_id).outcome == "no lineage"
     assert not target.events
     assert not artifacts(client, run_id)
+
+
+@flow(name="of a later version")
+def of_a_later_version() -> str:
+    emitter, run, now = uuid4(), current_run(), dt.datetime.now(dt.timezone.utc)
+    event = write("orders", "raw", run=run, emitter=emitter, at=now).to_prefect()
+    emit_event(**{**event, "payload": {**event["payload"], "schema_version": 99}})
+    emit_event(**closing(emitter, 1, at=now, run=run).to_prefect())
+    return flow_run.id
+
+
+def test_run_of_a_later_version_is_named_with_a_remedy(target, client):
+    run_id = of_a_later_version()
+    assert assemble(flow_run_id=UUID(run_id)).outcome == "no lineage"
+    (found,) = events_of(client, run_id, "lineage.incomplete")
+    assert "written by a later version of prefect-lineage-events (schema 99)" in found["payload"]["reasons"][0]
+    finding = health.unreadable(client)
+    assert (finding.ok, run_id in finding.observed) == (False, True)
+    assert "later version of this package, install it for the assembler too" in finding.advice
+    assert assemble(flow_run_id=UUID(run_id)).outcome == "no lineage"
+    assert len(events_of(client, run_id, "lineage.incomplete")) == 1
 
 
 def test_parent_without_lineage_is_sent_if_its_child_has_lineage(target, monkeypatch):

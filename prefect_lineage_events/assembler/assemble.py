@@ -114,10 +114,15 @@ def patience() -> Patience:
 
 
 def _show_gaps(client: SyncPrefectClient, lineage: RunLineage) -> None:
-    """Name unreadable events, and libraries that are not captured, on the page of a run without lineage to send."""
+    """Name unreadable events, and libraries that are not captured, on the page of a run without lineage to send.
+
+    Unreadable events are in the feed as well: they may be those of a whole process with a later version.
+    """
     run = lineage.run
     entry, found = ledger.read_run(client, run.id)
     if entry is None:
+        if lineage.completeness.rejected:
+            notify.announce_findings(lineage)
         snapshot = snapshot_store.store(client, lineage, None, found) if snapshot_store.wanted(lineage) else None
         entry = Entry(None, ledger.end_of(run), complete=False, stored_events=0, empty=True, snapshot=snapshot)
     elif not entry.empty or entry.unwitnessed == lineage.unwitnessed:

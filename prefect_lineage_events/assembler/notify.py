@@ -34,6 +34,8 @@ from prefect_lineage_events.stitching.model import RunLineage
 # Runs named by one event: with flow and run of each, it stays far below the hundred related resources of an event.
 MAX_RUNS = 40
 _REASONS = 20
+_UNREADABLE = 3
+_LONGEST_REASON = 500
 _TARGETS = 20
 _FLOWS = 5
 _BATCHES = UUID("5f1c9a52-0f0e-4f0a-9a3b-3d2f4f6a7c10")
@@ -109,16 +111,21 @@ def announce_delivery(run: RunLineage, outbox: Outbox, configured: Sequence[str]
         _emit(REJECTED_EVENT, run.run, to.id, digest, summary, payload)
 
 
-def announce_findings(run: RunLineage, outboxes: Sequence[Outbox]) -> None:
-    """Emit an event about incomplete lineage: once for all targets, with the first one's digest."""
-    first = outboxes[0]
+def announce_findings(run: RunLineage, outboxes: Sequence[Outbox] = ()) -> None:
+    """Emit an event about incomplete lineage: once for all targets, with the first one's digest.
+
+    A run of which no event can be read has none.
+    """
+    target, digest = (outboxes[0].target.id, outboxes[0].state.digest) if outboxes else ("", "")
     lacks = run.completeness
     if not lacks.complete:
         summary = f"lineage lacks {'; '.join(lacks.lacks())}"
         missing = {str(emitter): list(numbers[:100]) for emitter, numbers in islice(lacks.missing.items(), 100)}
         unclosed = [str(emitter) for emitter in lacks.unclosed[:100]]
         payload = {"missing": missing, "unclosed": unclosed, "dropped": lacks.dropped, "rejected": len(lacks.rejected)}
-        _emit(INCOMPLETE_EVENT, run.run, first.target.id, first.state.digest, summary, payload)
+        if lacks.rejected:
+            payload |= {"reasons": [line(f"{one}", _LONGEST_REASON) for one in lacks.rejected[:_UNREADABLE]]}
+        _emit(INCOMPLETE_EVENT, run.run, target, digest, summary, payload)
 
 
 def _emit_assembled(one: Delivery, targets: Sequence[str]) -> None:
