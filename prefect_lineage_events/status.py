@@ -88,8 +88,8 @@ class Status(_Value):
     `lag_seconds`: the median time from a run's end to its delivery, of the newest runs. `running`: runs that have not
     ended; `waiting`: ended runs that wait for another try, the oldest since `oldest_waiting`. `unassembled`:
     runs of the last day that sent lineage and ended after the last sweep, and that no assembler took. `incomplete` and
-    `rejected`: runs of the last day that still are. `more`: a count is a lower bound. `trouble`: no assembler takes
-    runs, and what to do.
+    `rejected`: runs of the last day that still are. `at_least`: the counts that are lower bounds (`more`: some are).
+    `trouble`: no assembler takes runs, and what to do.
     """
 
     api: str
@@ -106,6 +106,7 @@ class Status(_Value):
     incomplete: int | None = None
     rejected: int | None = None
     more: bool = False
+    at_least: tuple[str, ...] = ()
     targets: tuple[TargetStatus, ...] = ()
     reasons: tuple[Reason, ...] = ()
     unanswered: tuple[str, ...] = ()
@@ -133,7 +134,15 @@ def read_status(client: SyncPrefectClient) -> Status:
     state, stale = found.get("sweep", (SweepState(), ()))
     delivered, lag = found.get("deliveries", ([], None))
     incomplete, rejected = found.get("incomplete", Unresolved()), found.get("rejected", Unresolved())
-    ended = [at for at in found.get("ended", ()) if state.mark is None or at > state.mark]
+    ends, read_back_to = found.get("ended", ((), None))
+    ended = [at for at in ends if state.mark is None or at > state.mark]
+    lower_bounds = {
+        "unassembled": read_back_to is not None and (state.mark is None or read_back_to > state.mark),
+        "incomplete": incomplete.more,
+        "rejected": rejected.more,
+        "targets": len(delivered) >= PAGE,
+    }
+    at_least = tuple(name for name, lower in lower_bounds.items() if lower)
     reasons = [
         *(_waiting_reason("waiting", one) for one in state.waiting[:_REASONS]),
         *(_waiting_reason("stale", one) for one in stale[:_REASONS]),
@@ -155,7 +164,8 @@ def read_status(client: SyncPrefectClient) -> Status:
         oldest_unassembled=min(ended, default=None),
         incomplete=count_runs(incomplete.events) if "incomplete" in found else None,
         rejected=count_runs(rejected.events) if "rejected" in found else None,
-        more=len(delivered) >= PAGE or incomplete.more or rejected.more,
+        more=bool(at_least),
+        at_least=at_least,
         targets=tuple(_targets(delivered, rejected.events)),
         reasons=tuple(reasons[:_REASONS]),
         unanswered=unanswered,
@@ -175,16 +185,21 @@ def _trouble(assembler: str | None, ended: Sequence[dt.datetime], waiting: int, 
     return ""
 
 
-def _unassembled(client: SyncPrefectClient) -> list[dt.datetime]:
-    """The ends of runs of the last day that sent lineage and have no entry in the ledger (of the newest 50 events)."""
+def _unassembled(client: SyncPrefectClient) -> tuple[list[dt.datetime], dt.datetime | None]:
+    """The ends of runs of the last day that sent lineage and have no entry in the ledger (of the newest 50 events).
+
+    With the end before which there may be others; None if there are none.
+    """
     ends: dict[UUID, dt.datetime] = {}
-    for event in recent_events(client, CLOSED_EVENT):
+    events = recent_events(client, CLOSED_EVENT)
+    for event in events:
         ids = (str(one.get("prefect.resource.id")) for one in event.get("related") or ())
         for run_id in (id_.removeprefix("prefect.flow-run.") for id_ in ids if id_.startswith("prefect.flow-run.")):
             if _is_id(run_id):
                 ends.setdefault(UUID(run_id), _time(event))
     entries = ledger.read(client, list(ends))
-    return [ended for run_id, ended in ends.items() if run_id not in entries]
+    read_back_to = _time(events[-1]) if len(events) >= PAGE else None
+    return [ended for run_id, ended in ends.items() if run_id not in entries], read_back_to
 
 
 def _answer(part: Callable[[], Any]) -> Any:

@@ -152,7 +152,6 @@ def _as_json(one: Refusal) -> dict[str, Any]:
 def _print_status(found: Status) -> None:
     now = found.at
     heading("lineage of Prefect flows", found.api)
-    least = "at least " if found.more else ""
     oldest = f", the oldest ended {ago(found.oldest_waiting, now)}" if found.oldest_waiting else ""
     table(
         "",
@@ -165,8 +164,8 @@ def _print_status(found: Status) -> None:
             ("waiting", _number(found.waiting, f" to be tried again{oldest}")),
             ("not assembled", _unassembled(found)),
             ("stale", _number(found.stale, " without an event for long")),
-            ("incomplete", _number(found.incomplete, " in the last day", least)),
-            ("rejected", _number(found.rejected, " in the last day", least)),
+            ("incomplete", _number(found.incomplete, " in the last day", _least(found, "incomplete"))),
+            ("rejected", _number(found.rejected, " in the last day", _least(found, "rejected"))),
         ],
     )
     table(
@@ -188,7 +187,11 @@ def _print_status(found: Status) -> None:
 
 def _unassembled(found: Status) -> str:
     since = f", the oldest {ago(found.oldest_unassembled, found.at)}" if found.oldest_unassembled else ""
-    return _number(found.unassembled, f" that ended since the last sweep{since}")
+    return _number(found.unassembled, f" that ended since the last sweep{since}", _least(found, "unassembled"))
+
+
+def _least(found: Status, count: str) -> str:
+    return "at least " if count in found.at_least and getattr(found, count) else ""
 
 
 def _number(number: int | None, more: str = "", least: str = "") -> str:

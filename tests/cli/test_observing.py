@@ -14,7 +14,9 @@ from prefect.runtime import flow_run
 from prefect.states import Scheduled
 
 from prefect_lineage_events import cli, status
+from prefect_lineage_events.assembler.sweep_state import SweepState
 from prefect_lineage_events.cli.sentences import sentence
+from prefect_lineage_events.events import CLOSED_EVENT
 from prefect_lineage_events.history import api
 from tests.by_hand import emit_writes
 
@@ -182,7 +184,7 @@ def test_run_that_was_not_assembled_is_counted_until_it_is(prefect_server, backe
 
     def ended() -> int:
         with get_client(sync_client=True) as client:
-            return len(status._unassembled(client))
+            return len(status._unassembled(client)[0])
 
     before = wait_for(ended)
     cli.main(["assemble", run_id])
@@ -209,6 +211,23 @@ def test_status_says_that_no_assembler_takes_runs(assembler, minutes, waiting, t
     found = status._trouble(assembler, ends, waiting, NOW)
     assert text in found
     assert bool(text) == bool(found)
+
+
+def test_count_of_a_full_page_is_a_lower_bound(prefect_server, monkeypatch, capsys):
+    event = {"occurred": NOW.isoformat(), "payload": {}, "resource": {}}
+    monkeypatch.setattr(status, "recent_events", lambda _, name: [event] * (50 if name == CLOSED_EVENT else 0))
+    monkeypatch.setattr(status.sweep_state, "read_with_stale", lambda _: (SweepState(), ()))
+    with get_client(sync_client=True) as client:
+        assert status.read_status(client).at_least == ("unassembled",)
+        seen = SweepState(mark=NOW)
+        monkeypatch.setattr(status.sweep_state, "read_with_stale", lambda _: (seen, ()))
+        assert status.read_status(client).at_least == ()
+    found = status.Status(api="http://x", at=NOW, unassembled=50, rejected=0, at_least=("unassembled", "rejected"))
+    monkeypatch.setattr(status, "read_status", lambda _: found)
+    cli.main(["status"])
+    shown = capsys.readouterr().out
+    assert "at least 50 that ended" in shown
+    assert "at least 0" not in shown
 
 
 @pytest.mark.parametrize(("trouble", "code"), [("", 0), ("no assembler", 1)])
