@@ -35,6 +35,7 @@ class Exporter:
 
     def __init__(self) -> None:
         self._channels: dict[_Api, Channel] = {}
+        self._closing: list[Channel] = []  # closed, and not all of their events are confirmed
         self._workers: list[EventsWorker] = []
         self._finished = False
         self._context: tuple[SettingsContext | None, Context] | None = None
@@ -50,23 +51,25 @@ class Exporter:
     def wait(self, deadline: float) -> int:
         """Wait until Prefect has all events, or the deadline (`time.monotonic()`) has passed.
 
-        Returns the number of events that the API has not taken by then. Closes the connections, because the API
-        confirms events when a connection closes; a later event opens a new one.
+        Returns the number of events that the API has not confirmed by then. Closes the connections, because our thread
+        has events confirmed before it closes one; a later event opens a new one.
         """
-        channels, self._channels = list(self._channels.values()), {}
+        channels, self._channels = [*self._closing, *self._channels.values()], {}
         for channel in channels:
             channel.close()
         for worker in self._workers:
             while worker._queue.unfinished_tasks and time.monotonic() < deadline:
                 time.sleep(0.02)
-        return sum(channel.waiting for channel in channels if not channel.ended(deadline))
+        self._closing = [channel for channel in channels if not channel.ended(deadline)]
+        return sum(channel.waiting for channel in self._closing)
 
     def finish(self, deadline: float) -> bool:
-        """Wait as `wait` does, for the last time. Returns whether the API has taken all events; others are lost."""
+        """Wait as `wait` does, for the last time. Returns whether the API has confirmed all events."""
         self._finished = True
         lost = self.wait(deadline)
+        self._closing = []
         if lost:
-            logger.warning("lineage: the Prefect API did not take %s events in time; they are lost", lost)
+            logger.warning("lineage: the Prefect API did not confirm %s events in time; they may be lost", lost)
         return not lost
 
     def _emit(self, event: dict[str, Any]) -> bool:
@@ -144,8 +147,11 @@ def _event(event: dict[str, Any]) -> Event:
 
 _MAX_EVENTS = 10_000
 _MAX_BYTES = 32_000_000
-# Seconds without an event after which the connection is closed; the server has confirmed all events by then.
+# Seconds without an event after which all events are confirmed, and the connection is closed.
 _IDLE = 30.0
+# Seconds between the times at which Prefect's client has events confirmed by itself. That would happen beside our own
+# sending, on the same lists, so it never does.
+_NEVER = 1e9
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
 
 
@@ -161,6 +167,7 @@ class Channel:
         self._warned = False
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: EventsClient | None = None
         self._arrived = asyncio.Event()
         self._thread = threading.Thread(target=context.run, args=(self._run,), name="prefect-lineage-out", daemon=True)
         self._thread.start()
@@ -190,12 +197,13 @@ class Channel:
         Returns whether the API has all events.
         """
         self._thread.join(max(deadline - time.monotonic(), 0))
-        return not self._waiting
+        return not self.waiting
 
     @property
     def waiting(self) -> int:
-        """The number of events that the API has not taken yet."""
-        return len(self._waiting)
+        """The number of events that the API has not confirmed yet."""
+        client = self._client
+        return len(self._waiting) + (len(self._unconfirmed(client)) if client is not None else 0)
 
     def _wake(self) -> None:
         loop = self._loop
@@ -215,7 +223,7 @@ class Channel:
         pause = _FIRST_PAUSE
         while await self._wait_for_events(None):
             try:
-                async with get_events_client() as client:
+                async with get_events_client(checkpoint_interval=_NEVER) as client:
                     await self._send_on(client)
                 pause = _FIRST_PAUSE
             except Exception as error:  # noqa: BLE001 - any failure of the API may be transient
@@ -224,22 +232,29 @@ class Channel:
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _send_on(self, client: EventsClient) -> None:
-        """Send until no event comes for a while. Unconfirmed events of a broken connection are sent again."""
+        """Send until no event comes for a while, and have all confirmed.
+
+        Unconfirmed events of a broken connection are sent again.
+        """
+        self._client = client
         try:
             while await self._wait_for_events(_IDLE):
                 event, size = self._waiting[0]
                 await client.emit(event)
                 self._waiting.popleft()
                 self._bytes -= size
+            await _confirm(client)
         except Exception:
-            self._requeue_unconfirmed(client)
+            # One that did arrive does no harm: the server drops a repeated id.
+            self._waiting.extendleft((event, 0) for event in reversed(self._unconfirmed(client)))
             raise
+        finally:
+            self._client = None
 
-    def _requeue_unconfirmed(self, client: EventsClient) -> None:
-        """Put unconfirmed events first again. One that did arrive does no harm: the server drops a repeated id."""
+    def _unconfirmed(self, client: EventsClient) -> list[Event]:
+        """The events that were sent and not confirmed, without the one that is being sent."""
         first = self._waiting[0][0] if self._waiting else None
-        unconfirmed = [event for event in getattr(client, "_unconfirmed_events", ()) if event is not first]
-        self._waiting.extendleft((event, 0) for event in reversed(unconfirmed))
+        return [event for event in tuple(getattr(client, "_unconfirmed_events", ())) if event is not first]
 
     async def _pause(self, seconds: float) -> None:
         """Wait before the next try; shortly where the channel is closing."""
@@ -260,6 +275,19 @@ class Channel:
             except asyncio.TimeoutError:
                 return False
         return bool(self._waiting)
+
+
+async def _confirm(client: EventsClient) -> None:
+    """Wait until the API has received all that was sent. Raises `ConnectionClosed` if the connection has broken.
+
+    Prefect's client closes a connection without this: events of one that had broken before, or that the API is too slow
+    to close, would be lost without an error.
+    """
+    unconfirmed = getattr(client, "_unconfirmed_events", ())
+    if not unconfirmed or not hasattr(client, "_websocket"):
+        return
+    await (await client._websocket.ping())
+    unconfirmed.clear()
 
 
 _clients_log = logging.getLogger("prefect.events.clients")

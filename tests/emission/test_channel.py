@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from prefect.events import Event
+from websockets.exceptions import ConnectionClosedError
 
 from prefect_lineage_events.emission import exporter
 from prefect_lineage_events.emission.exporter import Channel
@@ -34,6 +35,9 @@ class Api:
         self.connect: Callable[[], None] = lambda: None
         self.take: Callable[[Event], None] = lambda _: None
         self.silent = False
+        self.confirms: Callable[[], None] = lambda: None
+        self.pong = True
+        self._websocket = self
         self._unconfirmed_events: list[Event] = []
 
     async def __aenter__(self) -> Api:
@@ -49,6 +53,14 @@ class Api:
     ) -> None:
         self.closed.set()
 
+    async def ping(self) -> asyncio.Future[None]:
+        self.confirms()
+        while not self.pong:
+            await asyncio.sleep(0.01)
+        pong = asyncio.get_running_loop().create_future()
+        pong.set_result(None)
+        return pong
+
     async def emit(self, given: Event) -> None:
         self._unconfirmed_events.append(given)
         self.take(given)
@@ -58,12 +70,12 @@ class Api:
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     fake = Api()
-    monkeypatch.setattr(exporter, "get_events_client", lambda: fake)
+    monkeypatch.setattr(exporter, "get_events_client", lambda **_: fake)
     monkeypatch.setattr(exporter, "_FIRST_PAUSE", 0.01)
     # Other tests of this process leave channels open, whose threads live as long as the process.
     before = set(threading.enumerate())
     yield fake
-    fake.silent = False
+    fake.silent, fake.pong = False, True
     for thread in set(threading.enumerate()) - before:
         if thread.name == "prefect-lineage-out":
             thread.join(_ENOUGH)
@@ -115,6 +127,27 @@ def test_unconfirmed_events_of_a_broken_connection_are_sent_again_in_order(api: 
         line.put(event(number), 10)
     assert end(line)
     assert api.taken == ["lineage.0", "lineage.0", "lineage.1", "lineage.2"]
+
+
+def test_events_of_a_connection_that_breaks_before_they_are_confirmed_are_sent_again(api: Api) -> None:
+    api.confirms = fails_once(ConnectionClosedError(None, None))
+    line = Channel(Context())
+    for number in range(3):
+        line.put(event(number), 10)
+    assert end(line)
+    assert api.taken == [f"lineage.{n}" for n in (0, 1, 2, 0, 1, 2)]
+
+
+def test_events_that_the_api_does_not_confirm_have_not_arrived(api: Api) -> None:
+    api.pong = False
+    asked = threading.Event()
+    api.confirms = asked.set
+    line = Channel(Context())
+    line.put(event(1), 10)
+    line.close()
+    assert asked.wait(_ENOUGH)
+    assert not line.ended(time.monotonic())
+    assert line.waiting == 1
 
 
 def test_waiting_for_a_silent_api_ends_at_the_deadline(api: Api) -> None:
