@@ -76,7 +76,7 @@ def _parts() -> Iterator[str]:
 
 def _help(name: str) -> str:
     out = io.StringIO()
-    with patch.dict(os.environ, {"COLUMNS": "100", "NO_COLOR": "1"}), contextlib.redirect_stdout(out):
+    with patch.dict(os.environ, {"COLUMNS": "88", "NO_COLOR": "1"}), contextlib.redirect_stdout(out):
         main([name, "--help"])
     return "\n".join(row.rstrip() for row in out.getvalue().strip().splitlines())
 

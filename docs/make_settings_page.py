@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args
 
 from annotated_types import Ge, Gt, Le
-from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
 from prefect_lineage_events.settings import FAMILIES, LineageSettings
 
 _BOUNDS = {Ge: "at least", Gt: "over", Le: "at most"}
+# The settings that are lists of texts, by their names or the first words of these.
+_LISTS = {
+    "include": "patterns, with `*` and `?`",
+    "exclude": "patterns, with `*` and `?`",
+    "http_endpoints": "hosts and endpoints",
+    "run_facets": "functions, as `module:function`",
+}
 PAGE = Path(__file__).resolve().parent / "settings.md"
 
 HEAD = """\
@@ -57,11 +64,11 @@ def rows() -> Iterator[str]:
     for name, field in LineageSettings.model_fields.items():
         default = field.get_default(call_default_factory=True)
         default = False if default == () else default
-        shown = "" if default is None else f"`{default if isinstance(default, str) else repr(default)}`"
-        yield f"| `{name.upper()}` | {shown} | {allowed(field)} | {field.description} |\n"
+        shown = "" if default is None else f"`{default if isinstance(default, str) else json.dumps(default)}`"
+        yield f"| `{name.upper()}` | {shown} | {allowed(name, field)} | {field.description} |\n"
 
 
-def allowed(field: FieldInfo) -> str:
+def allowed(name: str, field: FieldInfo) -> str:
     """The values that a setting accepts, in words."""
     if field.get_default() == ():
         return f"`true`, `false`, or a list of {', '.join(f'`{family}`' for family in FAMILIES)}"
@@ -74,7 +81,7 @@ def allowed(field: FieldInfo) -> str:
         bounds = [f"{_BOUNDS[type(limit)]} {_limit(limit)}" for limit in field.metadata if type(limit) in _BOUNDS]
         return ("a whole number" if kinds == [int] else "a number") + "".join(f", {bound}" for bound in bounds)
     if field.annotation == list[str]:
-        return "hosts and endpoints" if any(isinstance(kind, AfterValidator) for kind in field.metadata) else "globs"
+        return _LISTS[name.partition("_")[0] if name.endswith(("_flows", "_tasks", "_datasets")) else name]
     return "names by names, JSON" if field.annotation == dict[str, str] else "a text"
 
 

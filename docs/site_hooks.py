@@ -16,9 +16,12 @@ from pymdownx.slugs import slugify
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = ("automations", "deployments")
-PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "README.md": "index.md"}
-_LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
+PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "README.md": "overview.md"}
+# Pages with wide tables: these take the place of the table of contents.
+WIDE = ("settings.md", "support.md", "drivers.md", "explanation/comparison.md")
+_LINK = re.compile(r"\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 _FENCE = re.compile(r"^(```.*?^```\s*?$)", re.MULTILINE | re.DOTALL)
+_CODE_IN_TABLE = re.compile(r"^\|.*\|$", re.MULTILINE)
 _LIST_AFTER_TEXT = re.compile(r"^((?![-*|>#\s]|\d+\. ).+)\n(?=(?:- |\d+\. ))", re.MULTILINE)
 
 
@@ -33,18 +36,27 @@ def on_files(files: Files, config: Any) -> Files:
     for path in sorted(path for folder in SHOWN for path in (ROOT / folder).glob("*.*")):
         files.append(File.generated(config, f"repository/{path.relative_to(ROOT)}", abs_src_path=str(path)))
     for source, page in PAGES.items():
-        if page != "index.md":
-            files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
+        files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Text that this site's Markdown reads as GitHub's does, with links that lead to pages and files of the site."""
-    source = next((name for name, here in PAGES.items() if here == page.file.src_uri and name != "README.md"), None)
+    if page.file.src_uri in WIDE:
+        page.meta["hide"] = ["toc"]
+    source = next((name for name, here in PAGES.items() if here == page.file.src_uri), None)
     base = "" if source else posixpath.dirname(f"docs/{page.file.src_uri}")
     parts = _FENCE.split(markdown)
-    parts[::2] = [_LIST_AFTER_TEXT.sub(r"\1\n\n", _with_links(part, base, page.file.src_uri)) for part in parts[::2]]
+    parts[::2] = [
+        _CODE_IN_TABLE.sub(_with_bars, _LIST_AFTER_TEXT.sub(r"\1\n\n", _with_links(part, base, page.file.src_uri)))
+        for part in parts[::2]
+    ]
     return "".join(parts)
+
+
+def _with_bars(row: re.Match[str]) -> str:
+    """A row of a table: a bar within code needs no backslash here, and the backslash would be shown."""
+    return re.sub(r"`[^`]*`", lambda code: code[0].replace("\\|", "|"), row[0])
 
 
 def _with_links(text: str, base: str, page: str) -> str:
@@ -56,7 +68,7 @@ def _with_links(text: str, base: str, page: str) -> str:
         if path.startswith("docs/"):
             inside = path.removeprefix("docs/")
         elif path in PAGES:
-            inside, anchor = PAGES[path], "" if path == "README.md" else anchor
+            inside = PAGES[path]
         elif path.split("/")[0] in SHOWN and (ROOT / path).is_file():
             inside = f"repository/{path}"
         else:

@@ -134,27 +134,27 @@ class LineageSettings(PrefectBaseSettings):
     schema_lookup: bool = Field(default=True, description="Look up unknown columns, on a separate connection.")
     include_flows: Globs = Field(
         default_factory=list,
-        description="Capture only flows whose name matches one of these globs.",
+        description="Capture only flows whose name matches one of these patterns.",
     )
     exclude_flows: Globs = Field(
         default_factory=list,
-        description="Capture no flow whose name matches one of these globs.",
+        description="Capture no flow whose name matches one of these patterns.",
     )
     include_tasks: Globs = Field(
         default_factory=list,
-        description="Capture only tasks whose name matches one of these globs.",
+        description="Capture only tasks whose name matches one of these patterns.",
     )
     exclude_tasks: Globs = Field(
         default_factory=list,
-        description="Capture no task whose name matches one of these globs.",
+        description="Capture no task whose name matches one of these patterns.",
     )
     include_datasets: Globs = Field(
         default_factory=list,
-        description="Report only datasets whose URI matches one of these globs.",
+        description="Report only datasets whose URI matches one of these patterns.",
     )
     exclude_datasets: Globs = Field(
         default_factory=list,
-        description="Report no dataset whose URI matches one of these globs.",
+        description="Report no dataset whose URI matches one of these patterns.",
     )
     http_endpoints: Endpoints = Field(
         default_factory=list,
