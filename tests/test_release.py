@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.audit import verdict
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -55,3 +57,23 @@ def test_every_supported_python_is_tested() -> None:
 def test_licence_and_notice_are_released() -> None:
     assert _PROJECT["license-files"] == ["LICENSE", "NOTICE"]
     assert all((_ROOT / name).read_text(encoding="utf-8").strip() for name in _PROJECT["license-files"])
+
+
+_KNOWN = {"name": "known", "version": "1", "vulns": []}
+_SKIPPED = {"name": "skipped", "skip_reason": "Dependency not found on PyPI and could not be audited: skipped (1)"}
+_FOUND = {"name": "bad", "version": "2", "vulns": [{"id": "PYSEC-1", "fix_versions": ["3"]}]}
+
+
+@pytest.mark.parametrize(
+    ("packages", "code", "says"),
+    [
+        ([_KNOWN], 0, "1 of 1 pinned versions were compared, no vulnerability is known of these"),
+        ([_KNOWN, _SKIPPED], 2, "NOT AUDITED: skipped: the advisories' service did not know them, or was not reached"),
+        ([_SKIPPED], 2, "0 of 1 pinned versions were compared, no vulnerability is known of these"),
+        ([_KNOWN, _FOUND, _SKIPPED], 1, "bad 2: PYSEC-1, mended in 3"),
+    ],
+)
+def test_audit_says_what_it_could_not_compare(packages: list[dict[str, Any]], code: int, says: str) -> None:
+    found, lines = verdict({"dependencies": packages})
+    assert found == code
+    assert says in lines
