@@ -364,5 +364,5 @@ def _real(path: str) -> str:
 
 
 def part_of_column(column: str, path: str) -> str:
-    """The name of a column, with a path to the part of its value that is meant: `payload:customer.name`."""
-    return f"{column}:{path}" if path else column
+    """The name of a column, with a path to the part of its value: `payload:customer.name`, `items[].sku`."""
+    return f"{column}{'' if path.startswith('[') or not path else ':'}{path}"

@@ -170,9 +170,7 @@ class Trace:
 
     def arrow(self, node: exp.Expr, how: Transformation) -> None:
         """`f(payload -> 'items')`, which sqlglot takes for a lambda."""
-        arrows = self.scope.rules.arrows
-        first = node.arg_key == "this" or (node.arg_key == "expressions" and not node.index)
-        opened = arrow_of_json(node) if arrows == "all" or (arrows == "first" and first) else None
+        opened = arrow_of_json(node, self.scope.rules)
         if opened is None:
             self.below(node, COMPOSED[how]["TRANSFORMATION"])
         else:

@@ -8,7 +8,8 @@ from sqlglot import exp
 
 from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.expressions import name_of
-from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, changed
+from prefect_lineage_events.sql.columns.json_rows import RowsOfDocument, rows_of_document
+from prefect_lineage_events.sql.columns.relations import EACH, Lineage, Output, Relation, changed
 from prefect_lineage_events.sql.columns.rules import FLATTENED, ColumnRules
 from prefect_lineage_events.sql.columns.scopes import Env, Scope
 
@@ -37,13 +38,16 @@ def rows_of(evaluator: Evaluator, alias: Any, function: exp.Expr, scope: Scope, 
     lineage: Lineage = tuple(origins)
     rules = evaluator.rules
     names = column_names(alias, rules) or _declared(function, rules) or _known(function, rules)
+    document = rows_of_document(function, names, rules)
+    parts = document.lineages(scope) if document is not None else {}
     row = yield from evaluator.row_of(function, scope, env)
     if row is not None and not row.arrays and isinstance(function, exp.Inline):
         fields = Relation(row.outputs(), value=lineage)
         return fields.renamed(names) if names else fields
     if names:
         if row is None:
-            return Relation([Output(name, lineage) for name in names], value=lineage)
+            outputs = [Output(name, parts.get(name, lineage)) for name in names]
+            return Relation(outputs, value=outputs[0].lineage if len(parts) == 1 and names[0] in parts else lineage)
         value = "VALUE" if "VALUE" in names else names[-1]  # of FLATTEN and POSEXPLODE it is one of several
         return Relation([Output(n, lineage, row=row if n == value else None) for n in names], value=lineage)
     return Relation([Output("*", ())], filler=lineage)
@@ -55,7 +59,8 @@ def unnest(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) 
     lineages: list[Lineage] = []
     for array in args.get("expressions") or ():
         origins = yield from evaluator.value(array, "TRANSFORMATION", scope, env)
-        lineages.append(tuple(origins))
+        element = RowsOfDocument(array, {"": [EACH]}).lineages(scope)
+        lineages.append(element.get("", tuple(origins)))
     everything = changed(lineages, "TRANSFORMATION")
     row = None
     if len(lineages) == 1:
@@ -73,7 +78,8 @@ def unnest(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) 
     one_each = len(names) == len(lineages)  # else an array of maps or rows: which column is which is not in the text
     outputs = [Output(n, lineages[i] if one_each else everything, row=row) for i, n in enumerate(names)]
     outputs += _position(args, rules)
-    return Relation(outputs or [Output("*", ())], filler=everything)
+    value = lineages[0] if len(lineages) == 1 and rules.unnests_fields else None
+    return Relation(outputs or [Output("*", ())], filler=everything, value=value)
 
 
 def _position(args: dict[str, Any], rules: ColumnRules) -> list[Output]:
@@ -86,6 +92,8 @@ def function_name(node: exp.Expr) -> str:
     """The name of a function in a FROM clause, in lower case."""
     if isinstance(node, exp.Anonymous):
         return str(node.args["this"]).lower()
+    if isinstance(node, exp.OpenJSON):
+        return "openjson"
     return node.sql_name().lower() if isinstance(node, exp.Func) and node.sql_names() else ""
 
 

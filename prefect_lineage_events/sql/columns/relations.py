@@ -178,10 +178,16 @@ def closed_path(column: str) -> str:
     return column[:-1] if column.endswith(PATH_OPEN) else column
 
 
+def is_open(lineage: Lineage) -> bool:
+    """Return whether a further step goes into the parts that the origins read."""
+    return any(column.endswith(PATH_OPEN) for _, column, _ in lineage)
+
+
 def column_and_path(column: str) -> tuple[str, str]:
-    """The column of an origin, and the path into its value, "" for all of it."""
+    """The column of an origin, and the path into its value; "" for all of it, and for elements of an array alone."""
     name, _, path = column.partition(PATH_MARK)
-    return name, path.replace(PATH_OPEN, "")
+    names_part = any(letter.isalpha() for letter in path)
+    return name, path.replace(PATH_OPEN, "") if names_part else ""
 
 
 def fields_of(lineage: Lineage, tail: str) -> Lineage:
@@ -203,6 +209,9 @@ def changed(lineages: Iterable[Lineage], how: Transformation) -> Lineage:
 
 
 Step = str | int  # a field by its name, or by its position (from 0): of an array, one of its elements
+UNKNOWN = -1  # a step that is not known: some element, or a key that a column holds
+EACH = -2  # each element of an array, of which a function makes a row
+ALL = -3  # all elements of an array, of which `[*]` makes another one
 
 
 class Row:

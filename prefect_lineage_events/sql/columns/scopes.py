@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from sqlglot import exp
 
-from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, Row, changed, fields_of
+from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, Row, changed, fields_of, is_open
 from prefect_lineage_events.sql.columns.rules import ColumnRules
 
 
@@ -238,6 +238,8 @@ class Scope:
 def _column_of(relation: Relation, path: Sequence[str], alias: str) -> Lineage:
     name, lower = path[0], path[0].lower()
     lineage = relation.find(name, lower)
+    if lineage is None and relation.filler is not None and is_open(relation.value or ()):
+        return with_path(relation.value or (), path)  # a field of a document or struct that is the row
     if lineage is None:
         lineage = relation.guess(name, lower)
     if lineage is not None:

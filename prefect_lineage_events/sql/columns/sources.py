@@ -10,6 +10,7 @@ from sqlglot import exp
 from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.expressions import name_of
 from prefect_lineage_events.sql.columns.functions import column_names, function_name, rows_of, unnest
+from prefect_lineage_events.sql.columns.json_rows import element_of
 from prefect_lineage_events.sql.columns.pivots import pivot_statement, pivoted
 from prefect_lineage_events.sql.columns.relations import (
     IDENTITY,
@@ -153,8 +154,8 @@ def _table(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) 
         while around is not None and path[0].lower() not in around.sources:
             around = around.parent
         if len(path) > 1 and around is not None:
-            lineage = changed([around.qualified(path)], "TRANSFORMATION")
-            return Relation([Output(name, lineage)], filler=lineage), name, ()
+            lineage = element_of(around.qualified(path))
+            return Relation([Output(name, lineage)], filler=changed([lineage], IDENTITY), value=lineage), name, ()
     if not isinstance(this, exp.Func):
         return _UNKNOWN, name, ()
     if function_name(this) in evaluator.rules.program_scans:

@@ -10,7 +10,7 @@ from sqlglot import exp
 from prefect_lineage_events.sql.columns import constructors
 from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.expressions import Found, add, lineage_of, name_of, parts_of
-from prefect_lineage_events.sql.columns.json_paths import document, extended
+from prefect_lineage_events.sql.columns.json_paths import arrow_of_json, document, extended
 from prefect_lineage_events.sql.columns.paths import OPENING, json_path, opened
 from prefect_lineage_events.sql.columns.relations import IDENTITY, Output, Relation, Row, Step
 from prefect_lineage_events.sql.columns.scopes import Env, Scope
@@ -83,17 +83,23 @@ def into(
                 if isinstance(item, exp.Expr):
                     yield from evaluator.into(found, item, value, scope, env)
         return
+    if root.__class__ is exp.Anonymous and root.expressions and root.expressions[0].__class__ is exp.Lambda:
+        arrow_of_json(root.expressions[0], scope.rules)
     if (part := document(node)) is not None:
         root = part[0]
         _add_part(found, part, how, scope)
     else:
         yield from evaluator.into(found, root, value, scope, env)
     while node is not root:
-        for key, part in node.args.items():
-            for item in () if key == "this" else part if part.__class__ is list else (part,):
+        args = dict(node.args)
+        below = args.pop("this")
+        if node.__class__ is exp.Anonymous:
+            below, *args["expressions"] = args["expressions"]
+        for part in args.values():
+            for item in part if part.__class__ is list else (part,):
                 if isinstance(item, exp.Expr) and not isinstance(item, (exp.Literal, exp.Identifier, exp.JSONPath)):
                     yield from evaluator.into(found, item, value, scope, env)
-        node = node.args["this"]
+        node = below
 
 
 def _add_part(found: Found, part: tuple[exp.Expr, list[Step]], how: Transformation, scope: Scope) -> None:
