@@ -34,12 +34,9 @@ def verdict(report: dict[str, Any]) -> tuple[int, list[str]]:
 
 
 def main(command: str, requirements: str) -> int:
+    options = ["--no-deps", "--disable-pip", "--format", "json", "--progress-spinner", "off"]
     done = subprocess.run(
-        [command, "--requirement", requirements, "--no-deps", "--disable-pip"]
-        + ["--format", "json", "--progress-spinner", "off"],
-        capture_output=True,
-        text=True,
-        check=False,
+        [command, "--requirement", requirements, *options], capture_output=True, text=True, check=False
     )
     try:
         report = json.loads(done.stdout)
