@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 # `git@host:owner/repository.git`, which git-clone(1) calls the scp-like syntax.
 _SCP = re.compile(r"(?:[A-Za-z0-9._\-]+@)?(?P<host>[A-Za-z0-9.\-]+):(?P<path>[^\s/][^\s]*)")
@@ -76,4 +76,4 @@ def file_page(url: str, version: str | None, path: str | None) -> str:
     host = (urlsplit(url).hostname or "").lower()
     if not version or not path or host not in _FILE_PAGES:
         return url
-    return f"{url.removesuffix('/').removesuffix('.git')}/{_FILE_PAGES[host]}/{version}/{path}"
+    return f"{url.removesuffix('/').removesuffix('.git')}/{_FILE_PAGES[host]}/{quote(version)}/{quote(path)}"

@@ -10,14 +10,14 @@ from pathlib import Path
 from prefect_lineage_events.context.defined import Defined
 from prefect_lineage_events.credentials import without_credentials
 from prefect_lineage_events.definitions import Definition, RunDefinitions, TaskDefinition
-from prefect_lineage_events.repositories import repository_address
+from prefect_lineage_events.emission import checkouts
 
 _MAX_TASKS = 200
 _MAX_FLOWS = 50
 _MAX_LENGTH = 50_000
 _MAX_DEPTH = 30
-_MAX_CONFIG = 1_000_000
-_HEADS = "ref: refs/heads/"
+# Folders of installed packages, whose files are no part of the checkout around them.
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 class Definitions:
@@ -92,8 +92,8 @@ def _found(file: Path, module: str) -> tuple[str | None, str | None, str | None]
     if file.suffix != ".py" or not file.is_file():
         return None, None, None
     root = next((folder for folder in list(file.parents)[:_MAX_DEPTH] if (folder / ".git").exists()), None)
-    if root is not None:
-        address, branch = _remote(root)
+    if root is not None and _INSTALLED.isdisjoint(file.relative_to(root).parts):
+        address, branch = checkouts.remote(root)
         if address is not None:
             return address, branch, file.relative_to(root).as_posix()
     return None, None, _short(file, module)
@@ -107,34 +107,3 @@ def _short(file: Path, module: str) -> str:
             return file.relative_to(folder).as_posix()
     depth = 1 if module == "__main__" else module.count(".") + 1
     return "/".join(file.parts[1:][-depth:])
-
-
-@lru_cache(maxsize=50)
-def _remote(root: Path) -> tuple[str | None, str | None]:
-    """The address of the remote `origin`, without credentials, and the current branch."""
-    try:
-        folder = root / ".git"
-        if folder.is_file():  # a work tree, or a submodule: gitrepository-layout(5)
-            folder = Path(root, folder.read_text(errors="replace").partition("gitdir:")[2].strip())
-        common = folder / "commondir"
-        shared = Path(folder, common.read_text().strip()) if common.is_file() else folder
-        url = _origin((shared / "config").read_text(errors="replace")[:_MAX_CONFIG])
-        head = (folder / "HEAD").read_text(errors="replace").strip()
-    except (OSError, ValueError):
-        return None, None
-    address = repository_address(url)
-    is_elsewhere = address is not None and not address.url.startswith("file:")
-    branch = head.removeprefix(_HEADS) if head.startswith(_HEADS) else None
-    return address.as_given if address and is_elsewhere else None, branch
-
-
-def _origin(config: str) -> str | None:
-    """The address of the remote `origin` in the text of a repository's configuration: git-config(1)."""
-    section = ""
-    for line in map(str.strip, config.splitlines()):
-        if line.startswith("["):
-            section = line
-        key, _, value = line.partition("=")
-        if section == '[remote "origin"]' and key.strip() == "url" and value.strip():
-            return value.strip()
-    return None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from prefect_lineage_events.context.defined import Defined
-from prefect_lineage_events.emission import definitions_sent
+from prefect_lineage_events.emission import checkouts, definitions_sent
 from prefect_lineage_events.emission.definitions_sent import Definitions
 
 
 @pytest.fixture(autouse=True)
-def _no_known_places() -> None:
+def _no_known_places(monkeypatch) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     definitions_sent._place.cache_clear()
-    definitions_sent._remote.cache_clear()
+    checkouts.remote.cache_clear()
 
 
 def code(folder: Path, name: str = "flows/nightly.py") -> Path:
@@ -65,6 +67,57 @@ def test_address_of_the_repository_has_no_credentials_and_is_no_folder(tmp_path,
 def test_branch_is_the_current_one(tmp_path, head, branch):
     checkout(tmp_path, "https://git.example/etl", head)
     assert place(code(tmp_path)) == ("https://git.example/etl", branch, "flows/nightly.py")
+
+
+def test_a_repository_with_references_in_another_format_has_no_branch(tmp_path):
+    checkout(tmp_path, "https://git.example/etl", "ref: refs/heads/.invalid")
+    assert place(code(tmp_path)) == ("https://git.example/etl", None, "flows/nightly.py")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        '[remote "origin"]\n\turl = "https://git.example/etl" ; the old one: https://old.example\n',
+        '[remote "origin"]\n\turl = https://git.example/etl # moved\n',
+        '[Remote "origin"]\n\tURL=https://git.example/etl\n',
+        '[remote "origin"] url = https://git.example/etl\n',
+        '[remote "upstream"]\n\turl = https://other.example\n# [remote "x"]\n[ remote "origin" ]\nurl = https://git.example/etl',
+        '[url "https://git.example/"]\n\tinsteadOf = work:\n[remote "origin"]\n\turl = work:etl\n',
+        '[url "https://git.example/"]\n\tinsteadOf = work:\n[url "https://x/"]\n\tinsteadOf = w\n'
+        '[remote "origin"]\n\turl = work:etl\n',
+        '[url "https://bob:secret@git.example/"]\n\tinsteadOf = https://git.old/\n[remote "origin"]\nurl = https://git.old/etl',
+    ],
+)
+def test_address_is_that_of_gits_settings(tmp_path, config):
+    checkout(tmp_path, "")
+    (tmp_path / ".git" / "config").write_text(config)
+    assert place(code(tmp_path)) == ("https://git.example/etl", "feature/x", "flows/nightly.py")
+
+
+def test_address_is_replaced_as_the_users_settings_say(tmp_path, monkeypatch):
+    (tmp_path / "gitconfig").write_text(
+        '[url "git@git.example:"]\n\tinsteadOf = work:\n\tinsteadOf = https://git.old/\n'
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    checkout(tmp_path, "https://git.old/etl")
+    assert place(code(tmp_path))[0] == "git@git.example:etl"
+
+
+@pytest.mark.parametrize(
+    "config", ["", "[remote", '[remote "origin"]\nurl\n', '[remote "origin"]\nurl = \n', "\0\xff = ["]
+)
+def test_settings_without_an_address_have_none(tmp_path, config):
+    checkout(tmp_path, "")
+    (tmp_path / ".git" / "config").write_text(config)
+    assert place(code(tmp_path)) == (None, None, "nightly.py")
+
+
+def test_an_installed_package_is_no_part_of_the_checkout_around_it(tmp_path, monkeypatch):
+    checkout(tmp_path, "https://git.example/etl")
+    packages = tmp_path / ".venv" / "lib" / "python3.11" / "site-packages"
+    file = code(packages, "shared/tasks.py")
+    monkeypatch.syspath_prepend(str(packages))
+    assert place(file, "shared.tasks") == (None, None, "shared/tasks.py")
 
 
 def test_work_tree_has_the_repository_of_its_folder(tmp_path):
