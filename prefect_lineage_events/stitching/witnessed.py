@@ -19,6 +19,9 @@ from prefect_lineage_events.stitching.steps import Step
 _ONE = "the warehouse's access history was asked about one of several executions"
 _CUT = "the warehouse's access history has only a part of it"
 
+# Kinds of datasets that the text of a statement names better: with the part that was read.
+_OF_TEXT = frozenset({"stage", "file"})
+
 _Temporary = Mapping[tuple[str, str], EventDataset]
 
 
@@ -73,11 +76,11 @@ def _own(group: list[Step], own: WitnessedStatement | None, temporary: _Temporar
         update={"confidence": "exact", "reason": ""} if complete else {"confidence": "partial", "reason": _CUT}
     )
     if own is not None and own.writes:
-        inputs = tuple(_named(one, temporary) for one in own.inputs)
+        inputs = _inputs(group, own.inputs, temporary)
         for write in own.writes:
             yield _write(group, info, write, inputs, temporary)
     elif own is not None and own.inputs and not any(step.output for step in group):
-        inputs = tuple(_named(one, temporary) for one in own.inputs)
+        inputs = _inputs(group, own.inputs, temporary)
         operation = "misc" if info.calls_procedure else "read"
         yield replace(first, info=info, operation=operation, inputs=inputs, columns=(), evidence="warehouse")
     elif info.calls_procedure and (own is not None or complete):
@@ -135,6 +138,13 @@ def _called(first: Step, one: WitnessedStatement, temporary: _Temporary) -> Iter
         yield bare
     for write in one.writes:
         yield _write([bare], info, write, bare.inputs, temporary)
+
+
+def _inputs(group: list[Step], said: Iterable[EventDataset], temporary: _Temporary) -> tuple[EventDataset, ...]:
+    """The inputs that the warehouse names, and the stages and files of the text, of which it names few."""
+    of_text = {one.uri: one for step in group for one in step.inputs if one.kind in _OF_TEXT}
+    inputs = [_named(one, temporary) for one in said]
+    return tuple({one.uri: one for one in (*inputs, *of_text.values())}.values())
 
 
 def _named(dataset: EventDataset, temporary: _Temporary) -> EventDataset:

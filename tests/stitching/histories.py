@@ -23,6 +23,7 @@ from prefect_lineage_events.history.model import AssetEvent, FlowRun, RunHistory
 
 NAMESPACE = "postgres://db:5432"
 ROOT = UUID("5ba7b810-9dad-41d1-80b4-00c04fd430c8")
+_KINDS = {"https": "api", "s3": "file"}
 START = dt.datetime(2026, 11, 1, 12, 0, tzinfo=dt.timezone.utc)
 
 
@@ -44,7 +45,7 @@ def event_dataset(name: str, columns: str = "") -> EventDataset:
     return EventDataset(
         namespace=named.namespace,
         name=named.name,
-        kind={"https": "api", "s3": "file"}.get(named.namespace.partition(":")[0], "table"),
+        kind="stage" if named.name.startswith("@") else _KINDS.get(named.namespace.partition(":")[0], "table"),
         temporary=name.startswith("#"),
         columns=_columns(columns),
     )

@@ -52,6 +52,27 @@ def call(**more) -> Story:
     return Story().read(task="T", **info)
 
 
+@pytest.mark.parametrize("named", ["snowflake://org-acc/@DB/S/RAW", "s3://bucket/raw"])
+def test_stages_and_files_of_the_text_stay_sources(named):
+    story = Story().write(f"{SNOWFLAKE}/MART", named, query_id="q1", **PARTIAL)
+    found = witnessed(story, statement("q1", "ORDERS", MART="ORDERS.ID>KEY"))
+    assert [e.source.uri for e in found.lineage.edges] == sorted([named, f"{SNOWFLAKE}/ORDERS"])
+    assert {e.evidence for e in found.lineage.edges} == {"warehouse"}
+
+
+def test_a_stage_that_both_name_is_one_source():
+    stage = EventDataset(namespace="snowflake://org-acc", name="@DB.S.RAW", kind="stage")
+    said = WitnessedStatement(query_id="q1", inputs=(stage,), writes=(WitnessedWrite(output=table("MART")),))
+    story = Story().write(f"{SNOWFLAKE}/MART", stage.uri, query_id="q1", **PARTIAL)
+    assert [e.source.uri for e in witnessed(story, said).lineage.edges] == [stage.uri]
+
+
+def test_a_read_of_a_stage_keeps_it():
+    story = Story().read("snowflake://org-acc/@DB/S/RAW", query_id="q1", **PARTIAL)
+    found = witnessed(story, statement("q1", "ORDERS"))
+    assert [use.dataset.name for use in found.lineage.inputs] == ["@DB.S.RAW", "DB.S.ORDERS"]
+
+
 def test_a_partial_write_gets_its_sources_and_columns():
     story = Story().write(f"{SNOWFLAKE}/MART", query_id="q1", **PARTIAL)
     found = witnessed(story, statement("q1", "ORDERS", MART="ORDERS.ID>KEY"))

@@ -27,7 +27,7 @@ from prefect_lineage_events.naming import join_name, split_name
 
 # The columns that a query selects, in the order of a row.
 COLUMNS = ("query_id", "root_query_id", "query_start_time", "direct_objects_accessed", "objects_modified")
-# Domains whose objects hold rows. Functions, procedures and integrations do not.
+# Domains whose objects hold rows.
 _KINDS = {
     "table": "table",
     "external table": "table",
@@ -37,7 +37,11 @@ _KINDS = {
     "view": "view",
     "materialized view": "view",
     "stream": "stream",
+    "stage": "stage",
 }
+_WITHOUT_ROWS = frozenset({"function", "external function", "procedure", "sequence", "integration", "task", "pipe"})
+# The stages that have a name of their own; those of tables and users have none.
+_NAMED_STAGES = frozenset({"internal named", "external named"})
 # Written by the view in the place of a value that it cut.
 _TRUNCATED = "TRUNCATED"
 
@@ -107,7 +111,7 @@ def _row(row: Sequence[Any]) -> _Row | None:
         started if isinstance(started, dt.datetime) else None,
         of_read,
         of_modified,
-        cut=any(map(_is_cut, (*of_read, *of_modified))),
+        cut=any(_is_cut(one) or _is_unknown(one) for one in (*of_read, *of_modified)),
     )
 
 
@@ -118,7 +122,14 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _is_cut(one: Mapping[str, Any]) -> bool:
-    return one.get("objectName") == _TRUNCATED or one.get("objectId") == -1 or len(_columns(one)) > MAX_COLUMNS
+    columns = _columns(one)
+    ids = {one.get("objectId"), *(column.get("columnId") for column in columns)}
+    return one.get("objectName") == _TRUNCATED or -1 in ids or len(columns) > MAX_COLUMNS
+
+
+def _is_unknown(one: Mapping[str, Any]) -> bool:
+    """Return whether the object may hold rows and is no dataset here: of a new domain, or without a full name."""
+    return str(one.get("objectDomain", "")).lower() not in _WITHOUT_ROWS and _kind_and_name(one) is None
 
 
 def _statement(row: _Row, namespace: str, reports: Reports) -> WitnessedStatement:
@@ -143,10 +154,18 @@ def _statement(row: _Row, namespace: str, reports: Reports) -> WitnessedStatemen
 
 
 def _dataset(one: Mapping[str, Any], namespace: str) -> EventDataset | None:
+    found = _kind_and_name(one)
+    return EventDataset(namespace=namespace, name=found[1], kind=found[0]) if found else None
+
+
+def _kind_and_name(one: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The kind and the full name of an object that holds rows; None for others, and for what has no full name."""
     kind, name = _KINDS.get(str(one.get("objectDomain", "")).lower()), _name(one.get("objectName"))
     if kind is None or name is None:
         return None
-    return EventDataset(namespace=namespace, name=name, kind=kind)
+    if kind == "stage":
+        return (kind, f"@{name}") if str(one.get("stageKind", "")).lower() in _NAMED_STAGES else None
+    return kind, name
 
 
 def _edges(one: Mapping[str, Any], namespace: str, reports: Reports) -> Iterator[tuple[EventDataset, EventColumnEdge]]:

@@ -62,9 +62,51 @@ def test_objects_without_rows_are_no_datasets(domain):
 
 
 @pytest.mark.parametrize("name", ["", None, "T", "S.T", "A.B.C.D"])
-def test_an_object_without_a_full_name_is_no_dataset(name):
+def test_an_object_without_a_full_name_is_no_dataset_and_leaves_a_gap(name):
     (statement,) = said(row("q1", [accessed(name)])).statements
     assert statement.inputs == ()
+    assert statement.cut
+
+
+@pytest.mark.parametrize("domain", ["Hybrid table", "Semantic View", "Secure view", "Dataset", "", None])
+def test_an_object_of_an_unknown_domain_leaves_a_gap(domain):
+    (read,) = said(row("q1", [accessed("DB.S.X", domain=domain), accessed("DB.S.T")])).statements
+    assert [d.name for d in read.inputs] == ["DB.S.T"]
+    assert read.cut
+
+
+@pytest.mark.parametrize("domain", ["Function", "Procedure", "External function", "Sequence", "Integration", "Task"])
+def test_an_object_without_rows_leaves_no_gap(domain):
+    (statement,) = said(row("q1", [accessed("DB.S.X", domain=domain)])).statements
+    assert not statement.cut
+
+
+@pytest.mark.parametrize("column", [{"columnName": "TRUNCATED", "columnId": -1}])
+def test_columns_that_the_view_cut_leave_a_gap(column):
+    written = {"objectDomain": "Table", "objectName": "DB.S.T", "objectId": 3, "columns": [column]}
+    (statement,) = said(row("q1", [], [written])).statements
+    assert statement.cut
+
+
+@pytest.mark.parametrize("kind", ["Internal Named", "External Named"])
+def test_a_named_stage_is_a_dataset(kind):
+    stage = {"objectDomain": "Stage", "objectName": "DB.S.RAW", "objectId": 3, "stageKind": kind}
+    (statement,) = said(row("q1", [stage], [modified("DB.S.T")])).statements
+    assert [(d.name, d.kind) for d in statement.inputs] == [("@DB.S.RAW", "stage")]
+    assert not statement.cut
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        {"objectDomain": "Stage", "objectName": "DB.S.ORDERS", "objectId": 3, "stageKind": "Table"},
+        {"objectDomain": "Stage", "objectName": "BOB", "objectId": 3, "stageKind": "User"},
+        {"locations": ["s3://bucket/raw/"]},
+    ],
+)
+def test_a_stage_without_a_name_leaves_a_gap(stage):
+    (statement,) = said(row("q1", [stage], [modified("DB.S.T")])).statements
+    assert (statement.inputs, statement.cut) == ((), True)
 
 
 def test_a_dataset_that_the_rules_leave_out_is_not_named():
