@@ -23,7 +23,7 @@ from tests.marquez.rows import (
     Symlink,
 )
 from tests.marquez.store import Store
-from tests.marquez.values import instant, namespace_name, not_blank
+from tests.marquez.values import Failed, instant, namespace_name, not_blank
 
 Json = dict[str, Any]
 
@@ -269,6 +269,21 @@ def dataset(store: Store, name: Symlink, row: Dataset, *, listed: bool = False, 
 
 def _field(row: Field) -> Json:
     return {"name": not_blank(row.name), "type": row.type, "tags": [], "description": row.description}
+
+
+def check_column_lineage(store: Store, shown: list[tuple[Symlink, Dataset]]) -> None:
+    """Raise where the original does: it finds column lineage under a dataset's first name, and that name is not shown.
+
+    It looks for the first name in the namespace of the name that is shown.
+    """
+    names = {(name.namespace, name.name) for name, _ in shown}
+    for name, row in shown:
+        for edge in store.column_edges.values():
+            output = edge.output_version
+            first = store.symlinks.get((name.namespace, output.name))
+            is_found = edge.output_field.dataset is row and first is not None and first.primary
+            if is_found and (output.namespace, output.name) not in names:
+                raise Failed("NoSuchElementException: No value present")
 
 
 def _column_lineage(store: Store, name: Symlink, row: Dataset) -> list[Json]:

@@ -155,7 +155,7 @@ def upstream(store: Store, query: Query) -> Any:
     return graphs.upstream_runs(store, _run(store, query.required("runId")).uuid, query.number("depth", 20))
 
 
-# namespaces and sources
+# namespaces
 
 
 @route("GET", "namespaces")
@@ -180,29 +180,6 @@ def delete_namespace(store: Store, query: Query, namespace: str) -> Any:
     for job in [job for job in store.jobs.values() if job.namespace == namespace]:
         job.hidden = True
     return shown
-
-
-@route("GET", "sources")
-def list_sources(store: Store, query: Query) -> Any:
-    """List the sources. One source without an address, which every dataset without a `dataSource` facet has, breaks the
-    list.
-    """
-    rows = query.page(sorted(store.sources.values(), key=lambda row: row.name))
-    if any(not row.connection_url.strip() for row in rows):
-        raise Failed("NullPointerException: connectionUrl is marked non-null but is null")
-    return {
-        "sources": [
-            {
-                "type": "POSTGRESQL",
-                "name": values.not_blank(row.name),
-                "createdAt": instant(row.created_at),
-                "updatedAt": instant(row.updated_at),
-                "connectionUrl": row.connection_url,
-                "description": None,
-            }
-            for row in rows
-        ]
-    }
 
 
 # jobs and runs
@@ -258,6 +235,15 @@ def list_job_versions(store: Store, query: Query, namespace: str, job: str) -> A
     return {"versions": [answers.job_version(store, version) for version in query.page(versions)]}
 
 
+@route("GET", "namespaces/{namespace}/jobs/{job}/versions/{version}")
+def get_job_version(store: Store, query: Query, namespace: str, job: str, version: str) -> Any:
+    row = _job(store, namespace, job)
+    for found in store.job_versions.values():
+        if found.job is row and str(found.version) == version:
+            return answers.job_version(store, found)
+    raise NotFound(f"Job version '{version}' not found.")
+
+
 @route("GET", "jobs/runs/{run}")
 def get_run(store: Store, query: Query, run: str) -> Any:
     return answers.run(store, _run(store, run))
@@ -280,17 +266,19 @@ def list_datasets(store: Store, query: Query, namespace: str) -> Any:
     _namespace(store, namespace)
     rows = [(name, dataset) for name, dataset in store.visible_datasets() if name.namespace == namespace]
     rows.sort(key=lambda row: row[0].name)
+    page = query.page(rows)
+    answers.check_column_lineage(store, page)
     return {
-        "datasets": [
-            answers.dataset(store, *row, listed=True, facets=index < 10) for index, row in enumerate(query.page(rows))
-        ],
+        "datasets": [answers.dataset(store, *row, listed=True, facets=index < 10) for index, row in enumerate(page)],
         "totalCount": len(rows),
     }
 
 
 @route("GET", "namespaces/{namespace}/datasets/{dataset}")
 def get_dataset(store: Store, query: Query, namespace: str, dataset: str) -> Any:
-    return answers.dataset(store, *_dataset(store, namespace, dataset))
+    row = _dataset(store, namespace, dataset)
+    answers.check_column_lineage(store, [row])
+    return answers.dataset(store, *row)
 
 
 @route("DELETE", "namespaces/{namespace}/datasets/{dataset}")
@@ -317,9 +305,12 @@ def list_dataset_versions(store: Store, query: Query, namespace: str, dataset: s
 
 @route("GET", "namespaces/{namespace}/datasets/{dataset}/versions/{version}")
 def get_dataset_version(store: Store, query: Query, namespace: str, dataset: str, version: str) -> Any:
+    """One version. The original finds it once for each name of its dataset, and allows one."""
     name, row = _dataset(store, namespace, dataset)
     for found in store.versions.values():
         if found.dataset is row and version in (str(found.uuid), str(found.version)):
+            if len(list(store.names_of(row))) > 1:
+                raise Failed("IllegalStateException: Multiple values for optional")
             return answers.dataset_version(store, name, found, listed=False)
     raise NotFound(f"Dataset version '{version}' not found.")
 

@@ -2,7 +2,7 @@
 
 It responds as the real one did in the recordings (`test_against_recordings.py` lists the compared parts): it accepts
 the same events, stores the same parts of refused ones, and shows the same runs, jobs, datasets, graphs and lists. It
-has no batches, no deprecated write interface, no search by OpenSearch, and no statistics.
+has no batches, no deprecated write interface, no search by OpenSearch, and no tagging.
 
     with StandIn() as marquez:
         httpx.post(f"{marquez.url}/api/v1/lineage", json=event)
@@ -20,7 +20,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.marquez import ingest, parsing
-from tests.marquez.routes import ROUTES, Query, Refused
+from tests.marquez.routes import Query, Refused
+from tests.marquez.server_routes import ROUTES
 from tests.marquez.store import Store
 from tests.marquez.values import Failed, FailedStatement, NotFound, Unacceptable
 
