@@ -7,7 +7,6 @@ dataset names that no other run had, and needs no clearing.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +18,11 @@ from tests.conftest import own_openlineage_environment
 from tests.marquez.checks import CHECKS, lists_that_answer
 from tests.marquez.shop import Shop, open_shop
 from tests.marquez.standin import StandIn
+from tests.openlineage.on_marquez import REAL, needs_real_marquez
 
-REAL = os.environ.get("MARQUEZ_URL")
 TARGETS = [
     "stand-in",
-    pytest.param(
-        "real", marks=[pytest.mark.marquez, pytest.mark.skipif(not REAL, reason="MARQUEZ_URL names no Marquez")]
-    ),
+    pytest.param("real", marks=[pytest.mark.marquez, needs_real_marquez]),
 ]
 
 

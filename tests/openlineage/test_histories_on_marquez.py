@@ -6,7 +6,6 @@ Against the stand-in; against a real one with MARQUEZ_URL (make test-marquez).
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,11 +21,9 @@ from prefect_lineage_events.history.model import ParentRun
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.openlineage.facets import Event
 from tests.marquez.standin import Marquez
-from tests.openlineage.on_marquez import InMemory, OverHttp, Server, failing
+from tests.openlineage.on_marquez import REAL, InMemory, OverHttp, Server, failing, needs_real_marquez
 from tests.stitching.histories import NAMESPACE, START, Story, ident
 from tests.stitching.lineages import run
-
-REAL = os.environ.get("MARQUEZ_URL")
 
 # Spellings of one type each, and an unknown type; a column keeps its list for good.
 SPELLINGS = (("int", "INTEGER", "int4", ""), ("varchar(9)", "VARCHAR", ""), ("STRUCT(a INT)", ""), ("weird type!", ""))
@@ -163,7 +160,7 @@ def test_after_any_history_all_requests_respond_and_each_job_shows_its_latest_ru
 
 
 @pytest.mark.marquez
-@pytest.mark.skipif(not REAL, reason="MARQUEZ_URL names no Marquez")
+@needs_real_marquez
 @pytest.mark.timeout(1200)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(history=runs(), granularity=st.sampled_from(["flow", "task"]))

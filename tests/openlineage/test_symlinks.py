@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import pytest
 
@@ -12,7 +14,7 @@ from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.openlineage.symlinks import by_rule, symlinks
 from prefect_lineage_events.stitching.model import DatasetUse
 from tests.marquez.standin import Marquez
-from tests.openlineage.on_marquez import InMemory
+from tests.openlineage.on_marquez import REAL, InMemory, OverHttp, Server, needs_real_marquez
 from tests.openlineage.validation import faults
 from tests.stitching.histories import Story
 from tests.stitching.lineages import run
@@ -88,29 +90,60 @@ def dbt_event(namespace: str, source: str, target: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
-    ("ours", "namespace", "names"),
-    [
-        ("unitycatalog://adb-1.azuredatabricks.net/main/sales/{}", "databricks://adb-1.azuredatabricks.net",
-         ("main.sales.orders", "main.sales.mart")),
-        ("duckdb:///data/shop.duckdb/main/{}", "duckdb:///data/shop.duckdb", ("shop.main.orders", "shop.main.mart")),
-    ],
-)  # fmt: skip
-def test_run_of_dbt_meets_a_flow_in_marquez(ours: str, namespace: str, names: tuple[str, str]) -> None:
+def test_run_of_dbt_meets_a_flow_in_marquez() -> None:
     """The flow writes `orders`, dbt makes `mart` of it, and another flow reads `mart`: one graph."""
     server = InMemory(Marquez())
+    ours = "unitycatalog://adb-1.azuredatabricks.net/main/sales/{}"
     orders, mart = (Dataset.from_uri(ours.format(name)) for name in ("orders", "mart"))
     for event in MARQUEZ.shape(sent(Story("load").write(orders.uri, "https://api/orders", dialect=""))):
         assert server.post(event) == 201
     for event in MARQUEZ.shape(sent(Story("report").write("s3://out/report.csv", mart.uri, dialect=""))):
         assert server.post(event) == 201
-    assert server.post(dbt_event(namespace, *names)) == 201
+    names = ("main.sales.orders", "main.sales.mart")
+    assert server.post(dbt_event("databricks://adb-1.azuredatabricks.net", *names)) == 201
     status, graph = server.get("lineage", nodeId=f"dataset:{orders.namespace}:{orders.name}", depth="20")
     assert status == 200
     jobs = {node["data"]["name"] for node in graph["graph"] if node["type"] == "JOB"}
     assert jobs == {"load", "model", "report"}
     for path in ("namespaces", "jobs", "sources"):
         assert server.get(path)[0] == 200
+
+
+@pytest.fixture(params=["stand-in", pytest.param("real", marks=[pytest.mark.marquez, needs_real_marquez])])
+def marquez(request: pytest.FixtureRequest) -> Server:
+    return OverHttp(str(REAL)) if request.param == "real" else InMemory(Marquez())
+
+
+def test_second_name_in_the_same_namespace_breaks_pages_of_datasets_in_marquez_and_is_not_sent(marquez: Server) -> None:
+    shaped, with_symlinks = (
+        events_of_duckdb(f"/data/f{uuid4()}.duckdb"),
+        events_of_duckdb(f"/data/f{uuid4()}.duckdb", kept=True),
+    )
+    assert {name for event in shaped for d in event["outputs"] for name in d["facets"]} & {"symlinks"} == set()
+    assert pages_of_datasets(marquez, shaped) == [200, 200, 200, 200]
+    assert pages_of_datasets(marquez, with_symlinks) == [200, 200, 200, 500]
+
+
+def events_of_duckdb(file: str, *, kept: bool = False) -> list[dict[str, Any]]:
+    """Events that write a table from another in a DuckDB file; second names are `kept`, or as Marquez's profile has them."""
+    source, target = (f"duckdb://{file}/main/{name}" for name in "ab")
+    story = Story("load").write(target, source, columns=f"{source}.x>x")
+    events = run_events(run(story.looked_up(source, "x:int").looked_up(target, "x:int")), namespace=f"prefect://{file}")
+    shaped = MARQUEZ.shape(events)
+    for event, safe in zip(events, shaped, strict=True):
+        safe["run"]["runId"] = str(uuid5(NAMESPACE_URL, file))
+        for side in ("inputs", "outputs"):
+            for dataset, shown in zip(event[side], safe[side], strict=True):
+                if kept:
+                    shown["facets"]["symlinks"] = dataset["facets"]["symlinks"]
+    return shaped
+
+
+def pages_of_datasets(server: Server, events: list[dict[str, Any]]) -> list[int]:
+    """The statuses of the pages of the datasets in the namespace, one dataset each."""
+    assert [server.post(event) for event in events] == [201] * len(events)
+    path = f"namespaces/{quote(events[0]['outputs'][0]['namespace'], safe='')}/datasets"
+    return sorted(server.get(path, limit="1", offset=str(offset))[0] for offset in range(4))
 
 
 def odd() -> Story:

@@ -222,14 +222,19 @@ _HIDE_VERSIONS = ("abfss://", "wasbs://", "sqlserver://")
 
 
 def _safe_symlinks(dataset: _Dataset) -> list[dict[str, Any]]:
-    """Other names of the dataset, each once: a namespace that Marquez refuses there breaks its list of namespaces."""
-    identifiers = dataset["facets"].get("symlinks", {}).get("identifiers", [])
+    """Other names of the dataset that break none of Marquez's lists, each once.
+
+    A namespace that Marquez refuses there breaks its list of namespaces. A second name in the dataset's own namespace
+    breaks each page of the namespace's datasets that has the second name without the first: Marquez finds the column
+    lineage of the first name there, and no dataset to add it to (`ColumnLineageService.enrichWithColumnLineage`).
+    """
     known = {_name(_safe_dataset(dataset))}
     kept = []
-    for identifier in identifiers:
+    for identifier in dataset["facets"].get("symlinks", {}).get("identifiers", []):
         hides = identifier["name"] == dataset["name"] and identifier["namespace"].startswith(_HIDE_VERSIONS)
+        in_own_namespace = identifier["namespace"] == dataset["namespace"]
         safe = _safe_dataset(identifier)
-        if not hides and _name(safe) not in known:
+        if not hides and not in_own_namespace and _name(safe) not in known:
             known.add(_name(safe))
             kept.append(safe)
     return kept
