@@ -14,7 +14,10 @@ from uuid import UUID
 
 import httpx
 
+from tests.marquez.known_faults import KNOWN_FAULTS
 from tests.marquez.shop import Shop
+from tests.marquez.walk import walk
+from tests.openlineage.on_marquez import OverHttp
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def check_jobs_are_the_flows_and_no_others(url: str, shop: Shop) -> None:
         "check-totals",
         "daily-totals",
         "daily-totals.pick-best",
+        "import-prices",
         "load-orders",
         "mirror-customers",
         "stock-up",
@@ -194,6 +198,16 @@ def check_lists_still_answer(url: str, shop: Shop) -> None:
     marquez.get(f"namespaces/{quote(shop.namespace, safe='')}/jobs")
     for output in marquez.job(shop.namespace, "load-orders")["outputs"]:
         marquez.get(f"namespaces/{quote(output['namespace'], safe='')}/datasets")
+
+
+def check_all_addresses_respond(url: str, shop: Shop) -> None:
+    """Each list, object and graph responds, but for the faults that Marquez has for any producer; it has all of them."""
+    found = walk(OverHttp(url), shop.namespace)
+    assert not found.unknown, "\n".join(map(str, found.unknown))
+    assert found.known == set(KNOWN_FAULTS)
+    kinds = "column graph, dataset, dataset version, graph, job, job version, list of datasets, list of events, list of jobs"
+    kinds += ", list of namespaces, list of runs, list of sources, list of versions, namespace, run, run facets, search"
+    assert sorted(found.requests) == sorted(f"{kinds}, source, stats, tags, upstream runs".split(", "))
 
 
 def check_all_was_taken(url: str, shop: Shop) -> None:

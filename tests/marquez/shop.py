@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+import duckdb
 import pytest
 from prefect import flow, task
 from prefect.client.schemas.objects import State
 
-from prefect_lineage_events import SqlAlchemyLineage
+from prefect_lineage_events import SqlAlchemyLineage, instrument_connection, record_write
 from prefect_lineage_events.assembler.options import AssemblyResult
 from prefect_lineage_events.flows import assemble
 from prefect_lineage_events.settings import settings
@@ -88,6 +89,14 @@ def stock_up(database: Path) -> None:
     fill_shelves(database)
 
 
+@flow(name="import-prices")
+def import_prices(database: Path) -> None:
+    """Read a file that no flow wrote, and write a table that other integrations give a second name."""
+    with instrument_connection(duckdb.connect(str(database.with_suffix(".duckdb")))) as shop:
+        shop.execute(f"CREATE TABLE prices AS SELECT name, price FROM read_csv('{database.with_suffix('.csv')}')")
+    record_write(f"unitycatalog://{database.stem}/main/sales/prices", schema={"name": "STRING", "price": "BIGINT"})
+
+
 def _connect(database: Path) -> SqlAlchemyLineage:
     return SqlAlchemyLineage(connection_info=f"sqlite:///{database}")
 
@@ -106,6 +115,7 @@ class Shop:
     """The next run of the same flow, which failed before it wrote."""
     by_task: UUID
     """A run that was sent with granularity `task`."""
+    imported: UUID
     assembled: dict[UUID, AssemblyResult]
     lists_before: tuple[str, ...]
     """Of the target, those that answered before anything was sent."""
@@ -119,12 +129,14 @@ def open_shop(database: Path, namespace: str, lists_before: tuple[str, ...]) -> 
     mirrored = mirror_customers(database, fail=False, return_state=True)
     broken = mirror_customers(database, fail=True, return_state=True)
     stocked = stock_up(database, return_state=True)
+    database.with_suffix(".csv").write_text("name,price\nchair,40\n")
+    imported = _run_of(import_prices(database, return_state=True))
     runs = [_run_of(loading), _run_of(totals), totals.result(), _run_of(failed), _run_of(mirrored), _run_of(broken)]
-    assembled = {run: assemble(run) for run in runs}
+    assembled = {run: assemble(run) for run in (*runs, imported)}
     by_task = _run_of(stocked)
     with _granularity("task"):
         assembled[by_task] = assemble(by_task)
-    return Shop(namespace, *runs, by_task, assembled, lists_before)
+    return Shop(namespace, *runs, by_task, imported, assembled, lists_before)
 
 
 @contextmanager
