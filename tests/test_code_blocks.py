@@ -114,7 +114,9 @@ def _postgres(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
     server: Postgres = request.getfixturevalue("postgres")
     database = server.database("docs")
-    monkeypatch.setenv("SHOP_URL", server.url(database))
+    # By the driver that the page names and installs.
+    (driver,) = re.findall(r"# postgresql\+(\w+)://", (ROOT / "docs/how-to/postgresql-pandas.md").read_text())
+    monkeypatch.setenv("SHOP_URL", server.url(database, driver))
     with psycopg2.connect(server.dsn(database)) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE orders (id int, customer text, amount int, status text)")
         cursor.execute(

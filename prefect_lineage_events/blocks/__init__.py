@@ -71,6 +71,11 @@ def usable_blocks() -> tuple[Any, ...]:
     return tuple(found)
 
 
+def extra_advice(extra: str) -> str:
+    """The command that installs an extra of this package. The package is on no index."""
+    return f'run pip install ".[{extra}]" in a checkout of prefect-lineage-events'
+
+
 def __getattr__(name: str) -> Any:
     for block in BLOCKS:
         if block.name == name:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from prefect.blocks.core import Block
 
 from prefect_lineage_events import patches
-from prefect_lineage_events.blocks import BLOCKS
+from prefect_lineage_events.blocks import BLOCKS, extra_advice
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient, SyncPrefectClient
@@ -27,8 +27,7 @@ REPLACEMENTS = {block.replaces: block.name for block in BLOCKS if block.replaces
 def missing_extra(extra: str, error: ModuleNotFoundError) -> ModuleNotFoundError:
     """Return the error of a block whose connector is not installed, with the command that installs it."""
     return ModuleNotFoundError(
-        f"{error.name} is not installed, which this lineage block extends: "
-        f'pip install "prefect-lineage-events[{extra}]"',
+        f"{error.name} is not installed, which this lineage block extends: {extra_advice(extra)}",
         name=error.name,
     )
 

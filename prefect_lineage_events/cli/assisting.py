@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from prefect_lineage_events.blocks import extra_advice
 from prefect_lineage_events.cli.checks import require_api_address, require_reachable_api
 from prefect_lineage_events.cli.errors import OK, CommandError
 from prefect_lineage_events.cli.parameters import positive, whole_number
@@ -31,7 +32,7 @@ def mcp(
     try:
         from prefect_lineage_events.assistants.server import serve_http, serve_stdio
     except ImportError as error:
-        raise CommandError(f'{error.name} is not installed: run pip install "prefect-lineage-events[mcp]"') from error
+        raise CommandError(f"{error.name} is not installed: {extra_advice('mcp')}") from error
     require_api_address()
     require_reachable_api()
     from prefect import get_client

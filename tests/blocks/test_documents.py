@@ -73,5 +73,5 @@ def test_document_of_another_type_is_refused(reference: str, prefect_server: Pre
 
 def test_missing_connector_names_the_command_that_installs_it() -> None:
     error = missing_extra("sqlalchemy", ModuleNotFoundError("No module", name="prefect_sqlalchemy"))
-    assert 'pip install "prefect-lineage-events[sqlalchemy]"' in str(error)
+    assert 'pip install ".[sqlalchemy]" in a checkout' in str(error)
     assert error.name == "prefect_sqlalchemy"
