@@ -310,7 +310,8 @@ class CountEvent(_Payload):
     events (a full queue), `failed` could not be sent. `final`: sent as the process ended, so that nothing can follow,
     even if the run continues elsewhere. `not_captured` names libraries that the run used and whose calls are not seen.
     `children`: processes of the run send lineage of their own, with the run as its parent. `definitions` of its flow
-    and tasks are in the last count, and in an earlier one if there are new ones.
+    and tasks are in the last count, and in an earlier one if there are new ones. `engine_version` is the version of
+    Prefect in the process, empty in events of versions of this package that did not send it.
     """
 
     closed: bool
@@ -325,6 +326,7 @@ class CountEvent(_Payload):
     occurred: Moment | None = None
     run: RunInfo = RunInfo()
     definitions: RunDefinitions | None = None
+    engine_version: Label = ""
 
     def to_prefect(self) -> dict[str, Any]:
         name = CLOSED_EVENT if self.closed else CHECKPOINT_EVENT

@@ -8,6 +8,8 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+import prefect
+
 from prefect_lineage_events.context.run import Run
 from prefect_lineage_events.context.running import is_over
 from prefect_lineage_events.definitions import RunDefinitions
@@ -154,6 +156,7 @@ class Emitter:
             occurred=_now(),
             run=self._flow_run,
             definitions=self._definitions_of_count(closed or final),
+            engine_version=prefect.__version__,
         )
         self._send(event.to_prefect(), self.run)
 

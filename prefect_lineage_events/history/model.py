@@ -258,7 +258,7 @@ class RunHistory:
     the parent run if rows in a parameter, or columns of a table, may have come from it; `subflows` are the subflow runs
     whose results the run may have used. `cached` holds, for tasks whose results came from a cache, the run that made
     each. `ambiguous_tasks` are names of tasks whose jobs would have the name of another flow's job, or of its tasks.
-    `definitions` of the flow and its tasks are those of the code that ran.
+    `definitions` of the flow and its tasks are those of the code that ran, with `engine_version` of Prefect, if known.
     `witnessed` is what the warehouse said of statements.
     """
 
@@ -276,6 +276,7 @@ class RunHistory:
     ambiguous_tasks: frozenset[str] = frozenset()
     definitions: RunDefinitions = field(default_factory=RunDefinitions)
     witnessed: tuple[Witnessed, ...] = ()
+    engine_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

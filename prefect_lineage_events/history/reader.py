@@ -85,6 +85,7 @@ def read_history(
         stored_events=log.stored,
         ambiguous_tasks=ambiguous_tasks(client, run, names, settings().job_name) if names else frozenset(),
         definitions=definitions,
+        engine_version=next((count.engine_version for count in reversed(log.counts) if count.engine_version), ""),
     )
     return RelatedRunReader(client, _events_reader(client, patience, clock)).read(history)
 

@@ -51,7 +51,7 @@ def run_facets(
     facets = {
         "processing_engine": facet(
             "1-1-1/ProcessingEngineRunFacet",
-            version=version("prefect"),
+            version=run.engine_version or version("prefect"),
             name="Prefect",
             openlineageAdapterVersion=OWN_VERSION,
         ),

@@ -227,7 +227,8 @@ class RunLineage:
     `lineage` is that of the whole run, `tasks` that of its tasks, `body` that of the flow's own body without its tasks.
     `assets` are the outputs for which Prefect emitted asset events itself. `last` is the start of the last statement.
     `from_cache`: the run touched nothing because all of its tasks were cached, in a flow whose runs have lineage.
-    `definition` is that of its flow, or of the task that ran outside any. `facets` are run facets that functions of the
+    `definition` is that of its flow, or of the task that ran outside any; `engine_version` is the version of Prefect in
+    which it ran, if known. `facets` are run facets that functions of the
     user's have added, `facet_faults` the mistakes in them. `warehouse` says that statements, `unwitnessed` ones, await
     the warehouse's access history, or that it says nothing of them.
     """
@@ -248,6 +249,7 @@ class RunLineage:
     facet_faults: tuple[str, ...] = ()
     warehouse: str = ""
     unwitnessed: int = 0
+    engine_version: str = ""
 
     @property
     def worth_sending(self) -> bool:

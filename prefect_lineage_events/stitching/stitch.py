@@ -56,6 +56,7 @@ def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: MaySho
         body=lineage_of_body(resolved_steps, writes, part, whole=lineage),
         completeness=history.completeness,
         definition=_definition(history),
+        engine_version=history.engine_version,
         schema_changes=schemas.changes(),
         descendants_have_lineage=history.descendants_have_lineage or history.completeness.children,
         assets=frozenset(step.output.dataset for step in own_steps if step.evidence == "asset" and step.output),

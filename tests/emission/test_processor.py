@@ -8,6 +8,7 @@ import weakref
 from typing import Any, get_args
 from uuid import uuid4
 
+import prefect
 import pytest
 from pydantic import ValidationError
 
@@ -489,6 +490,7 @@ def test_a_process_without_time_left_sends_true_events_and_counts_the_others(
     (count,) = bench.events("lineage.closed")
     assert isinstance(count, CountEvent)
     assert (count.count, count.dropped, count.reason) == (1, 4, "no time")
+    assert count.engine_version == prefect.__version__
 
 
 def test_the_statement_at_which_the_analyser_hangs_is_counted(bench: Bench, db: ConnectionDriver) -> None:

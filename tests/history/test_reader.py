@@ -43,6 +43,16 @@ def test_a_complete_run_is_read_without_waiting():
     assert history.stored_events == 4
 
 
+@pytest.mark.parametrize(
+    ("versions", "expected"), [(["3.8.8", "3.9.1"], "3.9.1"), (["3.8.8", ""], "3.8.8"), ([""], "")]
+)
+def test_version_of_prefect_is_that_of_the_latest_count_that_has_one(versions, expected):
+    api = FakeApi(NOON)
+    for second, version in enumerate(versions):
+        api.store(closing(uuid4(), 0, at=at(second)).model_copy(update={"engine_version": version}))
+    assert read(api, ended_run()).engine_version == expected
+
+
 def test_event_that_names_another_run_is_left_out():
     api, emitter, run = FakeApi(NOON), uuid4(), ended_run()
     api.store(write("out", emitter=emitter, sequence=0, run=RunInfo(flow_run_id=run.id)))

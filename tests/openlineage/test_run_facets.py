@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import version
 from uuid import UUID
 
 import pytest
@@ -19,6 +20,12 @@ def facets(run, which=-1):
 
 def test_the_engine_is_prefect(built):
     assert facets(built(elt()))["processing_engine"]["name"] == "Prefect"
+
+
+def test_the_version_of_the_engine_is_that_in_which_the_run_ran(built):
+    run = built(elt())
+    assert facets(replace(run, engine_version="3.8.0"))["processing_engine"]["version"] == "3.8.0"
+    assert facets(run)["processing_engine"]["version"] == version("prefect")
 
 
 def test_nominal_time_is_the_scheduled_start(built):
