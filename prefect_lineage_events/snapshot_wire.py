@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter
 
@@ -35,7 +36,8 @@ from prefect_lineage_events.stitching.model import (
 VERSION = 1
 # A shape that unpacks to more was not written by us.
 _MAX_UNPACKED = 64 * 1024 * 1024
-_DECODED = 4_096
+# The shapes that something uses now, by their compressed texts. It keeps none of them alive: a shape may have megabytes.
+_decoded: WeakValueDictionary[str, Shape] = WeakValueDictionary()
 
 
 class UnreadableSnapshotError(ValueError):
@@ -220,9 +222,13 @@ def _use_wire(use: DatasetUse, number: Callable[[Dataset], int]) -> _UseWire:
     )
 
 
-@lru_cache(maxsize=_DECODED)
 def _unpacked(packed: str) -> Shape:
-    """The shape in a compressed text. Runs with the same text share one object."""
+    """The shape in a compressed text. Snapshots with the same text share one object while one of them is in use."""
+    shape = _decoded.get(packed)
+    return _decoded.setdefault(packed, _decode_shape(packed)) if shape is None else shape
+
+
+def _decode_shape(packed: str) -> Shape:
     wire = _SHAPE.validate_json(unpacked_text(packed, _MAX_UNPACKED))
     datasets = [_interned(namespace, name) for namespace, name in wire.datasets]
 

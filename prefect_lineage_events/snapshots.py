@@ -67,7 +67,7 @@ class StatementNumbers:
     query_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that it can have weak references
 class Shape:
     """The part that runs of a flow have in common: their lineage without numbers.
 

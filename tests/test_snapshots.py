@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import gc
+import weakref
 import zlib
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
@@ -96,6 +98,12 @@ def test_runs_of_one_shape_share_it():
     assert first["shape"] == second["shape"]
     assert decode(first).shape is decode(second).shape
     assert decode(second).lineage.inputs[0].rows == 9
+
+
+def test_a_shape_that_nothing_uses_is_not_kept():
+    shape = weakref.ref(decode(encode(snapshot_of(FOUND))).shape)
+    gc.collect()
+    assert shape() is None
 
 
 def test_a_large_snapshot_is_cut_and_says_so():
