@@ -36,7 +36,7 @@ from prefect_lineage_events.stitching.model import (
 VERSION = 1
 # A shape that unpacks to more was not written by us.
 _MAX_UNPACKED = 64 * 1024 * 1024
-# The shapes that something uses now, by their compressed texts. It keeps none of them alive: a shape may have megabytes.
+# The shapes that something uses now, by their compressed texts. It keeps none alive: a shape may have megabytes.
 _decoded: WeakValueDictionary[str, Shape] = WeakValueDictionary()
 
 

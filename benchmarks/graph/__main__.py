@@ -1,4 +1,7 @@
-"""Time and memory of loading the lineage graph from 10,000 stored snapshots of a real server, and from the cache.
+"""Time and memory of loading the lineage graph from 10,000 stored snapshots of a real server, and from the cache; and
+the time of each question about it.
+
+CPU seconds are those of this process: on a shared machine they say more than the clock.
 
 python -m benchmarks.graph [--runs 10000] [--flows 500] [--column-edges 100]
 """
@@ -17,6 +20,9 @@ from pathlib import Path
 
 from benchmarks.assembler.server import server_with
 from benchmarks.graph.history import Size, write
+
+# Each question is asked so often.
+_ASKED = 5
 
 
 def main() -> None:
@@ -43,14 +49,27 @@ def main() -> None:
 def measure() -> None:
     from prefect import get_client
 
+    from benchmarks.graph.questions import questions
     from prefect_lineage_events.graph.loading import load
 
     with get_client(sync_client=True) as client:
         for name in ("from the server", "from the cache"):
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), time.process_time()
             loaded = load(client)
-            print(f"{len(loaded.graph)} runs {name}: {time.perf_counter() - began:.1f} s")
-        print(f"memory at the peak: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+            wall, used = time.perf_counter() - began, time.process_time() - cpu
+            print(f"{len(loaded.graph)} runs {name}: {wall:.1f} s, {used:.1f} s of CPU")
+    print(f"memory at the peak: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    graph = loaded.graph
+    columns = sum(
+        len(snapshot.shape.lineage.columns) for snapshot in {s.run.flow_id: s for s in graph.snapshots()}.values()
+    )
+    print(f"{len(graph.datasets()):,} datasets, {columns:,} column edges; CPU of a question:")
+    for name, ask in questions(graph):
+        ask()
+        cpu = time.process_time()
+        for _ in range(_ASKED):
+            ask()
+        print(f"  {name:20} {(time.process_time() - cpu) / _ASKED * 1000:7.1f} ms")
 
 
 if __name__ == "__main__":

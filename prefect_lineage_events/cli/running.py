@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -20,9 +21,14 @@ from prefect_lineage_events.cli.errors import (
     failed,
 )
 
+# Objects between two passes of the garbage collector. With Python's own 700, passes over what is imported, which is
+# never garbage, are an eighth of the CPU seconds of a question.
+_OBJECTS_A_PASS = 100_000
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code."""
+    gc.set_threshold(_OBJECTS_A_PASS)
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = _run(words)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from prefect_lineage_events.graph.evidence import dataset_ref, run_ref
 from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
-from prefect_lineage_events.graph.values import Gap, RunSummary
+from prefect_lineage_events.graph.values import Gap, GapKind, RunSummary
 from prefect_lineage_events.sentences import listed
 from prefect_lineage_events.snapshots import Snapshot
 from prefect_lineage_events.stitching.model import UnknownSource
@@ -42,23 +42,27 @@ def gaps(graph: Graph, window: Window = ALWAYS) -> tuple[Gap, ...]:
 
 def gaps_of(graph: Graph, snapshot: Snapshot) -> Iterator[Gap]:
     """All that one snapshot lacks. A run that has not ended lacks its end, which is no gap."""
-    run = run_ref(snapshot)
+    for kind, text, dataset in _lacks(graph, snapshot):
+        yield Gap(kind=kind, text=text, run=run_ref(snapshot), dataset=dataset)
+
+
+def _lacks(graph: Graph, snapshot: Snapshot) -> Iterator[tuple[GapKind, str, str | None]]:
+    """What a snapshot lacks: its kind, a text, and the URI of the dataset. Most of 10,000 runs lack nothing."""
     if not snapshot.complete and not snapshot.run.in_flight:
         for text in snapshot.missing or ("events are missing",):
-            yield Gap(kind="incomplete", text=text, run=run)
+            yield "incomplete", text, None
     for one in snapshot.shape.lineage.statements:
         if one.confidence == "partial":
             written = one.outputs[0].uri if one.outputs else None
-            text = one.reason or "the statement was not understood whole"
-            yield Gap(kind="partial", text=text, run=run, dataset=written)
+            yield "partial", one.reason or "the statement was not understood whole", written
     for unknown in snapshot.shape.lineage.unknown:
-        yield Gap(kind="unknown source", text=_unknown_text(unknown), run=run, dataset=unknown.target.uri)
+        yield "unknown source", _unknown_text(unknown), unknown.target.uri
     for name in snapshot.not_captured:
-        yield Gap(kind="not captured", text=name, run=run)
+        yield "not captured", name, None
     for name, count in snapshot.shape.left_out:
-        yield Gap(kind="left out", text=f"{count:,} {name} are not in the stored snapshot", run=run)
+        yield "left out", f"{count:,} {name} are not in the stored snapshot", None
     for text in graph.refused.get(snapshot.run.id, ()):
-        yield Gap(kind="refused", text=text, run=run)
+        yield "refused", text, None
 
 
 def _unknown_text(unknown: UnknownSource) -> str:

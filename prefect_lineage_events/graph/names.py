@@ -58,7 +58,7 @@ def search(graph: Graph, word: str) -> SearchResult:
     found: list[tuple[tuple[int, ...], Dataset, tuple[str, ...]]] = []
     for dataset in graph.datasets():
         columns = sorted(
-            (column for column in columns_of(graph, dataset) if wanted in column.casefold()),
+            (column for column in _columns(graph, dataset) if wanted in column.casefold()),
             key=lambda column: (_rank(wanted, (column,)), column),
         )
         by_name = _rank(wanted, (dataset.uri, dataset.name, *_parts(dataset)[-1:], *_parts(dataset)))
@@ -116,8 +116,12 @@ def find_column_of(graph: Graph, dataset: Dataset, name: str) -> str:
 
 def columns_of(graph: Graph, dataset: Dataset) -> list[str]:
     """The names of all columns that are known of the dataset, sorted."""
+    return sorted(_columns(graph, dataset))
+
+
+def _columns(graph: Graph, dataset: Dataset) -> set[str]:
     used = {column.name for link in graph.uses(dataset) for column in link.use.columns}
-    return sorted((used | graph.columns_with_links(dataset)) - {STAR})
+    return (used | graph.columns_with_links(dataset)) - {STAR}
 
 
 def run_id_in(text: str) -> UUID | None:

@@ -250,6 +250,19 @@ class RowsChange(Answer):
     after: int | None
 
 
+GapKind = Literal[
+    "incomplete",
+    "partial",
+    "unknown source",
+    "not captured",
+    "refused",
+    "unreadable",
+    "beyond retention",
+    "left out",
+    "no lineage",
+]
+
+
 class Gap(Answer):
     """Something that the graph does not know, and why.
 
@@ -259,17 +272,7 @@ class Gap(Answer):
     was reached; `no lineage`: the run exists, and nothing is known of what it touched.
     """
 
-    kind: Literal[
-        "incomplete",
-        "partial",
-        "unknown source",
-        "not captured",
-        "refused",
-        "unreadable",
-        "beyond retention",
-        "left out",
-        "no lineage",
-    ]
+    kind: GapKind
     text: str
     run: RunRef | None = None
     dataset: str | None = None
