@@ -15,10 +15,15 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from prefect_lineage_events import cli, flows
-from prefect_lineage_events.assembler import outbox
+from prefect_lineage_events.assembler import assemble, outbox
+from prefect_lineage_events.assembler.ledger import DeliveryState
 from prefect_lineage_events.assembler.options import AssemblyResult
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.cli import checks
+from prefect_lineage_events.encoding import EPOCH
+from prefect_lineage_events.graph import refusals
+from prefect_lineage_events.graph.refusals import Refusal, Refusals
+from prefect_lineage_events.history.model import FlowRun
 from tests.by_hand import emit_writes
 
 WINDOW = ("--start", "2026-01-01T00:00:00Z", "--end", "2026-01-02T00:00:00Z")
@@ -287,14 +292,31 @@ def test_explain_reads_standard_input_and_prints_json(prefect_server):
     assert json.loads(done.stdout)
 
 
-@pytest.mark.parametrize(("rejected", "code"), [((), 0), (("r COMPLETE: HTTP 422: no",), 3)])
-@pytest.mark.parametrize("command", ["assemble", "sweep"])
-def test_refused_events_exit_with_3(command, rejected, code, monkeypatch, capsys):
-    result = AssemblyResult(uuid4(), "nightly", "sent", sent=1, rejected=rejected)
+NO, LATER = ("r COMPLETE: HTTP 422: no",), ("r COMPLETE: HTTP 500: later",)
+
+
+@pytest.mark.parametrize(
+    ("rejected", "kept", "code"), [((), (), 0), (NO, (), 3), ((), LATER, 4), (NO, LATER, 3)], ids=str
+)
+@pytest.mark.parametrize("command", ["assemble", "sweep", "backfill", "rejected --retry"])
+def test_refused_events_exit_with_3_and_kept_ones_with_4(
+    command, rejected, kept, code, prefect_server, monkeypatch, capsys
+):
+    result = AssemblyResult(uuid4(), "nightly", "sent", sent=1, rejected=rejected, kept=kept)
+    run = FlowRun(result.flow_run_id, "r", uuid4(), "nightly", "COMPLETED")
+    summary = Summary(assembled=[result], kept=[run] if kept else [])
     monkeypatch.setattr(flows, "assemble", lambda flow_run_id: result)
-    monkeypatch.setattr(flows, "sweep", lambda: Summary(assembled=[result]))
+    monkeypatch.setattr(flows, "sweep", lambda: summary)
+    monkeypatch.setattr(flows, "backfill", lambda **_: summary)
+    refusal = Refusal(result.flow_run_id, "nightly", EPOCH, DeliveryState("marquez", "d", 1, 1, rejected=1))
+    monkeypatch.setattr(refusals, "read", lambda *_: Refusals((refusal,)))
+    monkeypatch.setattr(assemble, "assemble_run", lambda *_: result)
     for check in ("require_api_address", "require_reachable_api", "require_targets"):
         monkeypatch.setattr(checks, check, lambda *_: None)
     monkeypatch.setattr(checks, "existing_run", lambda _: result.flow_run_id)
-    assert cli.main([command, *([str(result.flow_run_id)] if command == "assemble" else [])]) == code
-    assert ("refused" in capsys.readouterr().out) == bool(rejected)
+    times = ["--start", "2026-11-01T00:00:00Z", "--end", "2026-11-02T00:00:00Z"]
+    more = {"assemble": [str(result.flow_run_id)], "backfill": times}.get(command, [])
+    assert cli.main([*command.split(), *more]) == code
+    out = capsys.readouterr().out
+    assert ("refused" in out) == bool(rejected)
+    assert ("kept" in out) == bool(kept)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from prefect_lineage_events.cli import checks
-from prefect_lineage_events.cli.errors import FAILED, MAX_LINE, OK, REFUSED
+from prefect_lineage_events.cli.errors import MAX_LINE, OK, delivered
 from prefect_lineage_events.cli.output import print_json
 from prefect_lineage_events.escaping import line
 
@@ -37,7 +37,7 @@ def assemble(
     print_json(_result(assembled)) if json and isinstance(assembled, options.AssemblyResult) else print(assembled)
     if not isinstance(assembled, options.AssemblyResult):
         return OK
-    return REFUSED if assembled.rejected or assembled.refused_before else FAILED if assembled.kept else OK
+    return delivered(refused=assembled.rejected or assembled.refused_before, kept=assembled.kept)
 
 
 def sweep(*, json: AsJson = False) -> int:
@@ -49,7 +49,7 @@ def sweep(*, json: AsJson = False) -> int:
     checks.require_targets()
     summary = sweep_runs()
     print_json(_outcomes(summary)) if json else print(summary)
-    return REFUSED if summary.refused else OK
+    return delivered(refused=summary.refused, kept=summary.kept)
 
 
 def backfill(
@@ -90,11 +90,11 @@ def backfill(
         )
     if json:
         print_json(_outcomes(summary))
-        return REFUSED if summary.refused else OK
+        return delivered(refused=summary.refused, kept=summary.kept)
     print(summary)
     for run_id, flow_name, outcome in summary.outcomes() if dry_run else ():
         print(line(f"  {run_id}  {flow_name}  {outcome}", MAX_LINE))
-    return REFUSED if summary.refused else OK
+    return delivered(refused=summary.refused, kept=summary.kept)
 
 
 def _result(one: AssemblyResult) -> dict[str, Any]:

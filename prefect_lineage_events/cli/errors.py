@@ -13,6 +13,8 @@ FAILED = 1
 WRONG_ARGUMENTS = 2
 # Exit code of a successful command when a target refused events. Another attempt does not help: a person must act.
 REFUSED = 3
+# Exit code of a successful command when a target has not used some events yet. Another attempt helps: the sweep makes it.
+KEPT = 4
 # Ctrl-C, as shells report it.
 INTERRUPTED = 130
 # The reader of the output went away (`| head`), as shells report it.
@@ -23,10 +25,16 @@ EXIT_CODES = {
     FAILED: "a failure (the message gives the remedy), a finding of doctor, or runs that no assembler takes (status)",
     WRONG_ARGUMENTS: "wrong arguments, or a name that nothing has",
     REFUSED: "success, but a target refused events: `prefect-lineage rejected` lists the reasons",
+    KEPT: "success, but events are kept that a target could not use yet: the next sweep sends them again",
     INTERRUPTED: "stopped by Ctrl-C",
     BROKEN_PIPE: "the reader of the output went away, as in `| head`",
 }
 MAX_LINE = 4_000
+
+
+def delivered(*, failed: object = False, refused: object = False, kept: object = False) -> int:
+    """The exit code of a command that delivered events: the same for one run and for many."""
+    return FAILED if failed else REFUSED if refused else KEPT if kept else OK
 
 
 class CommandError(Exception):

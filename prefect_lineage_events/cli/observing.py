@@ -9,7 +9,7 @@ from uuid import UUID
 from cyclopts import Parameter
 
 from prefect_lineage_events.cli import asking, checks
-from prefect_lineage_events.cli.errors import FAILED, OK, REFUSED
+from prefect_lineage_events.cli.errors import FAILED, OK, delivered
 from prefect_lineage_events.cli.output import heading, print_json, say, table
 from prefect_lineage_events.cli.progress import working
 from prefect_lineage_events.cli.windows import moment
@@ -135,7 +135,8 @@ def _send_again(rows: list[Refusal], as_json: bool) -> int:
     else:
         for text in (*map(str, results), *errors):
             say(text)
-    return FAILED if errors else REFUSED if any(one.rejected or one.kept for one in results) else OK
+    refused, kept = (any(getattr(one, name) for one in results) for name in ("rejected", "kept"))
+    return delivered(failed=errors, refused=refused, kept=kept)
 
 
 def _as_json(one: Refusal) -> dict[str, Any]:

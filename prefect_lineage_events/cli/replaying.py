@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from prefect_lineage_events.cli.errors import FAILED, OK, REFUSED, CommandError
+from prefect_lineage_events.cli.errors import CommandError, delivered
 from prefect_lineage_events.cli.output import print_json, say, table
 from prefect_lineage_events.cli.progress import working
 
@@ -50,7 +50,7 @@ def replay(
     except ArchiveError as error:
         raise CommandError(str(error)) from error
     _print_json(done) if json else _print(done, str(target), dry_run=dry_run)
-    return FAILED if done.unreadable else REFUSED if done.refused else OK
+    return delivered(failed=done.unreadable, refused=done.refused)
 
 
 def _print(done: Replayed, target: str, *, dry_run: bool) -> None:
