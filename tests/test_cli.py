@@ -292,6 +292,35 @@ def test_explain_reads_standard_input_and_prints_json(prefect_server):
     assert json.loads(done.stdout)
 
 
+@flow(name="nightly arrivals")
+def unnamed() -> str:
+    return str(flow_run.id)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("nightly arrivals", "no lineage"),
+        ("SELECT x FROM b", "reads b"),
+        ("COMMIT", "COMMIT"),
+        ("nightly arivals", "an unknown kind of statement"),
+    ],
+)
+def test_explain_finds_out_whether_a_text_is_a_run_or_a_statement(text, shown, prefect_server, capsys):
+    unnamed()
+    assert cli.main(["explain", text, "--dialect", "postgres"]) == 0
+    out, err = capsys.readouterr()
+    assert shown in out
+    assert ("did you mean nightly arrivals?" in err) == (text == "nightly arivals")
+
+
+def test_explain_of_a_statement_needs_no_api(capsys):
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        assert cli.main(["explain", "GRANT SELECT ON a TO b", "--dialect", "postgres"]) == 0
+        assert cli.main(["explain", "SELECT x FROM b", "--dialect", "postgres"]) == 0
+    assert capsys.readouterr().err.count("note: runs are not looked up: no Prefect API answers") == 1
+
+
 NO, LATER = ("r COMPLETE: HTTP 422: no",), ("r COMPLETE: HTTP 500: later",)
 
 

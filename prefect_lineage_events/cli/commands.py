@@ -264,8 +264,8 @@ COMMANDS = (
         "explaining:explain",
         STATEMENTS,
         "Show how each edge of a run is known and what was not understood; or what a SQL statement reads and writes.",
-        "One word is a run: its name, its id, its page's address, or a flow's name. A statement needs no Prefect API: "
-        "it is analysed here, and not executed.",
+        "A statement is analysed here, and not executed. A text that is none is looked up in Prefect: a run's name, id "
+        "or page's address, or a flow's name for its newest run.",
         (
             "explain crafty-otter",
             'explain "INSERT INTO a SELECT * FROM b" --dialect snowflake',

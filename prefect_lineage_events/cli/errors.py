@@ -13,7 +13,7 @@ FAILED = 1
 WRONG_ARGUMENTS = 2
 # Exit code of a successful command when a target refused events. Another attempt does not help: a person must act.
 REFUSED = 3
-# Exit code of a successful command when a target has not used some events yet. Another attempt helps: the sweep makes it.
+# The same when a target could not use some events yet. Another attempt may help: the next sweep makes it.
 KEPT = 4
 # Ctrl-C, as shells report it.
 INTERRUPTED = 130

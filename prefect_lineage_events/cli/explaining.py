@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from prefect_lineage_events.cli import asking
-from prefect_lineage_events.cli.errors import OK, CommandError
+from prefect_lineage_events.cli import asking, checks
+from prefect_lineage_events.cli.errors import MAX_LINE, OK, CommandError
 from prefect_lineage_events.cli.output import heading, print_json, say, table
 from prefect_lineage_events.cli.windows import Asked
 from prefect_lineage_events.cli.words import Names, column_pair, gaps_table, run_text, span, statement_text
@@ -17,20 +17,26 @@ from prefect_lineage_events.escaping import line
 from prefect_lineage_events.sentences import listed
 
 if TYPE_CHECKING:
+    from prefect_lineage_events.graph.graph import Graph
     from prefect_lineage_events.graph.values import RunDetails, RunExplanation, StatementOfRun
 
 # Column edges that one line names.
 _COLUMNS = 4
+# A longer text is no name of a run.
+_LONGEST_NAME = 500
 
 
 def explain(
     what: Annotated[
         str | None,
-        Parameter(help="A SQL statement, - for standard input, or a run.", allow_leading_hyphen=True),
+        Parameter(
+            help="A SQL statement, - for standard input; or a run, by its name, its id, its page or its flow.",
+            allow_leading_hyphen=True,
+        ),
     ] = None,
     /,
     *,
-    run: Annotated[str | None, Parameter(help="A run whose name has spaces, or a flow's newest run.")] = None,
+    run: Annotated[str | None, Parameter(help="A run whose name could be a statement.")] = None,
     file: Annotated[str | None, Parameter(help="Read the statements from a file.")] = None,
     dialect: Annotated[str, Parameter(help="SQL dialect.")] = "snowflake",
     database: Annotated[str | None, Parameter(help="Database for names without one.")] = None,
@@ -39,10 +45,8 @@ def explain(
 ) -> int:
     """Show how the edges of a run are known, or what a SQL statement reads and writes."""
     as_json = bool(asked and asked.json)
-    # A statement has two words at least; a run's name, id or address is one.
-    named = run or (what if what and what != "-" and not file and len(what.split()) == 1 else None)
-    if named:
-        return _explain_run(named, asked, as_json)
+    if run or (what and what != "-" and not file and _is_run(what, dialect)):
+        return _explain_run(run or str(what), asked, as_json)
     from prefect_lineage_events.sql import explain as explain_text
 
     text = _sql_text(what, file)
@@ -50,6 +54,50 @@ def explain(
     # Names in a statement may contain control sequences of a terminal.
     print("\n".join(line(one, len(one)) for one in found.split("\n")))
     return OK
+
+
+def _is_run(text: str, dialect: str) -> bool:
+    """Return whether a text is the name of a run, and not a statement.
+
+    A statement that is understood and touches something is never looked up: it needs no Prefect API. All else is a run
+    if Prefect has one of that name, and so is a single word that is no statement.
+    """
+    from prefect_lineage_events.sql import analyze
+
+    statements = analyze(text, dialect=dialect)
+    understood = bool(statements) and all(one.confidence == "exact" for one in statements)
+    if understood and any(one.inputs or one.outputs for one in statements):
+        return False
+    is_word = len(text.split()) == 1
+    named = len(text) <= _LONGEST_NAME and _has_run(text, nearest=not understood and not is_word)
+    return named or (is_word and not understood)
+
+
+def _has_run(name: str, *, nearest: bool) -> bool:
+    """Return whether Prefect has a run or flow of this name. Notes on standard error: the nearest names, no answer."""
+    from prefect import get_client
+    from prefect.settings import PREFECT_API_URL
+
+    from prefect_lineage_events.api_errors import explain as explain_error
+    from prefect_lineage_events.graph.names import AmbiguousNameError, UnknownNameError
+    from prefect_lineage_events.graph.run_names import run_id_of
+
+    if not PREFECT_API_URL.value():
+        return False
+    try:
+        checks.require_reachable_api()
+        with get_client(sync_client=True) as client:
+            run_id_of(client, name)
+    except AmbiguousNameError:
+        return True
+    except UnknownNameError as error:
+        if nearest:
+            print(f"note: {line(str(error), MAX_LINE)}", file=sys.stderr)
+        return False
+    except Exception as error:  # noqa: BLE001  (a statement can be explained while no API answers)
+        print(f"note: runs are not looked up: {line(explain_error(error))}", file=sys.stderr)
+        return False
+    return True
 
 
 def _explain_run(name: str, asked: Asked | None, as_json: bool) -> int:
@@ -66,18 +114,19 @@ def _explain_run(name: str, asked: Asked | None, as_json: bool) -> int:
         from prefect_lineage_events.graph.values import RunExplanation
 
         found = RunExplanation(run=absent.summary.run, gaps=absent.gaps, complete=False)
-    print_json(found) if as_json else _print_run(found)
+    print_json(found) if as_json else _print_run(graph, found)
     return OK
 
 
-def _print_run(found: RunExplanation) -> None:
+def _print_run(graph: Graph, found: RunExplanation) -> None:
     heading(found.run.name, run_text(found.run))
     shown = Names(
+        graph,
         [
             *(uri for edge in found.edges for uri in (edge.source, edge.target)),
             *(uri for one in found.statements for uri in (*one.inputs, *one.outputs)),
             *(one.dataset for one in found.schema_changes),
-        ]
+        ],
     )
     rows = []
     for edge in found.edges:
@@ -114,7 +163,7 @@ def _print_run(found: RunExplanation) -> None:
         limit=1_000,
     )
     table("SCHEMA CHANGES", ("dataset", "change"), [(shown(one.dataset), one.text) for one in found.schema_changes])
-    gaps_table(found.gaps)
+    gaps_table(graph, found.gaps)
     if found.complete and not found.gaps and found.run.ended:
         say("nothing of this run is unknown: all of its events are there, and all statements were understood")
 

@@ -25,6 +25,7 @@ from prefect_lineage_events.cli.words import (
 from prefect_lineage_events.sentences import counted, listed
 
 if TYPE_CHECKING:
+    from prefect_lineage_events.graph.graph import Graph
     from prefect_lineage_events.graph.values import DatasetSummary, Freshness, RunDetails, Use
     from prefect_lineage_events.snapshots import Snapshot
 
@@ -54,13 +55,13 @@ def show(
         except UnknownNameError as no_run:
             if (absent := asking.absent_run(name, asked)) is None:
                 raise UnknownNameError(f"{no_dataset}\n{no_run}") from None
-            print_json(absent) if asked and asked.json else _print_run(absent, None)
+            print_json(absent) if asked and asked.json else _print_run(graph, absent, None)
             return OK
         details = run_details(graph, snapshot)
-        print_json(details) if asked and asked.json else _print_run(details, snapshot)
+        print_json(details) if asked and asked.json else _print_run(graph, details, snapshot)
         return OK
     summary = dataset_summary(graph, dataset, asking.time_of(asked))
-    print_json(summary) if asked and asked.json else _print_dataset(summary, asking.time_of(asked))
+    print_json(summary) if asked and asked.json else _print_dataset(graph, summary, asking.time_of(asked))
     return OK
 
 
@@ -114,7 +115,7 @@ def freshness(
     if asked and asked.json:
         print_json(found)
         return OK
-    shown = Names(one.dataset.uri for one in found)
+    shown = Names(graph, (one.dataset.uri for one in found))
     table(
         "",
         ("dataset", "written", "by", "usually every", "late"),
@@ -143,11 +144,12 @@ def search(
     """Find datasets, columns and flows by a part of their names."""
     from prefect_lineage_events.graph.names import search as search_names
 
-    found = search_names(asking.graph_of(asked), word)
+    graph = asking.graph_of(asked)
+    found = search_names(graph, word)
     if asked and asked.json:
         print_json(found)
         return OK
-    shown = Names(one.dataset.uri for one in found.datasets)
+    shown = Names(graph, (one.dataset.uri for one in found.datasets))
     table(
         "DATASETS",
         ("name", "columns", "URI"),
@@ -171,7 +173,8 @@ def diff(
     from prefect_lineage_events.graph.names import find_run
 
     graph = asking.graph_of(asked)
-    found = difference(find_run(graph, before), find_run(graph, after))
+    first, second = find_run(graph, before), find_run(graph, after)
+    found = difference(first, second)
     if asked and asked.json:
         print_json(found)
         return OK
@@ -184,9 +187,9 @@ def diff(
         if kind.endswith(ending)
         for text in getattr(found, kind)
     ]
-    words = {word for _, _, text in changes for word in text.split(" ")}
-    shown = Names([*(word for word in words if "://" in word), *(one.dataset for one in found.rows)])
-    table("LINEAGE", ("", "what", "name"), [(mark, kind, _short(text, shown)) for mark, kind, text in changes], 1_000)
+    uses = [use for one in (first, second) for use in (*one.shape.lineage.inputs, *one.shape.lineage.outputs)]
+    shown = Names(graph, {use.dataset.uri for use in uses})
+    table("LINEAGE", ("", "what", "name"), [(m, kind, shown.within(text)) for m, kind, text in changes], 1_000)
     table(
         "ROWS",
         ("dataset", "", "before", "after"),
@@ -197,12 +200,7 @@ def diff(
     return OK
 
 
-def _short(text: str, shown: Names) -> str:
-    """The text of a difference with the short names of its datasets."""
-    return " ".join(shown(word) if "://" in word else word for word in text.split(" "))
-
-
-def _print_run(details: RunDetails, snapshot: Snapshot | None) -> None:
+def _print_run(graph: Graph, details: RunDetails, snapshot: Snapshot | None) -> None:
     one = details.summary
     took = span((one.run.ended - one.run.started).total_seconds()) if one.run.ended and one.run.started else ""
     heading(
@@ -213,7 +211,7 @@ def _print_run(details: RunDetails, snapshot: Snapshot | None) -> None:
     state = "in flight: what it has touched so far" if is_running else one.run.state.lower()
     began = f", began {time(one.run.started)}" if one.run.started else ""
     say(f"{state}{began}{', took ' + took if took else ''}  {one.run.id}")
-    shown = Names(ref.uri for ref in (*one.inputs, *one.outputs))
+    shown = Names(graph, (ref.uri for ref in (*one.inputs, *one.outputs)))
     read, written = (snapshot.rows_read, snapshot.rows_written) if snapshot else ((), ())
     for title, refs, uses in (("READ", one.inputs, read), ("WROTE", one.outputs, written)):
         rows = [(shown(ref.uri), number, ref.uri) for ref, number in zip(refs, uses, strict=True)]
@@ -223,12 +221,12 @@ def _print_run(details: RunDetails, snapshot: Snapshot | None) -> None:
         ("operation", "rows", "took", "how known", "statement"),
         [(s.operation, s.rows, span(s.duration), s.confidence, statement_text(s)) for s in details.statements],
     )
-    gaps_table(details.gaps)
+    gaps_table(graph, details.gaps)
     if one.complete and not details.gaps and not one.in_flight:
         say("complete: all events of the run are there, and nothing is unknown")
 
 
-def _print_dataset(summary: DatasetSummary, now: dt.datetime) -> None:
+def _print_dataset(graph: Graph, summary: DatasetSummary, now: dt.datetime) -> None:
     heading(summary.dataset.name, f"{summary.dataset.kind}  {summary.dataset.uri}")
     for other in summary.also_known_as:
         say(f"also known as {other}")
@@ -238,7 +236,7 @@ def _print_dataset(summary: DatasetSummary, now: dt.datetime) -> None:
         say(f"written {_written(summary.freshness, now)}{by}{late}")
     _print_uses("WRITTEN BY", summary.writers, now)
     _print_uses("READ BY", summary.readers, now)
-    shown = Names(edge.source for edge in summary.origins)
+    shown = Names(graph, (edge.source for edge in summary.origins))
     origins: dict[str, dict[str, None]] = {}
     for edge in summary.origins:
         origins.setdefault(edge.target_column, {})[origin(edge, shown)] = None
@@ -251,7 +249,7 @@ def _print_dataset(summary: DatasetSummary, now: dt.datetime) -> None:
     ]
     table("COLUMNS", ("name", "type", "from"), columns, limit=1_000)
     table("ROWS DECIDED BY", ("column",), [(one,) for one in origins.get("*", ())])
-    gaps_table(summary.gaps)
+    gaps_table(graph, summary.gaps)
 
 
 def _print_uses(title: str, uses: Iterable[Use], now: dt.datetime) -> None:
@@ -276,5 +274,5 @@ def _print_uses(title: str, uses: Iterable[Use], now: dt.datetime) -> None:
 
 def _written(one: Freshness, now: dt.datetime) -> str:
     if one.written is None:
-        return "never in this window"
+        return "by no completed run of this window"
     return f"{time(one.written)} ({ago(one.written, now)})"

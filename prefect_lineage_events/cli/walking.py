@@ -18,7 +18,6 @@ from prefect_lineage_events.sentences import counted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from prefect_lineage_events.datasets import Dataset
     from prefect_lineage_events.graph.graph import Direction, Graph
     from prefect_lineage_events.graph.values import ColumnEdgeSeen, ColumnReached, ColumnWalk, EdgeSeen, Impact, Walk
 
@@ -56,12 +55,12 @@ def path(
     if asked and asked.json:
         print_json(found)
         return OK
-    shown = Names([start.uri, end.uri])
+    shown = Names(graph, [start.uri, end.uri])
     first, last = shown(start.uri), shown(end.uri)
     if found.edges:
         heading(f"{first} -> {last}", counted(len({edge.target for edge in found.edges}), "step"))
-        _print_edges(found.edges)
-        _print_columns(found.columns)
+        _print_edges(graph, found.edges)
+        _print_columns(graph, found.columns)
     elif start == end:
         say("both are the same dataset")
     elif find_path(graph, end, start).edges:
@@ -77,11 +76,12 @@ def path(
 def impact(name: Start, /, *, asked: Asked | None = None) -> int:
     """Show what breaks or changes if a column (or a whole dataset) is dropped or changed."""
     from prefect_lineage_events.graph.impact import impact as impact_of
+    from prefect_lineage_events.graph.names import find_dataset_or_column
 
     graph = asking.graph_of(asked)
-    dataset, column = _dataset_or_column(graph, name)
+    dataset, column = find_dataset_or_column(graph, name)
     found = impact_of(graph, dataset, column)
-    print_json(found) if asked and asked.json else _print_impact(found, asking.time_of(asked))
+    print_json(found) if asked and asked.json else _print_impact(graph, found, asking.time_of(asked))
     return OK
 
 
@@ -95,7 +95,7 @@ def unused(*, asked: Asked | None = None) -> int:
     if asked and asked.json:
         print_json(found)
         return OK
-    shown, now = Names(one.uri for one in found), asking.time_of(asked)
+    shown, now = Names(graph, (one.uri for one in found)), asking.time_of(asked)
     datasets = {dataset.uri: dataset for dataset in graph.datasets()}
     rows = [(one, use) for one in found for use in writers(graph, datasets[one.uri])[:1]]
     table(
@@ -115,11 +115,12 @@ def conflicts(*, asked: Asked | None = None) -> int:
     """List the datasets that more than one flow writes."""
     from prefect_lineage_events.graph.uses import conflicts as conflicts_of
 
-    found = conflicts_of(asking.graph_of(asked))
+    graph = asking.graph_of(asked)
+    found = conflicts_of(graph)
     if asked and asked.json:
         print_json(found)
         return OK
-    shown, now = Names(one.dataset.uri for one in found), asking.time_of(asked)
+    shown, now = Names(graph, (one.dataset.uri for one in found)), asking.time_of(asked)
     table(
         "",
         ("dataset", "flow", "deployment", "runs", "last"),
@@ -135,37 +136,24 @@ def conflicts(*, asked: Asked | None = None) -> int:
 
 
 def _walk(name: str, direction: Direction, hops: int | None, asked: Asked | None) -> int:
+    from prefect_lineage_events.graph.names import find_dataset_or_column
     from prefect_lineage_events.graph.walks import column_walk, walk
 
     graph = asking.graph_of(asked)
-    dataset, column = _dataset_or_column(graph, name)
+    dataset, column = find_dataset_or_column(graph, name)
     if column is None:
         found = walk(graph, dataset, direction, hops=hops)
-        print_json(found) if asked and asked.json else _print_walk(found)
+        print_json(found) if asked and asked.json else _print_walk(graph, found)
     else:
         columns = column_walk(graph, dataset, column, direction, hops=hops)
-        print_json(columns) if asked and asked.json else _print_column_walk(columns)
+        print_json(columns) if asked and asked.json else _print_column_walk(graph, columns)
     return OK
 
 
-def _dataset_or_column(graph: Graph, name: str) -> tuple[Dataset, str | None]:
-    """The dataset of this name; else the dataset and the column in `TABLE.column`."""
-    from prefect_lineage_events.graph.names import UnknownNameError, find_column, find_dataset
-
-    try:
-        return find_dataset(graph, name), None
-    except UnknownNameError as no_dataset:
-        try:
-            find_dataset(graph, name.strip().rpartition(".")[0])
-        except ValueError:
-            raise no_dataset from None
-        return find_column(graph, name)
-
-
-def _print_walk(found: Walk) -> None:
+def _print_walk(graph: Graph, found: Walk) -> None:
     side = "from" if found.direction == "upstream" else "into"
     heading(found.start.name, f"{counted(len(found.datasets), 'dataset')} {found.direction}")
-    shown = Names([found.start.uri, *(one.dataset.uri for one in found.datasets)])
+    shown = Names(graph, [found.start.uri, *(one.dataset.uri for one in found.datasets)])
     steps: dict[str, list[EdgeSeen]] = {}
     for edge in found.edges:
         steps.setdefault(edge.source if found.direction == "upstream" else edge.target, []).append(edge)
@@ -192,9 +180,9 @@ def _print_walk(found: Walk) -> None:
     _say_cut(found.cut)
 
 
-def _print_column_walk(found: ColumnWalk) -> None:
+def _print_column_walk(graph: Graph, found: ColumnWalk) -> None:
     heading(f"{found.start.name}.{found.column}", f"{counted(len(found.columns), 'column')} {found.direction}")
-    shown = Names([found.start.uri, *(one.dataset for one in found.columns), *found.open_ends])
+    shown = Names(graph, [found.start.uri, *(one.dataset for one in found.columns), *found.open_ends])
     table(
         "",
         ("steps", "column", "effect"),
@@ -207,23 +195,24 @@ def _print_column_walk(found: ColumnWalk) -> None:
             for one in found.columns
         ],
     )
-    _print_columns(found.edges)
+    _print_columns(graph, found.edges)
     table("MAY GO ON", ("dataset",), [(shown(uri),) for uri in found.open_ends])
     if not found.columns:
         say("no captured run in this window shows any")
     _say_cut(found.cut)
 
 
-def _print_impact(found: Impact, now: dt.datetime) -> None:
+def _print_impact(graph: Graph, found: Impact, now: dt.datetime) -> None:
     name = found.dataset.name if found.column is None else f"{found.dataset.name}.{found.column}"
     broken = len(found.values) + len(found.decisions) + len(found.unknown) + len(found.flows)
     heading(name, "a change of it reaches:" if broken else "nothing captured in this window uses it")
     shown = Names(
+        graph,
         [
             found.dataset.uri,
             *(one.dataset for one in (*found.values, *found.decisions)),
             *(one.dataset.uri for one in found.unknown),
-        ]
+        ],
     )
     table(
         "VALUES", ("column", "steps"), [(f"{shown(one.dataset)}.{one.column}", str(one.hops)) for one in found.values]
@@ -254,9 +243,9 @@ def _decided(shown: Names, one: ColumnReached) -> str:
     return shown(one.dataset) if one.column == "*" else f"{shown(one.dataset)}.{one.column}"
 
 
-def _print_edges(edges: Iterable[EdgeSeen]) -> None:
+def _print_edges(graph: Graph, edges: Iterable[EdgeSeen]) -> None:
     found = list(edges)
-    shown = Names(uri for edge in found for uri in (edge.source, edge.target))
+    shown = Names(graph, (uri for edge in found for uri in (edge.source, edge.target)))
     table(
         "",
         ("from", "into", "how known", "runs", "last"),
@@ -267,9 +256,9 @@ def _print_edges(edges: Iterable[EdgeSeen]) -> None:
     )
 
 
-def _print_columns(edges: Iterable[ColumnEdgeSeen]) -> None:
+def _print_columns(graph: Graph, edges: Iterable[ColumnEdgeSeen]) -> None:
     found = list(edges)
-    shown = Names(uri for edge in found for uri in (edge.source, edge.target))
+    shown = Names(graph, (uri for edge in found for uri in (edge.source, edge.target)))
     table(
         "COLUMNS",
         ("from", "into", "how"),

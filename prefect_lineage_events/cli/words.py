@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from prefect_lineage_events.datasets import Dataset, parse_uri
 from prefect_lineage_events.rendering.graph import short_names
 
 if TYPE_CHECKING:
+    from prefect_lineage_events.graph.graph import Graph
     from prefect_lineage_events.graph.values import ColumnEdgeSeen, Gap, RunRef, StatementRef
 
 _UNITS = ((86_400 * 2, 86_400, "d"), (7_200, 3_600, "h"), (120, 60, "min"), (0, 1, "s"))
@@ -53,8 +55,9 @@ class Names:
     Each is a name that the next question takes, unless other datasets have it too.
     """
 
-    def __init__(self, uris: Iterable[str]) -> None:
-        datasets = {uri: _dataset(uri) for uri in uris}
+    def __init__(self, graph: Graph, uris: Iterable[str]) -> None:
+        known = graph.by_uri()
+        datasets = {uri: known.get(uri) or _dataset(uri) for uri in uris}
         short = short_names(one for one in datasets.values() if one is not None and not one.is_table)
         names = {uri: uri if one is None else short.get(one, one.name) or uri for uri, one in datasets.items()}
         shared = {name for name, number in Counter(names.values()).items() if number > 1}
@@ -62,6 +65,12 @@ class Names:
 
     def __call__(self, uri: str) -> str:
         return self._names.get(uri, uri)
+
+    def within(self, text: str) -> str:
+        """The text with these names in place of the URIs in it. URIs and names may have spaces."""
+        uris = sorted(self._names, key=len, reverse=True)
+        found = re.split(f"({'|'.join(map(re.escape, uris))})(?= |$)", text) if uris else [text]
+        return "".join(map(self, found))
 
 
 def _dataset(uri: str) -> Dataset | None:
@@ -91,9 +100,9 @@ def _how(name: str, inferred: bool) -> str:
     return f"{words}{' (by equal names)' if inferred else ''}"
 
 
-def gaps_table(gaps: Sequence[Gap]) -> None:
+def gaps_table(graph: Graph, gaps: Sequence[Gap]) -> None:
     """Print what is not known, and why."""
-    shown = Names(gap.dataset for gap in gaps if gap.dataset)
+    shown = Names(graph, (gap.dataset for gap in gaps if gap.dataset))
     table(
         "NOT KNOWN",
         ("kind", "dataset", "reason"),

@@ -47,7 +47,7 @@ def gaps_of(graph: Graph, snapshot: Snapshot) -> Iterator[Gap]:
 
 
 def _lacks(graph: Graph, snapshot: Snapshot) -> Iterator[tuple[GapKind, str, str | None]]:
-    """What a snapshot lacks: its kind, a text, and the URI of the dataset. Most of 10,000 runs lack nothing."""
+    """Yield each lack of a snapshot: its kind, a text, and the URI of the dataset. Most of 10,000 runs lack nothing."""
     if not snapshot.complete and not snapshot.run.in_flight:
         for text in snapshot.missing or ("events are missing",):
             yield "incomplete", text, None

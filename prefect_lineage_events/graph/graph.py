@@ -188,6 +188,10 @@ class Graph:
         """All datasets that runs in the window touched, sorted."""
         return sorted(d for d, links in self._uses.items() if any(link.runs.seen_in(window) for link in links))
 
+    def by_uri(self) -> dict[str, Dataset]:
+        """All datasets by their URIs. A URI alone does not show where the name in it begins: names may have slashes."""
+        return {dataset.uri: dataset for dataset in self._uses}
+
     def flows(self) -> list[str]:
         """The names of all flows, sorted."""
         return sorted({snapshot.run.flow_name for snapshot in self.snapshots()})

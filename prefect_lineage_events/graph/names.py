@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from uuid import UUID
 
 from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import STAR
 from prefect_lineage_events.graph.evidence import dataset_ref
 from prefect_lineage_events.graph.graph import Graph
@@ -20,6 +21,10 @@ from prefect_lineage_events.snapshots import Snapshot
 
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _PARTS = re.compile(r"[./]")
+_DOT = re.compile(r"\.")
+# Dots at which a text may be split into a dataset and a column: both may have dots in their names.
+_MOST_DOTS = 8
+_NEAR = "; did you mean "
 _NOT_FOUND = 3
 # A shorter text is no beginning of an id.
 _SHORTEST_ID = 4
@@ -27,6 +32,10 @@ _SHORTEST_ID = 4
 
 class UnknownNameError(ValueError):
     """Nothing has this name. The message names the nearest."""
+
+
+class UnknownColumnError(UnknownNameError):
+    """A known dataset has no such column. The message names the nearest."""
 
 
 class AmbiguousNameError(ValueError):
@@ -86,16 +95,39 @@ def _rank(wanted: str, names: Iterable[str]) -> int:
     return 2 if any(wanted in name for name in folded) else _NOT_FOUND
 
 
-def find_column(graph: Graph, text: str) -> tuple[Dataset, str]:
-    """The dataset and the column in `TABLE.column`. The names of both may be short, in any case.
+def find_dataset_or_column(graph: Graph, text: str) -> tuple[Dataset, str | None]:
+    """The dataset of this name; else the dataset and the column in `TABLE.column`.
 
     Raises UnknownNameError or AmbiguousNameError.
     """
-    before, dot, name = text.strip().rpartition(".")
-    if not dot or not before:
+    try:
+        return find_dataset(graph, text), None
+    except UnknownNameError as no_dataset:
+        try:
+            return find_column(graph, text)
+        except UnknownColumnError:
+            raise
+        except UnknownNameError as no_table:
+            raise (no_table if _NEAR in str(no_table) and _NEAR not in str(no_dataset) else no_dataset) from None
+
+
+def find_column(graph: Graph, text: str) -> tuple[Dataset, str]:
+    """The dataset and the column in `TABLE.column`. The names of both may be short, in any case, and have dots.
+
+    Raises UnknownNameError, UnknownColumnError if there is such a dataset, or AmbiguousNameError.
+    """
+    wanted = text.strip()
+    dots = [found.start() for found in _DOT.finditer(wanted, 1)][-_MOST_DOTS:]
+    if not dots:
         raise UnknownNameError(f"{text!r} names no column: give TABLE.column")
-    dataset = find_dataset(graph, before)
-    return dataset, find_column_of(graph, dataset, name)
+    errors: list[UnknownNameError] = []
+    for dot in reversed(dots):
+        try:
+            dataset = find_dataset(graph, wanted[:dot])
+            return dataset, find_column_of(graph, dataset, wanted[dot + 1 :])
+        except UnknownNameError as error:
+            errors.append(error)
+    raise next((error for error in errors if isinstance(error, UnknownColumnError)), errors[0])
 
 
 def find_column_of(graph: Graph, dataset: Dataset, name: str) -> str:
@@ -103,6 +135,7 @@ def find_column_of(graph: Graph, dataset: Dataset, name: str) -> str:
     columns = columns_of(graph, dataset)
     if name in columns:
         return name
+    name = next((column for column in columns if line(column, len(name)) == name), name)
     same = [column for column in columns if column.casefold() == name.casefold()]
     if len(same) == 1:
         return same[0]
@@ -110,8 +143,8 @@ def find_column_of(graph: Graph, dataset: Dataset, name: str) -> str:
         raise AmbiguousNameError(f"{dataset.name} has the columns {listed(same)}")
     nearest = get_close_matches(name.casefold(), [c.casefold() for c in columns], n=3)
     shown = [column for column in columns if column.casefold() in nearest]
-    hint = f"; did you mean {listed(shown)}?" if shown else f"; known columns: {listed(columns) or 'none'}"
-    raise UnknownNameError(f"{dataset.name} has no known column {name!r}{hint}")
+    hint = f"{_NEAR}{listed(shown)}?" if shown else f"; known columns: {listed(columns) or 'none'}"
+    raise UnknownColumnError(f"{dataset.name} has no known column {name!r}{hint}")
 
 
 def columns_of(graph: Graph, dataset: Dataset) -> list[str]:
@@ -141,7 +174,7 @@ def find_run(graph: Graph, text: str) -> Snapshot:
             return snapshot
         raise UnknownNameError(f"the run {run_id} is not among the {len(graph):,} runs of this window")
     snapshots = sorted(graph.snapshots(), key=lambda snapshot: snapshot.run.began, reverse=True)
-    named = [snapshot for snapshot in snapshots if snapshot.run.name == wanted]
+    named = [snapshot for snapshot in snapshots if wanted in (snapshot.run.name, line(snapshot.run.name))]
     named = named or [
         snapshot for snapshot in snapshots if len(wanted) >= _SHORTEST_ID and str(snapshot.run.id).startswith(wanted)
     ]
@@ -150,7 +183,8 @@ def find_run(graph: Graph, text: str) -> Snapshot:
     if named:
         ids = listed(f"{snapshot.run.id} ({snapshot.run.flow_name})" for snapshot in named)
         raise AmbiguousNameError(f"{len(named)} runs have the name {text!r}: {ids}")
-    of_flow = [snapshot for snapshot in snapshots if snapshot.run.flow_name == wanted.removesuffix("@last")]
+    flow = wanted.removesuffix("@last")
+    of_flow = [snapshot for snapshot in snapshots if flow in (snapshot.run.flow_name, line(snapshot.run.flow_name))]
     if of_flow:
         return of_flow[0]
     names = {snapshot.run.name for snapshot in snapshots} | {snapshot.run.flow_name for snapshot in snapshots}
@@ -172,6 +206,8 @@ def find_flow(graph: Graph, text: str) -> str:
 def _matches(datasets: Sequence[Dataset], wanted: str) -> list[Dataset]:
     """The datasets of this name: exactly, then in any case, then by the last parts of their names."""
     exact = [d for d in datasets if wanted in (d.uri, d.name, f"{d.namespace}/{d.name}")]
+    # A name with control characters is shown with escapes, and so it comes back.
+    exact = exact or [d for d in datasets if wanted in (line(d.uri, len(wanted)), line(d.name, len(wanted)))]
     if exact:
         return exact
     folded = wanted.casefold()
@@ -203,15 +239,15 @@ def _hint(wanted: str, datasets: Sequence[Dataset]) -> str:
     last = (_PARTS.split(wanted.casefold()) or [""])[-1]
     near = [*get_close_matches(wanted.casefold(), by_short, n=3), *get_close_matches(last, by_short, n=3)]
     shown = dict.fromkeys(by_short[name].name for name in near)
-    return f"; did you mean {listed(shown)}?" if shown else ""
+    return f"{_NEAR}{listed(shown)}?" if shown else ""
 
 
 def _did_you_mean(wanted: str, names: Collection[str]) -> str:
     near = get_close_matches(wanted, sorted(names), n=3)
-    return f"; did you mean {listed(near)}?" if near else ""
+    return f"{_NEAR}{listed(near)}?" if near else ""
 
 
 def _containing(wanted: str, names: Collection[str]) -> str:
     """The names that have this text in them: `load` is not near to `load orders`, but is meant for it."""
     near = sorted(name for name in names if wanted and wanted.casefold() in name.casefold())
-    return f"; did you mean {listed(near[:3])}?" if near else ""
+    return f"{_NEAR}{listed(near[:3])}?" if near else ""

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from unittest.mock import patch
 
-from prefect_lineage_events.cli import asking, main
+from prefect_lineage_events.cli import asking, explaining, main
 from tests.graph.worlds import World, at
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -79,10 +79,12 @@ def answer(command: str, world: World | None = None) -> tuple[int, str, str]:
     """The exit code, the output and the errors of a command asked about the world, 30 hours after its first run."""
     out, err = io.StringIO(), io.StringIO()
     graph = (world or shop()).graph
+    names = {name for one in graph.snapshots() for name in (one.run.name, one.run.flow_name)}
     with (
         patch.object(asking, "graph_of", lambda asked: graph),
         patch.object(asking, "absent_run", lambda name, asked: None),
         patch.object(asking, "now", lambda: at(30)),
+        patch.object(explaining, "_has_run", lambda name, nearest: name in names),
         patch.dict(os.environ, {"TZ": "UTC"}),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),

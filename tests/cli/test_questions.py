@@ -15,11 +15,12 @@ import pytest
 
 from prefect_lineage_events.cli import checks, main
 from prefect_lineage_events.cli.errors import CommandError
+from prefect_lineage_events.cli.words import Names
 from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.graph import values
 from prefect_lineage_events.graph.graph import Window
 from tests.cli.shop import EXPORTS, GOLDEN, QUESTIONS, answer, shop, without_drawing
-from tests.graph.worlds import at
+from tests.graph.worlds import World, at
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,6 +111,17 @@ def test_names_do_not_control_the_terminal() -> None:
         for ending in ("", " --json"):
             _, text, errors = answer(command + ending, world)
             assert all(c.isprintable() or c == "\n" for c in text + errors), command
+
+
+def test_difference_shows_names_with_spaces_and_slashes() -> None:
+    world = World()
+    for name in ("first", "second"):
+        world.run(name, f"{name} > mart.sales", columns="a b>c", name=name)
+    uri = world.snapshots[0].shape.lineage.inputs[0].dataset.uri
+    shown = Names(world.graph, [uri, f"{uri} x", f"{uri}/x"])
+    assert shown.within(f"{uri} x a -> {uri}/x b") == f"{shown(uri + ' x')} a -> {shown(uri + '/x')} b"
+    _, text, _ = answer("diff first second", world)
+    assert "://" not in text
 
 
 def test_row_of_a_pipe_is_one_line_without_styles() -> None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
+from prefect_lineage_events.cli.words import Names
+from prefect_lineage_events.datasets import Dataset
+from prefect_lineage_events.escaping import line
+from prefect_lineage_events.graph.graph import Graph
 from prefect_lineage_events.graph.names import (
     AmbiguousNameError,
     UnknownNameError,
     find_column,
     find_dataset,
+    find_dataset_or_column,
     find_flow,
     find_run,
     search,
 )
 from prefect_lineage_events.graph.values import SearchResult
+from prefect_lineage_events.snapshots import Shape, Snapshot, SnapshotRun
+from prefect_lineage_events.stitching.model import Column, DatasetUse, Lineage
 from tests.graph.worlds import World, table
 
 
@@ -44,6 +53,39 @@ def world() -> World:
 )
 def test_a_short_name_finds_its_dataset(world, text, found):
     assert find_dataset(world.graph, text) == table(found)
+
+
+@pytest.mark.parametrize(
+    "name", ["[red]x[/red]", "sla/sh", "two words", "e\x1b[31m", "rtl\u202eexe", 'quo"te', "-d", "ü"]
+)
+def test_a_name_is_found_as_it_is_shown(name):
+    dataset, column = Dataset("sqlite:///data/shop.db", name), "a\x07.b c"
+    graph = Graph([snapshot_writing(dataset, column)])
+    shown = line(Names(graph, [dataset.uri])(dataset.uri))
+    assert shown == line(name)
+    assert find_dataset(graph, shown) == dataset
+    assert find_dataset(graph, line(dataset.uri)) == dataset
+    assert find_dataset_or_column(graph, f"{shown}.{line(column)}") == (dataset, column)
+
+
+def snapshot_writing(dataset, column):
+    run = SnapshotRun(uuid4(), "busy-bee", uuid4(), "load", "COMPLETED")
+    outputs = (DatasetUse(dataset, columns=(Column(column),)),)
+    return Snapshot(run, Shape(Lineage(outputs=outputs)), rows_written=(None,))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sales.total", "'sales' is the name of 3 datasets"),
+        ("raw.order.amount", "did you mean .*shop.raw.orders"),
+        ("raw.orders.amuont", "has no known column 'amuont'; did you mean Amount"),
+        ("nothing.like.it", "there is no dataset 'nothing.like.it'"),
+    ],
+)
+def test_the_error_is_about_the_part_that_is_wrong(world, text, message):
+    with pytest.raises((UnknownNameError, AmbiguousNameError), match=message):
+        find_dataset_or_column(world.graph, text)
 
 
 def test_an_ambiguous_name_lists_all(world):
