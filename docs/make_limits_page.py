@@ -34,7 +34,7 @@ SECTIONS: dict[str, list[tuple[str, str, str]]] = {
         ("columns of a dataset in an event", "emission.limits:MAX_COLUMNS", "further ones are left out, and the statement is `partial`"),
         ("column edges of an event", "emission.limits:MAX_EDGES", "further ones are left out, and the statement is `partial`"),
         ("bytes of an event", "emission.limits:MAX_BYTES", "the text is cut, then all columns are left out; the statement is `partial`"),
-        ("events that wait while the API is away", "emission.exporter:_MAX_EVENTS", "further ones are lost and counted; 32 MB as well"),
+        ("events that wait while the API is away", "emission.exporter:_MAX_EVENTS", "further ones are lost and counted, and so are those beyond 32 MB"),
         ("statements of an open transaction", "emission.transaction_processor:_MAX_HELD", "further ones are counted as lost"),
         ("named parts (partitions, files) of a dataset", "emission.pending:MAX_SUBSET", "more count as the whole dataset"),
         ("rows of a read that are sampled, to recognise them in a write", "emission.row_samples:MAX_ROWS_READ", "a longer read is recognised by its sample, or by other evidence"),

@@ -25,7 +25,7 @@ _ENDS = frozenset({"|", ">", ">>", "&&", ";"})
 _OTHERS = {
     *("cd", "curl", "docker build", "docker compose", "docker push", "find", "kubectl", "mkdir", "openssl", "source"),
     *("python3 -m venv", "prefect artifact delete", "prefect automation create", "prefect cloud login"),
-    *("prefect server start",),
+    *("pip wheel", "prefect server start"),
 }
 # Scripts of the reader.
 _SCRIPTS_OF_READERS = {"my_flow.py"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from prefect_lineage_events.cli.app import application
 from tests.code_blocks import documents, without_blocks
 
@@ -71,6 +73,11 @@ def _anchors(text: str) -> set[str]:
     """Anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", without_blocks(text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", ["cloud", "datahub", "openmetadata", "server", "snowflake"])
+def test_guide_to_a_service_that_was_not_at_hand_says_so(page: str) -> None:
+    assert re.search(r"Nothing was run on|were not run here", _DOCUMENTS[f"docs/how-to/{page}.md"])
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
