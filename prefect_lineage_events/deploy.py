@@ -20,7 +20,6 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.events.schemas.automations import Automation
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_logger
-from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from prefect_lineage_events.automations import choice, plan
@@ -34,7 +33,7 @@ from prefect_lineage_events.delivery.targets import targets
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import OWN_FLOW_PREFIX
 from prefect_lineage_events.history.assembler_events import ASSEMBLER, DEPLOYMENT, SWEEPER
-from prefect_lineage_events.serving import run_until_stopped
+from prefect_lineage_events.serving import AssemblerRunner, Served, run_until_stopped
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -281,20 +280,20 @@ def serve(
     so that no late sweeps accumulate; starting again resumes it.
     """
     logger = get_logger("lineage")
-    runner = Runner(
-        name=f"{OWN_FLOW_PREFIX}assembler",
-        query_seconds=poll_seconds,
-        limit=limit,
-        # Prefect's own pausing tries for minutes when the API is away.
-        pause_on_shutdown=False,
-    )
 
-    def add(deployment: RunnerDeployment) -> UUID:
-        return cast(UUID, runner.add_deployment(deployment))
+    def start() -> Served:
+        runner = AssemblerRunner(
+            name=f"{OWN_FLOW_PREFIX}assembler",
+            query_seconds=poll_seconds,
+            limit=limit,
+            # Prefect's own pausing tries for minutes when the API is away.
+            pause_on_shutdown=False,
+        )
+        deployed = _deploy(lambda one: cast(UUID, runner.add_deployment(one)), None, sweep_minutes, settle, logger.info)
+        logger.info("Serving the assembler; stop it with Ctrl-C.\n%s", deployed)
+        return Served(runner, deployed.deployments.values(), deployed.deployments[SWEEPER])
 
-    deployed = _deploy(add, None, sweep_minutes, settle, logger.info)
-    logger.info("Serving the assembler; stop it with Ctrl-C.\n%s", deployed)
-    run_until_stopped(runner, deployed.deployments[SWEEPER], deployed.deployments.values())
+    run_until_stopped(start)
 
 
 def deployments(

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from queue import SimpleQueue
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 from prefect import flow, get_client, get_run_logger, task
@@ -24,6 +24,7 @@ from pydantic import Field, WithJsonSchema
 
 from prefect_lineage_events.assembler.assemble import assemble_run
 from prefect_lineage_events.assembler.backfill import Part, Plan, Progress, parse_window, plan_backfill, work_on
+from prefect_lineage_events.assembler.dead_sweeps import end_dead_sweeps
 from prefect_lineage_events.assembler.latest_run import restore_latest_runs
 from prefect_lineage_events.assembler.lease import BusyError
 from prefect_lineage_events.assembler.options import RETRY_REFUSED, AssemblyOptions, AssemblyResult
@@ -33,6 +34,9 @@ from prefect_lineage_events.delivery.deliver import TransientDeliveryError
 from prefect_lineage_events.graph.affected import affected
 from prefect_lineage_events.guard import described
 from prefect_lineage_events.history.reader import Patience, parse_run_id
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
 
 # Parts of a backfill at a time: a server on SQLite does not process more at once.
 _SIDE_BY_SIDE: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=4)
@@ -85,6 +89,7 @@ def assemble(
         if run_id:
             done: AssemblyResult | Summary = assemble_run(client, run_id, _AT_LEISURE)
         else:
+            _end_dead_sweeps(client)
             done = assemble_recent(client, _SOON, _gather_until(gather_seconds))
     if isinstance(done, Summary):
         _report(done)
@@ -92,6 +97,14 @@ def assemble(
     else:
         _log().log(logging.WARNING if done.rejected else logging.INFO, "%s", done)
     return done
+
+
+def _end_dead_sweeps(client: SyncPrefectClient) -> None:
+    """Free the place of a sweep whose process is gone: without that, no sweep runs any more."""
+    try:
+        end_dead_sweeps(client)
+    except Exception as error:  # noqa: BLE001  (the runs are assembled all the same)
+        logging.getLogger(__name__).warning("Dead sweeps could not be looked for: %s", described(error))
 
 
 def _gather_until(seconds: float) -> dt.datetime | None:

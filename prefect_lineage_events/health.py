@@ -11,6 +11,7 @@ from prefect.exceptions import ObjectNotFound
 
 from prefect_lineage_events import deploy, encoding
 from prefect_lineage_events.assembler import sweep_state, unresolved
+from prefect_lineage_events.assembler.dead_sweeps import dead_sweeps
 from prefect_lineage_events.assembler.stale_runs import HOW_TO_END, stale_runs
 from prefect_lineage_events.assembler.sweep import BUSY
 from prefect_lineage_events.assembler.witness.collect import AWAITS
@@ -169,6 +170,11 @@ def automation(client: SyncPrefectClient) -> Finding:
 
 def sweep(client: SyncPrefectClient) -> Finding:
     """Check that the sweep runs and succeeds, and that no run waits for it for long."""
+    if dead := dead_sweeps(client):
+        since = f"{dead[0].since:%F %R} UTC"
+        observed = f"flow run {dead[0].id} is silent since {since}, and keeps other sweeps from running"
+        advice = "set its state to Crashed (UI: Change state); `prefect-lineage serve` does so by itself"
+        return Finding(False, "sweep", observed, advice)
     state = sweep_state.read(client)
     if state.swept is None:
         advice = "start the assembler, or run `prefect-lineage sweep`"
@@ -178,8 +184,7 @@ def sweep(client: SyncPrefectClient) -> Finding:
     ago = api.now(client) - state.swept
     last = f"last ran {counted(round(ago.total_seconds() / 60), 'minute')} ago"
     if ago > _overdue(client):
-        advice = _holder(client, ago) or "start the assembler, or run `prefect-lineage sweep`"
-        return Finding(False, "sweep", last, advice)
+        return Finding(False, "sweep", last, "start the assembler, or run `prefect-lineage sweep`")
     if failure := _last_failure(client):
         advice = "mend what this names; the next sweep tries again, and nothing is lost (the log of its run has more)"
         return Finding(False, "sweep", f"{last}, and failed: {failure}", advice)
@@ -375,25 +380,6 @@ def _is_paused(client: SyncPrefectClient, pool: str) -> bool:
         return client.read_work_pool(pool).is_paused
     except ObjectNotFound:
         return False
-
-
-def _holder(client: SyncPrefectClient, ago: dt.timedelta) -> str:
-    """Advice on a sweep that has run since the last one that ended: later ones are cancelled; empty without one."""
-    body = {
-        "flows": {"name": {"any_": [SWEEPER.partition("/")[0]]}},
-        "flow_runs": {
-            "state": {"type": {"any_": ["RUNNING", "CANCELLING"]}},
-            "start_time": {"before_": (api.now(client) - ago / 2).isoformat()},
-        },
-        "limit": 1,
-    }
-    for run in api.post(client, "/flow_runs/filter", body):
-        since = api.time_of(run["start_time"]) or encoding.EPOCH
-        return (
-            f"flow run {run['id']} is running since {since:%F %R} UTC, and only one sweep may run at a time: "
-            f"`prefect flow-run cancel {run['id']}`, if its process is gone"
-        )
-    return ""
 
 
 def _runs(events: Sequence[Mapping[str, Any]], *, more: bool) -> str:

@@ -20,8 +20,8 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Late, Scheduled
 
-from prefect_lineage_events import cli, deploy, doctor, health
-from prefect_lineage_events.assembler import ledger, sweep_state, unresolved
+from prefect_lineage_events import cli, deploy, doctor, health, serving
+from prefect_lineage_events.assembler import dead_sweeps, ledger, sweep_state, unresolved
 from prefect_lineage_events.assembler.archive import ArchiveMark
 from prefect_lineage_events.assembler.ledger import Entry
 from prefect_lineage_events.assembler.sweep import BUSY
@@ -363,17 +363,23 @@ def test_rarely_scheduled_sweep_is_not_late(deployed, monkeypatch):
     assert health.sweep(deployed).ok
 
 
-def test_sweep_that_keeps_others_from_running_is_named(client, monkeypatch):
-    held = client.create_flow_run(sweep, state=State(type=StateType.RUNNING))
-    try:
-        later = now() + dt.timedelta(hours=2)
-        monkeypatch.setattr(health.api, "now", lambda _: later)
-        monkeypatch.setattr(health, "_interval", lambda _: dt.timedelta(0))
-        monkeypatch.setattr(sweep_state, "read", lambda _: SweepState(swept=later - dt.timedelta(hours=1)))
-        assert f"`prefect flow-run cancel {held.id}`" in what_is_wrong(health.sweep(client))
-    finally:
-        client.set_flow_run_state(held.id, State(type=StateType.CANCELLED), force=True)
-    assert "start the assembler" in what_is_wrong(health.sweep(client))
+def test_sweep_whose_process_is_gone_is_named_and_ended(client, monkeypatch):
+    deployed = deploy.deploy().deployments["prefect-lineage-sweep/lineage"]
+    held = client.create_flow_run_from_deployment(deployed, state=State(type=StateType.RUNNING))
+    by_hand = client.create_flow_run(sweep, state=State(type=StateType.RUNNING))
+    assert held.id not in {one.id for one in dead_sweeps.dead_sweeps(client)}
+    later = now() + dt.timedelta(hours=2)
+    monkeypatch.setattr(dead_sweeps.api, "now", lambda _: later)
+    assert [one.id for one in dead_sweeps.dead_sweeps(client)] == [held.id]
+    observed = f"sweep: flow run {held.id} is silent since {held.state.timestamp:%F %R} UTC, and keeps other sweeps"
+    assert observed in what_is_wrong(health.sweep(client))
+    dead_sweeps.end_dead_sweeps(client, alive=[held.id])
+    assert client.read_flow_run(held.id).state.is_running()
+    serving._free_places()
+    assert client.read_flow_run(held.id).state.is_crashed()
+    assert client.read_flow_run(by_hand.id).state.is_running()
+    assert dead_sweeps.dead_sweeps(client) == []
+    client.set_flow_run_state(by_hand.id, State(type=StateType.CANCELLED), force=True)
 
 
 def test_late_runs_of_the_assembler_are_a_finding(client):

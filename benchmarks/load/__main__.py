@@ -210,7 +210,11 @@ def _wait_until_ready() -> None:
 
 
 def _restart(server: KillableServer, settings: dict[str, str]) -> None:
-    server.kill(signal.SIGTERM)
+    try:
+        server.kill(signal.SIGTERM)
+    except subprocess.TimeoutExpired:
+        # A server on SQLite may wait for its own locks.
+        server.kill(signal.SIGKILL)
     server.start(**settings)
 
 
