@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from prefect_lineage_events.cli import main
-from prefect_lineage_events.cli.commands import COMMANDS, GROUPS
+from prefect_lineage_events.cli.commands import COMMANDS, GROUPS, Command
 from prefect_lineage_events.cli.errors import EXIT_CODES
 from tests.cli.shop import EXPORTS, GOLDEN, QUESTIONS
 
@@ -63,7 +63,7 @@ def _parts() -> Iterator[str]:
     for group in GROUPS:
         yield f"\n## {group}"
         for command in (one for one in COMMANDS if one.group == group):
-            yield f"\n### {command.name}\n```text\n{_help(command.name)}\n```"
+            yield f"\n### {command.name}\n```text\n{_help(command)}\n```"
             if command.name in SHOWN:
                 question = QUESTIONS[SHOWN[command.name]]
                 answer = (GOLDEN / f"{SHOWN[command.name]}.txt").read_text(encoding="utf-8")
@@ -74,11 +74,13 @@ def _parts() -> Iterator[str]:
     yield ""
 
 
-def _help(name: str) -> str:
+def _help(command: Command) -> str:
+    """The help of a command. Its examples are not wrapped: they can be copied."""
     out = io.StringIO()
-    with patch.dict(os.environ, {"COLUMNS": "88", "NO_COLOR": "1"}), contextlib.redirect_stdout(out):
-        main([name, "--help"])
-    return "\n".join(row.rstrip() for row in out.getvalue().strip().splitlines())
+    with patch.dict(os.environ, {"COLUMNS": "94", "NO_COLOR": "1"}), contextlib.redirect_stdout(out):
+        main([command.name, "--help"])
+    text = "\n".join(row.rstrip() for row in out.getvalue().strip().splitlines())
+    return text.partition("\nExamples:\n")[0] + f"\n{command.epilogue}".rstrip()
 
 
 if __name__ == "__main__":

@@ -55,6 +55,14 @@ def test_command_line_page_has_the_help_of_the_commands() -> None:
     assert page.PAGE.read_text(encoding="utf-8") == page.page(), "run `make pages`"
 
 
+def test_examples_of_the_command_line_page_are_one_line_each() -> None:
+    examples = re.findall(
+        r"^Examples:\n(.*?)\n```", (DOCS / "cli.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    assert examples
+    assert [line for text in examples for line in text.splitlines() if not line.startswith("  prefect-lineage ")] == []
+
+
 @pytest.mark.parametrize("name", ["make_events_page", "make_limits_page"])
 def test_page_of_the_reference_is_that_of_the_code(name: str) -> None:
     page = maker(name)
