@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 from prefect.settings import PREFECT_HOME
 
-from prefect_lineage_events.delivery import kafka
+from prefect_lineage_events.delivery import kafka, shape
 from prefect_lineage_events.settings import settings
 
 Config = dict[str, Any]
@@ -30,18 +30,26 @@ _LOCATION_KEYS = ("projectId", "project_id", "location", "domainId", "domain_id"
 def configuration() -> Config:
     """The transport of the client's configuration, in full; our file when it has none.
 
-    The client merges `openlineage.yml` and `OPENLINEAGE__*` itself; `OPENLINEAGE_URL` alone means HTTP to it.
+    The client merges `openlineage.yml` and `OPENLINEAGE__*` itself; `OPENLINEAGE_URL` alone means HTTP to it. Raises
+    ValueError for a configuration of another shape, and for a file of it that cannot be read: the client would go on
+    without it, and the lineage would go to our file unseen.
     """
     from openlineage.client import OpenLineageClient
     from openlineage.client.transport.noop import NoopConfig, NoopTransport
 
     if os.environ.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
         return {"type": "noop"}
-    configured = OpenLineageClient(transport=NoopTransport(NoopConfig())).config.transport or {}
+    try:
+        configured = OpenLineageClient(transport=NoopTransport(NoopConfig())).config.transport or {}
+    except (AttributeError, TypeError):  # its file holds a list or a text
+        shape.require_readable_file()
+        raise
+    shape.require_transport(configured)
     if configured.get("type"):
         return configured
     if url := os.environ.get("OPENLINEAGE_URL"):
         return {"type": "http", "url": url, **_simple_http()}
+    shape.require_none(configured)
     return {"type": "file", "log_file_path": str(_file()), "append": True}
 
 
