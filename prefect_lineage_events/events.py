@@ -157,7 +157,10 @@ class StatementInfo(_Value):
 
 
 class RunInfo(_Value):
-    """The flow run and task run a statement belongs to, as known in its process."""
+    """The flow run and task run a statement belongs to, as known in its process.
+
+    `task_name` is the task's name where the flow names its runs itself (`task_run_name`): Prefect stores no other.
+    """
 
     flow_run_id: UUID | None = None
     flow_run_name: Label | None = None
@@ -166,6 +169,7 @@ class RunInfo(_Value):
     run_count: Count | None = None
     task_run_id: UUID | None = None
     task_run_name: Label | None = None
+    task_name: Label | None = None
 
     def related(self) -> list[dict[str, str]]:
         """The run as related resources, most important first: in threads, Prefect does not attach them by itself."""

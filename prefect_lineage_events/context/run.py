@@ -255,6 +255,7 @@ def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task
         run_count=flow_run.run_count if flow_run is not None else None,
         task_run_id=task_run.id if task_run is not None else None,
         task_run_name=task_run.name if task_run is not None else None,
+        task_name=_name_beside(task_run.name, task.task.name) if task_run is not None and task is not None else None,
     )
     # Without its flow's context, a task run belongs to a flow run that ends in another process.
     elsewhere = flow.detached or flow_run_id in running.inherited if flow is not None else flow_run_id is not None
@@ -266,6 +267,11 @@ def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task
         settings=_settings(),
         defined=defined(flow_run_id, declared, task.task if task is not None else None),
     )
+
+
+def _name_beside(run_name: str, name: str) -> str | None:
+    """The name of a task that the name of its run, which Prefect makes of it by default, does not show."""
+    return None if run_name.startswith(f"{name}-") else name
 
 
 def _settings() -> SettingsContext | None:

@@ -182,7 +182,8 @@ class Emitter:
     def _flow_run(self) -> RunInfo:
         """The run without the task that happened to be the last: the event is about the whole run."""
         info = self.run.info
-        return info.model_copy(update={"task_run_id": None, "task_run_name": None}) if info.flow_run_id else info
+        of_task = {"task_run_id": None, "task_run_name": None, "task_name": None}
+        return info.model_copy(update=of_task) if info.flow_run_id else info
 
     def _number(self, make: Callable[[EmitterInfo], dict[str, Any]]) -> None:
         """Send an event with the next number. A failure is counted and leaves no gap: its number is used again.

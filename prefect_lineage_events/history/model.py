@@ -30,7 +30,8 @@ class TaskRun:
     the flow's body changed on its way). `returned` is False for a result that Prefect cannot track (None, truth values,
     small numbers). A subflow is a task of its parent too: that task run stands for the run `subflow`. `cached`: its
     result is that of an earlier run, stored under `result_key`. Prefect names a task run by its task and the beginning
-    of `dynamic_key`. `flow_run_count` is the attempt of the flow run in which it ran.
+    of `dynamic_key`; `task_name` is the task's own name, where its events state it. `flow_run_count` is the attempt of
+    the flow run in which it ran.
     """
 
     id: UUID
@@ -50,6 +51,7 @@ class TaskRun:
     cached: bool = False
     result_key: str | None = None
     dynamic_key: str | None = None
+    task_name: str | None = None
     flow_run_count: int = 0
 
 

@@ -198,6 +198,10 @@ def _read_tasks(
     while named - tasks.keys() and clock.now() < deadline:
         clock.sleep(patience.poll)
         tasks = read_tasks(client, run.id)
+    for event in log.lineage:
+        task = tasks.get(event.run.task_run_id) if event.run.task_run_id and event.run.task_name else None
+        if task is not None:
+            tasks[task.id] = replace(task, task_name=event.run.task_name)
     return clocks.correct_tasks(tasks, run, log.clock_offsets.values())
 
 

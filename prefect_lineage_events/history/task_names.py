@@ -28,8 +28,8 @@ class TaskName(NamedTuple):
 def task_names(tasks: Iterable[TaskRun], defined: Iterable[TaskDefinition] = ()) -> dict[UUID, TaskName]:
     """The task of each task run, the same for all its runs. Task runs that stand for calls of subflows have none.
 
-    If a flow names the runs of a task itself, the name of the task's function is the same for all runs. The key has it,
-    followed by a hash of the code, which changes.
+    If a flow names the runs of a task itself, its events state the task's name. Without one, the name of the task's
+    function is the same for all runs. The key has it, followed by a hash of the code, which changes.
     """
     by_key: dict[str, list[TaskRun]] = defaultdict(list)
     for task in tasks:
@@ -69,11 +69,18 @@ def _qualified(defined: Iterable[TaskDefinition]) -> dict[str, str]:
 
 def _names_of(key: str, runs: Sequence[TaskRun]) -> Iterator[tuple[UUID, str]]:
     """The names of the tasks with one key: several if `with_options` has renamed the function."""
-    names = [named_by_prefect(run) for run in runs]
-    several = len({name for name in names if name}) > 1 and all(run.dynamic_key is not None for run in runs)
-    one = names[0] if len(set(names)) == 1 else None
+    names = [own_name(run) for run in runs]
+    known = {name for name in names if name}
+    stated = any(run.task_name for run in runs)
+    several = len(known) > 1 and (stated or all(run.dynamic_key is not None for run in runs))
+    one = next(iter(known)) if len(known) == 1 and (stated or all(names)) else None
     for run, name in zip(runs, names, strict=True):
         yield run.id, (name if several else one) or function_of(key)
+
+
+def own_name(task: TaskRun) -> str | None:
+    """The task's name, as its events state it or as the name of its run shows it; None if the flow names the run."""
+    return task.task_name or named_by_prefect(task)
 
 
 def named_by_prefect(task: TaskRun) -> str | None:

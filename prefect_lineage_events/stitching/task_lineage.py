@@ -13,8 +13,8 @@ from prefect_lineage_events.history.task_names import (
     TASK_MARK,
     TaskName,
     called_flows,
-    named_by_prefect,
     named_tasks,
+    own_name,
     task_names,
 )
 from prefect_lineage_events.stitching.dataflow import WriteSources
@@ -82,7 +82,7 @@ def _definition(
     """The definition of the task of these runs: the one of its name, or of its key if the flow names the runs."""
     keys = {run.task_key for run in runs}
     found = [one for (_, key), one in definitions.items() if key in keys]
-    names = {named_by_prefect(run) for run in runs}
+    names = {own_name(run) for run in runs}
     return next((one for one in found if one.name in names), found[0] if found else None)
 
 

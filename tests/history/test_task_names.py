@@ -43,6 +43,21 @@ def test_without_dynamic_keys_names_that_differ_may_be_the_flows_own():
     assert set(task_names(tasks).values()) == {("load", "load")}
 
 
+def test_names_that_events_state_keep_tasks_apart_whose_runs_the_flow_names():
+    tasks = [
+        task("part 1", "load-1a2b", task_name="load orders"),
+        task("part 2", "load-1a2b", task_name="load customers"),
+        task("part 3", "load-1a2b"),  # it has touched nothing
+    ]
+    names = task_names(tasks)
+    assert [names[one.id].name for one in tasks] == ["load orders", "load customers", "load"]
+
+
+def test_name_that_events_state_is_that_of_all_runs_of_the_task():
+    tasks = [task("part 1", "load-1a2b", task_name="Load it"), task("part 2", "load-1a2b")]
+    assert {name.name for name in task_names(tasks).values()} == {"Load it"}
+
+
 def test_called_deployments_are_called_flows_too():
     calls = [task("report/prod-7f3", "r-1", subflow=uuid4()), task("keep-7f3", "k-1", subflow=uuid4())]
     assert called_flows([*calls, task("load-7f3", "load-1")]) == {"report/prod", "report", "keep"}
