@@ -48,6 +48,7 @@ def encode(snapshot: Snapshot) -> dict[str, Any]:
     """The snapshot as a JSON object: equal snapshots give equal objects."""
     body: dict[str, Any] = _BODY.dump_python(_Body(**_fields(snapshot)), mode="json")
     kept = {name: value for name, value in body.items() if value or name not in _LEFT_OUT}
+    kept["run"] = {name: value for name, value in body["run"].items() if value or name not in _LEFT_OUT_OF_RUN}
     return {"version": VERSION, **kept, "shape": _packed(snapshot.shape)}
 
 
@@ -96,6 +97,7 @@ class _Body:
 
 # Fields that only runs with files have.
 _LEFT_OUT = frozenset({"sizes_read", "sizes_written", "files_read", "files_written"})
+_LEFT_OUT_OF_RUN = frozenset({"tags", "job"})
 _BODY: TypeAdapter[_Body] = TypeAdapter(_Body)
 
 

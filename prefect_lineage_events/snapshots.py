@@ -26,7 +26,10 @@ MAX_COLUMN_EDGES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRun:
-    """The run of a snapshot. Times are UTC. `parent_id` is the flow run that called it as a subflow."""
+    """The run of a snapshot. Times are UTC. `parent_id` is the flow run that called it as a subflow.
+
+    `tags` and `job` (of a task run outside any flow) are absent from snapshots of earlier versions.
+    """
 
     id: UUID
     name: str
@@ -39,6 +42,8 @@ class SnapshotRun:
     deployment_name: str | None = None
     parent_id: UUID | None = None
     kind: RunKind = "flow-run"
+    tags: tuple[str, ...] = ()
+    job: str | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -177,6 +182,8 @@ def snapshot_run(run: FlowRun) -> SnapshotRun:
         deployment_name=run.deployment_name,
         parent_id=run.parents[0].flow_run_id if run.parents else None,
         kind=run.kind,
+        tags=run.tags,
+        job=run.job,
     )
 
 
@@ -195,6 +202,8 @@ def flow_run_of(snapshot: Snapshot, parents: tuple[ParentRun, ...] = ()) -> Flow
         deployment_id=run.deployment_id,
         deployment_name=run.deployment_name,
         kind=run.kind,
+        tags=run.tags,
+        job=run.job,
     )
 
 

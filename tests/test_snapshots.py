@@ -18,7 +18,7 @@ from prefect_lineage_events import snapshot_wire, snapshots
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.history.model import Completeness, FlowRun, ParentRun
 from prefect_lineage_events.snapshot_wire import UnreadableSnapshotError, decode, encode
-from prefect_lineage_events.snapshots import Snapshot, snapshot_of
+from prefect_lineage_events.snapshots import Snapshot, flow_run_of, snapshot_of
 from prefect_lineage_events.stitching.model import (
     Bundle,
     Column,
@@ -88,6 +88,16 @@ def test_a_snapshot_is_read_as_it_was_written():
     assert "queue full" in " ".join(snapshot.missing)
 
 
+def test_tags_and_the_job_of_a_task_are_kept():
+    task = replace(FOUND, run=replace(RUN, kind="task-run", job="load orders", tags=("team: a",)))
+    snapshot = decode(encode(snapshot_of(task)))
+    assert snapshot == snapshot_of(task)
+    assert flow_run_of(snapshot).job == "load orders"
+    assert flow_run_of(snapshot).tags == ("team: a",)
+    # Those of runs without any are as they were, so that no assembler writes them again.
+    assert not {"tags", "job"} & set(encode(snapshot_of(FOUND))["run"])
+
+
 def test_runs_of_one_shape_share_it():
     other = replace(
         FOUND,
@@ -136,7 +146,7 @@ FILES = replace(LINEAGE, inputs=(*LINEAGE.inputs, FILE_USE), outputs=(*LINEAGE.o
 
 def _of_files() -> Snapshot:
     many = replace(FILES, statements=FILES.statements * (snapshots.MAX_STATEMENTS + 1))
-    return snapshot_of(replace(FOUND, run=replace(RUN, kind="task-run"), lineage=many))
+    return snapshot_of(replace(FOUND, run=replace(RUN, kind="task-run", job="a", tags=("b",)), lineage=many))
 
 
 def _values(value: object) -> Iterator[object]:

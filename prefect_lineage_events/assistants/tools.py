@@ -22,7 +22,7 @@ from prefect_lineage_events.graph.names import (
     find_run,
     search,
 )
-from prefect_lineage_events.graph.runs import explained, recent_runs, run_details
+from prefect_lineage_events.graph.runs import explained, explained_absent, recent_runs, run_details
 from prefect_lineage_events.graph.summaries import dataset_summary
 from prefect_lineage_events.graph.uses import conflicts, freshness, unused
 from prefect_lineage_events.graph.values import (
@@ -210,8 +210,14 @@ class Tools:
 
     def explain_run(self, run: RunName) -> ToolAnswer[RunExplanation]:
         """Show how each edge of one run is known, and which of its statements were not understood whole, and why."""
-        graph = self._source().graph
-        return fitted(explained(graph, find_run(graph, run)))
+        loaded = self._source()
+        graph = loaded.graph
+        try:
+            return fitted(explained(graph, find_run(graph, run)))
+        except UnknownNameError:
+            if (absent := loaded.absent_run(run)) is None:
+                raise
+            return fitted(explained_absent(absent))
 
     def compare_runs(self, before: RunName, after: RunName) -> ToolAnswer[RunDiff]:
         """List the differences between the lineage of two runs: datasets, edges, columns, numbers of rows."""

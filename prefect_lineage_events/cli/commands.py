@@ -111,7 +111,8 @@ COMMANDS = (
         "exporting:export",
         ASK,
         "Write the graph for other tools: CSV, Mermaid, DOT, one HTML page, or OpenLineage events.",
-        "The HTML page needs nothing else: no script, no request. OpenLineage is one event a line.",
+        "The HTML page needs nothing else: no script, no request. OpenLineage is one event a line, with one job for "
+        "each flow; the archive has the events of single tasks (GRANULARITY=task).",
         (
             "export --format html --output lineage.html",
             "export mart.sales --hops 2 --format mermaid",
@@ -286,7 +287,8 @@ COMMANDS = (
         "completing:completion",
         ASSISTANTS,
         "Print the script that completes commands and options in your shell.",
-        "For one session: source <(prefect-lineage completion bash). For all: write it where your shell looks.",
+        "For one session: source <(prefect-lineage completion bash). For all: write it where your shell looks. Names "
+        "of tables, runs and flows do not complete: `prefect-lineage search WORD` finds them.",
         ("completion bash > ~/.local/share/bash-completion/completions/prefect-lineage", "completion zsh"),
     ),
 )

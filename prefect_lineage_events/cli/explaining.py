@@ -102,7 +102,7 @@ def _has_run(name: str, *, nearest: bool) -> bool:
 
 def _explain_run(name: str, asked: Asked | None, as_json: bool) -> int:
     from prefect_lineage_events.graph.names import UnknownNameError, find_run
-    from prefect_lineage_events.graph.runs import explained
+    from prefect_lineage_events.graph.runs import explained, explained_absent
 
     graph = asking.graph_of(asked)
     try:
@@ -111,9 +111,7 @@ def _explain_run(name: str, asked: Asked | None, as_json: bool) -> int:
         absent: RunDetails | None = asking.absent_run(name, asked)
         if absent is None:
             raise
-        from prefect_lineage_events.graph.values import RunExplanation
-
-        found = RunExplanation(run=absent.summary.run, gaps=absent.gaps, complete=False)
+        found = explained_absent(absent)
     print_json(found) if as_json else _print_run(graph, found)
     return OK
 

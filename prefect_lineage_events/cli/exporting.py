@@ -61,14 +61,21 @@ def _writer(format: str, graph: Graph) -> Callable[..., str]:
 
 
 def _openlineage(graph: Graph, around: Sequence[Dataset]) -> Iterator[str]:
-    from prefect.settings import PREFECT_API_URL
+    from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 
     from prefect_lineage_events.assembler.run_lineage import job_namespace
     from prefect_lineage_events.graph.openlineage import as_openlineage
     from prefect_lineage_events.settings import settings
 
     namespace = job_namespace(PREFECT_API_URL.value() or "")
-    return as_openlineage(graph, around=around, namespace=namespace, job_template=settings().job_name)
+    return as_openlineage(
+        graph,
+        around=around,
+        namespace=namespace,
+        job_template=settings().job_name,
+        tag_source=settings().tag_source,
+        prefect_url=PREFECT_UI_URL.value() or None,
+    )
 
 
 def _write(texts: Iterable[str], output: str | None) -> None:

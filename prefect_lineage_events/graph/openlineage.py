@@ -10,8 +10,10 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.encoding import json_value
 from prefect_lineage_events.graph.graph import Graph
 from prefect_lineage_events.history.model import Completeness, ParentRun
+from prefect_lineage_events.job_names import BY_FLOW
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.openlineage.facets import RUN_KEY
+from prefect_lineage_events.openlineage.run_facets import TAG_SOURCE
 from prefect_lineage_events.snapshots import Snapshot, flow_run_of
 from prefect_lineage_events.stitching.model import RunLineage
 
@@ -20,15 +22,30 @@ _MAX_LEVELS = 50
 
 
 def as_openlineage(
-    graph: Graph, *, around: Collection[Dataset] = (), namespace: str, job_template: str
+    graph: Graph,
+    *,
+    around: Collection[Dataset] = (),
+    namespace: str,
+    job_template: str = BY_FLOW,
+    tag_source: str = TAG_SOURCE,
+    prefect_url: str | None = None,
 ) -> Iterator[str]:
-    """The events of all runs (that used one of these datasets), oldest run first, one on each line."""
+    """The events of all runs (that used one of these datasets), oldest run first, one on each line.
+
+    Snapshots hold no lineage of single tasks: the events are those of granularity `flow`.
+    """
     chosen = set(around)
     for snapshot in sorted(graph.snapshots(), key=lambda one: (one.run.began, str(one.run.id))):
         lineage = snapshot.shape.lineage
         if chosen and all(use.dataset not in chosen for use in (*lineage.inputs, *lineage.outputs)):
             continue
-        for event in run_events(_run_lineage(graph, snapshot), namespace=namespace, job_template=job_template):
+        for event in run_events(
+            _run_lineage(graph, snapshot),
+            namespace=namespace,
+            job_template=job_template,
+            tag_source=tag_source,
+            prefect_url=prefect_url,
+        ):
             # A snapshot knows in words what a run lacks, and not by the numbers of its events.
             completeness = {"complete": snapshot.complete, "lacks": list(snapshot.missing)}
             event["run"]["facets"][RUN_KEY]["completeness"] = completeness

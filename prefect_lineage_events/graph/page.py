@@ -25,14 +25,14 @@ MAX_ROWS = 5_000
 _STYLE = """
 :root { color-scheme: light dark }
 body { font: 14px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem }
-img { background: #fff; border: 1px solid #8884; border-radius: 6px; max-width: 100%; padding: .5rem }
+img { border: 1px solid #8884; border-radius: 6px; max-width: 100%; padding: .5rem }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem; width: 100% }
 th, td { border-bottom: 1px solid #8884; overflow-wrap: anywhere; padding: .25rem .75rem .25rem 0; text-align: left;
   vertical-align: top }
 h3 { font: 600 1rem ui-monospace, monospace; margin-bottom: 0; overflow-wrap: anywhere }
 code, td { font-family: ui-monospace, monospace; font-size: .9em }
 summary { cursor: pointer; font-weight: 600 }
-p { color: #777; margin: .25rem 0 }
+p { opacity: .75; margin: .25rem 0 }
 """
 
 

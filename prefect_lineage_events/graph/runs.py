@@ -91,6 +91,11 @@ def explained(graph: Graph, snapshot: Snapshot) -> RunExplanation:
     )
 
 
+def explained_absent(details: RunDetails) -> RunExplanation:
+    """The explanation of a run that the graph does not hold: the reasons for it."""
+    return RunExplanation(run=details.summary.run, gaps=details.gaps, complete=False)
+
+
 def _explained_edge(
     snapshot: Snapshot, source: Dataset, target: Dataset, how: HowKnown, columns: Iterable[ColumnEdge]
 ) -> EdgeExplained:

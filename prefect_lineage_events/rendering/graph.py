@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from heapq import heappop, heappush
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.stitching.model import DatasetUse, Edge, Evidence, Lineage
@@ -35,12 +36,31 @@ def uses(lineage: Lineage) -> dict[Dataset, DatasetUse]:
 
 
 def best_connected(uses: dict[Dataset, DatasetUse], edges: Iterable[Edge], max_nodes: int) -> list[Dataset]:
-    """The `max_nodes` datasets with most edges, sorted."""
-    ends: dict[Dataset, int] = dict.fromkeys(uses, 0)
+    """At most `max_nodes` datasets that hang together, sorted.
+
+    From the one with most edges on, the neighbour with most edges comes next: a drawing of the best connected ones
+    alone may have no edge.
+    """
+    if len(uses) <= max_nodes:
+        return sorted(uses)
+    neighbours: dict[Dataset, list[Dataset]] = {dataset: [] for dataset in uses}
     for edge in edges:
-        for dataset in (edge.source, edge.target):
-            ends[dataset] = ends.get(dataset, 0) + 1
-    return sorted(sorted(uses, key=lambda d: (-ends[d], d))[:max_nodes])
+        neighbours.setdefault(edge.source, []).append(edge.target)
+        neighbours.setdefault(edge.target, []).append(edge.source)
+    rank = {dataset: (-len(neighbours[dataset]), dataset) for dataset in uses}
+    seen: set[Dataset] = set()
+    chosen: list[Dataset] = []
+    for start in sorted(uses, key=rank.__getitem__):
+        reached = [] if start in seen else [rank[start]]
+        seen.add(start)
+        while reached and len(chosen) < max_nodes:
+            _, dataset = heappop(reached)
+            chosen.append(dataset)
+            for other in neighbours[dataset]:
+                if other in rank and other not in seen:
+                    seen.add(other)
+                    heappush(reached, rank[other])
+    return sorted(chosen)
 
 
 def _parts(dataset: Dataset) -> list[str]:

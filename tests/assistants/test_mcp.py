@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from uuid import uuid4
 
 import pytest
 
@@ -12,6 +13,7 @@ from mcp.types import CallToolResult  # noqa: E402
 
 from prefect_lineage_events.assistants.fitting import MAX_CHARACTERS, NOTICE  # noqa: E402
 from prefect_lineage_events.assistants.server import lineage_server  # noqa: E402
+from prefect_lineage_events.graph.values import Gap, RunDetails, RunRef, RunSummary  # noqa: E402
 from tests.graph.worlds import World, at, table  # noqa: E402
 
 
@@ -105,6 +107,24 @@ async def test_walks_paths_runs_and_freshness():
     assert diff["inputs_removed"] == [table("raw.orders").uri]
     fresh = answer(await ask("freshness_of", {"dataset": "mart.sales"}))
     assert fresh["age_seconds"] == 9 * 3600 - 300
+
+
+class WorldWithAnotherRun(World):
+    """A graph that lacks one run, whose reasons are known."""
+
+    def absent_run(self, text: str) -> RunDetails | None:
+        run = RunRef(id=uuid4(), name="quiet-cat", flow=text, state="COMPLETED")
+        return RunDetails(
+            summary=RunSummary(run=run, complete=False),
+            gaps=(Gap(kind="no lineage", text="it has none", run=run),),
+        )
+
+
+@pytest.mark.parametrize("tool", ["describe_run", "explain_run"])
+async def test_a_run_without_lineage_is_answered_with_the_reason(tool):
+    async with mcp.Client(lineage_server(WorldWithAnotherRun, lambda: at(10))) as client:
+        found = answer(await client.call_tool(tool, {"run": "quiet"}))
+    assert [gap["text"] for gap in found["gaps"]] == ["it has none"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -52,6 +53,17 @@ def test_openlineage_events_are_those_of_the_runs_that_touched_the_dataset() -> 
     assert [(one["eventType"], one["job"]["name"]) for one in events] == [("START", "report"), ("FAIL", "report")]
     assert [one["name"] for one in events[1]["inputs"]] == ["shop.mart.sales"]
     assert [one["name"] for one in events[1]["outputs"]] == ["report.csv"]
+
+
+def test_openlineage_events_have_the_tags_of_their_runs_by_the_source_of_the_settings(monkeypatch) -> None:
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_TAG_SOURCE", "US")
+    world = World()
+    run = world.run("load", "a > b")
+    world.snapshots = [replace(run, run=replace(run.run, tags=("nightly",)))]
+    _, text, _ = answer("export --format openlineage", world)
+    for event in map(json.loads, text.splitlines()):
+        (tag,) = event["run"]["facets"]["tags"]["tags"]
+        assert (tag["key"], tag["source"]) == ("nightly", "US")
 
 
 def test_json_is_the_answer_of_the_graph() -> None:

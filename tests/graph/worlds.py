@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.graph.gaps import gaps
 from prefect_lineage_events.graph.graph import Graph
-from prefect_lineage_events.graph.values import Gap
+from prefect_lineage_events.graph.values import Gap, RunDetails
 from prefect_lineage_events.history.model import Completeness, FlowRun, ParentRun
 from prefect_lineage_events.snapshot_wire import decode, encode
 from prefect_lineage_events.snapshots import Snapshot, snapshot_of
@@ -55,8 +55,9 @@ class World:
     def gaps(self) -> tuple[Gap, ...]:
         return gaps(self.graph)
 
-    def absent_run(self, text: str) -> None:
+    def absent_run(self, text: str) -> RunDetails | None:
         """No run is outside of the graph."""
+        return None
 
     def run(
         self,
