@@ -114,10 +114,12 @@ class NoteQueue:
             if isinstance(
                 note, StatementNote | RecordNote | FileNote | SeveralNote | TallyNote | FailureNote | LossNote
             ):
-                self._drop(note)
+                self._drop(note, "the process ended before all statements were analysed")
 
     def _drop(
-        self, note: StatementNote | RecordNote | FileNote | SeveralNote | TallyNote | FailureNote | LossNote
+        self,
+        note: StatementNote | RecordNote | FileNote | SeveralNote | TallyNote | FailureNote | LossNote,
+        why: str = "",
     ) -> None:
         run, _ = subject(note)
         if run is None or run.key is None:
@@ -127,7 +129,6 @@ class NoteQueue:
             warned, self._warned = self._warned, True
         if not warned:
             logger.warning(
-                "lineage: statements come faster than they can be analysed; some are not reported, "
-                "the run's lineage.closed event has their number (queue_size is %s)",
-                self._limit,
+                "lineage: %s; some are not reported, the run's lineage.closed event has their number",
+                why or f"statements come faster than they can be analysed (queue_size is {self._limit})",
             )

@@ -113,7 +113,9 @@ class Worker:
         self._hurry.set()
         self._thread.join(self._values.drain_timeout * _FOR_ANALYSIS)
         with guarded("ending with the process"):
-            if self._processor is not None and self._thread.is_alive():
+            if self._thread.is_alive():
+                # a short program may end before the analyser is imported
+                self._processor = self._processor or LossProcessor(self._values, self._exporter.send, self.queue)
                 self._processor.abandon("the process ended before everything was analysed")
             arrived = self._exporter.finish(deadline)
             if self._marks is not None and arrived and not self._thread.is_alive():
@@ -140,7 +142,7 @@ class Worker:
             with _import_lock:
                 from prefect_lineage_events.emission.processor import NoteProcessor
 
-            self._processor = NoteProcessor(self._values, self._exporter.send, self.queue)
+            self._processor = self._processor or NoteProcessor(self._values, self._exporter.send, self.queue)
         if self._processor is None:
             self._processor = LossProcessor(self._values, self._exporter.send, self.queue)
         self._work(self._processor)

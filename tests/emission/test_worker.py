@@ -168,6 +168,20 @@ def test_losses_are_counted_at_exit_where_the_analyser_cannot_be_imported(
     assert closed["reason"] == "a statement could not be noted; the analyser could not be imported"
 
 
+def test_losses_are_counted_at_exit_while_the_analyser_is_still_being_imported(sink: Sink) -> None:
+    ours = make(sink, drain_timeout=0.2)
+    with worker._import_lock:
+        ours.put(note("a"))
+        ours.put(note("b"))
+        ours.put(RunEndedNote(RUN))
+        ours.stop()
+        (closed,) = sink.named("lineage.closed")
+    assert (closed["count"], closed["dropped"]) == (0, 2)
+    assert closed["reason"] == "the process ended before everything was analysed"
+    ours._thread.join(_ENOUGH)
+    assert len(sink.events) == 1
+
+
 def test_an_error_while_putting_a_note_is_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> Worker:
         raise RuntimeError("no worker")
