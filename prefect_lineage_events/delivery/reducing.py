@@ -41,8 +41,9 @@ def reduced(event: Event, trim: Trim) -> Event:
     facets = {**job["facets"]}
     if lineage := facets.get("lineage"):
         facets["lineage"] = {**lineage, "entries": _entries(lineage["entries"], trim)}
-    outputs = [{**output, "facets": _with_columns(output["facets"], trim)} for output in event["outputs"]]
-    return {**event, "job": {**job, "facets": facets}, "outputs": outputs}
+    inputs = [{**one, "facets": _with_names(one["facets"], trim)} for one in event["inputs"]]
+    outputs = [{**one, "facets": _with_columns(_with_names(one["facets"], trim), trim)} for one in event["outputs"]]
+    return {**event, "job": {**job, "facets": facets}, "inputs": inputs, "outputs": outputs}
 
 
 def _entries(entries: Iterable[Named], trim: Trim) -> list[Named]:
@@ -53,6 +54,20 @@ def _entries(entries: Iterable[Named], trim: Trim) -> list[Named]:
         same = found.setdefault(_identity(cut), {**cut, "inputs": []})
         same["inputs"] = _merged([*same["inputs"], *(_cut(source, trim) for source in entry["inputs"])])
     return list(found.values())
+
+
+def _with_names(facets: dict[str, Any], trim: Trim) -> dict[str, Any]:
+    """The facets with the dataset's own other names cut: those of its locations, and the one before a rename."""
+    cut = {**facets}
+    if symlinks := facets.get("symlinks"):
+        identifiers = [
+            {**one, "name": trim(one["name"])} if one["type"] == "LOCATION" else one for one in symlinks["identifiers"]
+        ]
+        cut["symlinks"] = {**symlinks, "identifiers": _merged(identifiers)}
+    if previous := facets.get("lifecycleStateChange", {}).get("previousIdentifier"):
+        renamed = {**previous, "name": trim(previous["name"])}
+        cut["lifecycleStateChange"] = {**facets["lifecycleStateChange"], "previousIdentifier": renamed}
+    return cut
 
 
 def _with_columns(facets: dict[str, Any], trim: Trim) -> dict[str, Any]:

@@ -73,10 +73,31 @@ def test_edges_through_the_job_are_kept() -> None:
         {"type": "JOB", "runId": "r", "inputs": [{"type": "DATASET", "namespace": "n", "name": "b/1"}]},
         {"type": "JOB", "runId": "s", "inputs": []},
     ]
-    event = {"job": {"facets": {"lineage": {"entries": entries}}}, "outputs": []}
+    event = {"job": {"facets": {"lineage": {"entries": entries}}}, "inputs": [], "outputs": []}
     found = reduced(event, lambda name: name.partition("/")[0])["job"]["facets"]["lineage"]["entries"]
     assert [(one.get("name"), one.get("runId"), [s.get("name") for s in one["inputs"]]) for one in found] == [
         ("a", None, [None]),
         (None, "r", ["b"]),
         (None, "s", []),
     ]
+
+
+def test_other_names_of_a_dataset_are_cut_where_they_are_locations() -> None:
+    from prefect_lineage_events.delivery.reducing import reduced
+
+    named = [
+        {"namespace": "s3a://lake", "name": "out/1", "type": "LOCATION"},
+        {"namespace": "s3a://lake", "name": "out/2", "type": "LOCATION"},
+        {"namespace": "hive://h", "name": "db/1", "type": "TABLE"},
+    ]
+    dataset = {"namespace": "s3://lake", "name": "out/1", "facets": {"symlinks": {"identifiers": named}}}
+    before = {"lifecycleStateChange": "RENAME", "previousIdentifier": {"namespace": "s3://lake", "name": "old/1"}}
+    renamed = {**dataset, "facets": {**dataset["facets"], "lifecycleStateChange": before}}
+    event = {"job": {"facets": {}}, "inputs": [dataset], "outputs": [renamed]}
+    found = reduced(event, lambda name: name.partition("/")[0])
+    for one in (*found["inputs"], *found["outputs"]):
+        identifiers = one["facets"]["symlinks"]["identifiers"]
+        assert [(i["namespace"], i["name"]) for i in identifiers] == [("s3a://lake", "out"), ("hive://h", "db/1")]
+    (output,) = found["outputs"]
+    assert output["facets"]["lifecycleStateChange"]["previousIdentifier"]["name"] == "old"
+    assert named[0]["name"] == "out/1"
