@@ -5,11 +5,11 @@ Names are bounded by `encoding.name`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.events import MAX_RELATED_DATASETS, EventDataset, LineageEvent
+from prefect_lineage_events.events import MAX_RELATED_DATASETS, EventDataset, LineageEvent, UnnumberedEvent
 from prefect_lineage_events.object_stores import without_user
 from prefect_lineage_events.settings import LineageSettings
 
@@ -127,3 +127,19 @@ def _size(event: LineageEvent) -> int:
 def _with_reason(event: LineageEvent, cut: list[str]) -> LineageEvent:
     reason = "; ".join(filter(None, [event.statement.reason, f"too large for one event, left out: {', '.join(cut)}"]))
     return _with_statement(event, confidence="partial", reason=reason)
+
+
+def portions(fields: dict[str, Any], inputs: tuple[EventDataset, ...]) -> Iterator[UnnumberedEvent]:
+    """One event, or several that share the statement's id where there are more inputs than an event can name."""
+    portions = split_inputs(inputs)
+    if len(portions) == 1:
+        yield UnnumberedEvent(**fields, inputs=inputs)
+        return
+    statement, output, edges = fields["statement"], fields.get("output"), fields.get("columns", ())
+    for number, portion in enumerate(portions, 1):
+        uris = {d.uri for d in portion} | ({output.uri} if output else set())
+        part = {
+            "statement": statement.model_copy(update={"part": number, "parts": len(portions)}),
+            "columns": tuple(e for e in edges if e.source in uris),
+        }
+        yield UnnumberedEvent(**{**fields, **part}, inputs=portion)

@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 
-from prefect_lineage_events.emission.analysis import from_record
 from prefect_lineage_events.emission.connection_state import ConnectionState
 from prefect_lineage_events.emission.emitter import Send
 from prefect_lineage_events.emission.loss_processor import LossProcessor
@@ -35,6 +34,7 @@ from prefect_lineage_events.emission.notes import (
 )
 from prefect_lineage_events.emission.pending import PendingEvent
 from prefect_lineage_events.emission.queue import NoteQueue
+from prefect_lineage_events.emission.records import from_record
 from prefect_lineage_events.emission.repeats import Repeats
 from prefect_lineage_events.emission.row_comparison import RowComparison
 from prefect_lineage_events.emission.transaction_processor import TransactionProcessor

@@ -8,10 +8,10 @@ import pytest
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.emission import many_files
-from prefect_lineage_events.emission.analysis import from_record
 from prefect_lineage_events.emission.coalescer import Coalescer
 from prefect_lineage_events.emission.many_files import MANY
 from prefect_lineage_events.emission.notes import RecordNote
+from prefect_lineage_events.emission.records import from_record
 from prefect_lineage_events.events import Column, EventDataset
 from tests.emission.conftest import make_run
 

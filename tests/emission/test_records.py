@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.emission.analysis import from_record
 from prefect_lineage_events.emission.notes import RecordNote
 from prefect_lineage_events.emission.pending import MAX_SUBSET
+from prefect_lineage_events.emission.records import from_record
 from prefect_lineage_events.events import EmitterInfo, EventDataset, LineageEvent, parse
 from tests.emission.conftest import STARTED, Bench, bench, make_run, values
 

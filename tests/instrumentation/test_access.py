@@ -15,8 +15,8 @@ import pytest
 
 from prefect_lineage_events import Dataset, lineage_disabled, patches
 from prefect_lineage_events.emission import worker
-from prefect_lineage_events.emission.analysis import from_record
 from prefect_lineage_events.emission.notes import RecordNote
+from prefect_lineage_events.emission.records import from_record
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.instrumentation import access
 from prefect_lineage_events.instrumentation.access import Access, Call, reports, suppressed

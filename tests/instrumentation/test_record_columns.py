@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 from prefect_lineage_events import Dataset, filters, record_misc, record_read, record_write
-from prefect_lineage_events.emission.analysis import from_record
 from prefect_lineage_events.emission.notes import RecordNote
+from prefect_lineage_events.emission.records import from_record
 from prefect_lineage_events.events import UnnumberedEvent
 from prefect_lineage_events.instrumentation.columns_given import columns_of
 from prefect_lineage_events.settings import settings

@@ -11,9 +11,9 @@ from prefect_lineage_events.context.defined import defined
 from prefect_lineage_events.credentials import LOOKED_AT, MAX_LENGTH, without_credentials
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.definitions import Definition
-from prefect_lineage_events.emission.analysis import from_record
 from prefect_lineage_events.emission.definitions_sent import Definitions
 from prefect_lineage_events.emission.notes import RecordNote
+from prefect_lineage_events.emission.records import from_record
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.openlineage.job_facets import job_facets
 from tests.emission.conftest import make_run

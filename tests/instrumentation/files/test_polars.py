@@ -18,8 +18,8 @@ from polars import read_csv, read_parquet
 
 from prefect_lineage_events import instrument, uninstrument
 from prefect_lineage_events.emission import losses
-from prefect_lineage_events.emission.analysis import with_columns
 from prefect_lineage_events.emission.notes import RecordNote
+from prefect_lineage_events.emission.records import with_columns
 from tests.emission.conftest import make_run
 from tests.instrumentation.files.touched import Touched, recorded, touched  # noqa: F401
 

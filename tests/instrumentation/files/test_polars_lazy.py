@@ -19,8 +19,8 @@ from polars import scan_csv  # an early name
 from polars.io.plugins import register_io_source
 
 from prefect_lineage_events.emission import losses
-from prefect_lineage_events.emission.analysis import from_record, with_columns
 from prefect_lineage_events.emission.notes import RecordNote
+from prefect_lineage_events.emission.records import from_record, with_columns
 from tests.emission.conftest import make_run
 from tests.instrumentation.files.touched import Touched, recorded, touched  # noqa: F401
 

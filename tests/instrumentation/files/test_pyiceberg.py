@@ -12,8 +12,8 @@ import pytest
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.emission import losses
-from prefect_lineage_events.emission.analysis import with_columns
 from prefect_lineage_events.emission.notes import RecordNote
+from prefect_lineage_events.emission.records import with_columns
 from tests.emission.conftest import make_run
 from tests.instrumentation.files.touched import Touched, recorded, touched  # noqa: F401
 

@@ -11,7 +11,7 @@ import pytest
 from prefect_lineage_events import Dataset, instrument, uninstrument
 from prefect_lineage_events.datasets import local_file
 from prefect_lineage_events.emission import temporary_files
-from prefect_lineage_events.emission.analysis import from_record
+from prefect_lineage_events.emission.records import from_record
 from prefect_lineage_events.emission.temporary_files import is_temporary
 from prefect_lineage_events.instrumentation.files import temporary
 from tests.emission.conftest import make_run
