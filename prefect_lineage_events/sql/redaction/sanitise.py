@@ -84,21 +84,9 @@ _NO_LIMIT = 1 << 30
 _QUOTED_LOCATION = re.compile(r"""'[^'\\\n]*'|"[^"`'\\\s]*"|`[^"`'\\\s]*`""")
 
 
-def joined_words(words: Shape | None, limit: int = DEFAULT_LIMIT) -> str | None:
-    """The words of a statement in at most `limit` characters, cut between words; None if it has none."""
-    return _joined(*words, limit) if words is not None else None
-
-
-def sanitised_text(words: Shape | None, text: str, limit: int = DEFAULT_LIMIT) -> str:
-    """The part of a statement of these words that may be shown, in at most `limit` characters."""
-    line = joined_words(words, limit)
-    is_doubtful = words is None or line is None or _is_doubtful(line, words, limit)
-    return first_keyword(text)[:limit] if line is None or is_doubtful else line
-
-
 def sanitised_and_fingerprint(words: Shape | None, text: str) -> tuple[str, str]:
     """The sanitised text of a statement, at most DEFAULT_LIMIT characters, and its fingerprint."""
-    line = joined_words(words)
+    line = _joined(*words, DEFAULT_LIMIT) if words is not None else None
     is_doubtful = words is None or line is None or _is_doubtful(line, words)
     if line is None or is_doubtful:
         return first_keyword(text)[:DEFAULT_LIMIT], _fingerprint(words, line, is_doubtful, text)

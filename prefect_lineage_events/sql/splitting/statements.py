@@ -18,7 +18,7 @@ from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.packed_tokens import PackedTokens, Tokens
 from prefect_lineage_events.sql.redaction import unknown_dialect
 from prefect_lineage_events.sql.redaction.literals import NamedDatasets
-from prefect_lineage_events.sql.redaction.sanitise import quoted_texts, sanitised_and_fingerprint, sanitised_text
+from prefect_lineage_events.sql.redaction.sanitise import quoted_texts, sanitised_and_fingerprint
 from prefect_lineage_events.sql.redaction.shape import Shape, shape
 from prefect_lineage_events.sql.scanner import Scanner
 from prefect_lineage_events.sql.splitting.executable_comments import with_executed_comments
@@ -98,10 +98,6 @@ class Piece:
     @cached_property
     def _sanitised_and_fingerprint(self) -> tuple[str, str]:
         return sanitised_and_fingerprint(self.shape, self.text)
-
-    def sanitise(self, limit: int) -> str:
-        """The text that may be shown of the statement, in at most `limit` characters."""
-        return sanitised_text(self.shape, self.text, limit)
 
     def __repr__(self) -> str:
         return f"Piece({self.sanitised!r})"

@@ -14,5 +14,5 @@ def sanitise(sql: str, dialect: str, limit: int = DEFAULT_LIMIT) -> str:
     pieces = split(sql, dialect)
     for piece in pieces:
         analyze_piece(piece, Context(dialect=known(dialect), columns=False))
-    text = "; ".join(piece.sanitise(limit) for piece in pieces)
+    text = "; ".join(piece.sanitised for piece in pieces)
     return text if len(text) <= limit else cut(text.split("; "), "; ", limit)
