@@ -60,7 +60,7 @@ SECTIONS: dict[str, list[tuple[str, str, str]]] = {
         ("queries of one sweep", "assembler.witness.warehouse:MAX_QUERIES", "the next sweep asks the rest"),
         ("query ids in one query", "assembler.witness.warehouse:IDS_A_QUERY", "several queries are sent"),
         ("seconds of one query", "assembler.witness.warehouse:_SECONDS", "it is cancelled, and the next sweep asks again"),
-        ("rows of one query", "assembler.witness.warehouse:MAX_ROWS", "statements whose rows were cut stay `partial`"),
+        ("rows of one query", "assembler.witness.warehouse:MAX_ROWS", "it is asked again for half of its ids; a statement that has more alone stays `partial`"),
         ("statements that one CALL ran", "history.witnessed:MAX_STATEMENTS", "further ones are left out, and the CALL stays `partial`"),
         ("datasets of one statement", "history.witnessed:MAX_DATASETS", "further ones are left out, and it stays `partial`"),
         ("column edges of one statement", "history.witnessed:MAX_COLUMNS", "further ones are left out, and it stays `partial`"),
