@@ -21,6 +21,7 @@ from prefect_lineage_events.snapshots import Snapshot
 
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _PARTS = re.compile(r"[./]")
+_QUOTED = re.compile(r'"([^"]{1,300})"|`([^`]{1,300})`|\[([^\[\]]{1,300})\]')
 _DOT = re.compile(r"\.")
 # Dots at which a text may be split into a dataset and a column: both may have dots in their names.
 _MOST_DOTS = 8
@@ -136,7 +137,7 @@ def find_column_of(graph: Graph, dataset: Dataset, name: str) -> str:
     if name in columns:
         return name
     name = next((column for column in columns if line(column, len(name)) == name), name)
-    same = [column for column in columns if column.casefold() == name.casefold()]
+    same = [column for column in columns if column.casefold() in (name.casefold(), _unquoted(name).casefold())]
     if len(same) == 1:
         return same[0]
     if same:
@@ -216,9 +217,16 @@ def _matches(datasets: Sequence[Dataset], wanted: str) -> list[Dataset]:
         return same
     parts = [part for part in _PARTS.split(folded) if part]
     # `orders.csv` is one part of a path, and two parts of a table's name.
-    return [
+    found = [
         d for d in datasets if parts and (_parts(d)[-len(parts) :] == parts or d.uri.casefold().endswith("/" + folded))
     ]
+    plain = _unquoted(wanted)
+    return found if found or plain == wanted else _matches(datasets, plain)
+
+
+def _unquoted(text: str) -> str:
+    """The name without the quotes of SQL: `"a"."b"`, `[a].[b]`, or backticks."""
+    return _QUOTED.sub(lambda found: found[1] or found[2] or found[3], text)
 
 
 def _parts(dataset: Dataset) -> list[str]:

@@ -74,6 +74,11 @@ def snapshot_writing(dataset, column):
     return Snapshot(run, Shape(Lineage(outputs=outputs)), rows_written=(None,))
 
 
+@pytest.mark.parametrize("text", ['"raw"."orders".amount', "`raw`.`orders`.`Amount`", '[raw].[orders]."Amount"'])
+def test_quotes_of_sql_are_no_part_of_a_name(world, text):
+    assert find_dataset_or_column(world.graph, text) == (table("raw.orders"), "Amount")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
