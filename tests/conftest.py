@@ -28,7 +28,8 @@ from tests.services.process import STARTS_WITHIN, free_port
 
 # Before anything imports Prefect, which reads its settings once: no profile, no server and no target of the developer.
 _HOME = tempfile.TemporaryDirectory(prefix="lineage-tests-")
-for name in [n for n in os.environ if n.startswith(("PREFECT_", "OPENLINEAGE"))]:
+_KEPT = {"OPENLINEAGE_COMPATIBILITY_TESTS"}  # no setting of the client: where its tests are
+for name in [n for n in os.environ if n.startswith(("PREFECT_", "OPENLINEAGE")) and n not in _KEPT]:
     del os.environ[name]
 os.environ |= {
     "PREFECT_HOME": str(Path(_HOME.name) / "client"),
