@@ -17,7 +17,10 @@ from prefect_lineage_events.delivery.profiles.marquez import MARQUEZ
 from prefect_lineage_events.history.model import ParentRun
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.stitching.stitch import stitch
+from tests.marquez.standin import Marquez
+from tests.marquez.walk import walk
 from tests.openlineage.conftest import child_of, deployed, elt
+from tests.openlineage.on_marquez import InMemory
 from tests.openlineage.templates import differences
 from tests.openlineage.validation import faults
 from tests.stitching.histories import Story, ident
@@ -176,6 +179,13 @@ def test_every_golden_file_has_its_shape():
 )
 def test_templates_name_what_differs(template, found, reported):
     assert list(differences(template, found)) == reported
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_marquez_shows_each_shape_without_an_error(shape):
+    server = InMemory(Marquez())
+    assert {server.post(event) for event in MARQUEZ.shape(SHAPES[shape]())} == {201}
+    assert [str(fault) for fault in walk(server).unknown] == []
 
 
 _DIGESTS = """
