@@ -15,21 +15,28 @@ _SPACE = re.compile(r"\s+")
 # Parentheses around a length, and not around the fields of a struct.
 _LENGTH = re.compile(r"(?<!\s)\s*\(\s*(?:[0-9]+|max)\s*(?:(?:byte|char)\s*)?(?:,\s*-?[0-9]+\s*)*\)", re.IGNORECASE)
 
-# Synonyms of the SQL standard and of stores, by the name that is sent.
+# Arrow's and numpy's times, with their unit and zone: `timestamp[us]`, `date32[day]`, `timestamp[us, tz=UTC]`.
+_WITH_UNIT = re.compile(
+    r"(?P<type>timestamp|datetime64|date32|date64|time32|time64)\[(?:day|s|ms|us|ns)(?P<zone>,[^\]]*)?\]", re.IGNORECASE
+)
+
+# Synonyms of the SQL standard, of stores, and of Arrow and polars, by the name that is sent. The library that reads a
+# file decides how the types of its columns are spelled.
 _SYNONYMS = {
-    "BIGINT": ("INT8",),
+    "BIGINT": ("INT8", "INT64", "LONG"),
     "BOOLEAN": ("BOOL",),
     "CHAR": ("CHARACTER", "BPCHAR"),
     "DECIMAL": ("DEC", "NUMERIC"),
-    "DOUBLE": ("DOUBLE PRECISION", "FLOAT8"),
-    "INTEGER": ("INT", "INT4"),
-    "REAL": ("FLOAT4",),
-    "SMALLINT": ("INT2",),
-    "TIME": ("TIME WITHOUT TIME ZONE",),
+    "DATE": ("DATE32", "DATE64"),
+    "DOUBLE": ("DOUBLE PRECISION", "FLOAT8", "FLOAT64"),
+    "INTEGER": ("INT", "INT4", "INT32"),
+    "REAL": ("FLOAT4", "FLOAT32"),
+    "SMALLINT": ("INT2", "INT16"),
+    "TIME": ("TIME WITHOUT TIME ZONE", "TIME32", "TIME64"),
     "TIME WITH TIME ZONE": ("TIMETZ",),
-    "TIMESTAMP": ("TIMESTAMP WITHOUT TIME ZONE", "TIMESTAMP_NTZ", "TIMESTAMPNTZ"),
+    "TIMESTAMP": ("TIMESTAMP WITHOUT TIME ZONE", "TIMESTAMP_NTZ", "TIMESTAMPNTZ", "DATETIME64"),
     "TIMESTAMP WITH TIME ZONE": ("TIMESTAMPTZ", "TIMESTAMP_TZ"),
-    "VARCHAR": ("CHARACTER VARYING", "CHAR VARYING", "NVARCHAR"),
+    "VARCHAR": ("CHARACTER VARYING", "CHAR VARYING", "NVARCHAR", "STRING", "LARGE_STRING", "STRING_VIEW", "UTF8"),
 }
 _CANONICAL = {synonym: name for name, synonyms in _SYNONYMS.items() for synonym in synonyms}
 
@@ -40,6 +47,8 @@ def type_name(spelled: str) -> str:
     An unknown type stays, in capitals. A type that contains types stays as it is, since it may contain names as well.
     """
     bare = _SPACE.sub(" ", _LENGTH.sub("", spelled)).strip()
+    if time := _WITH_UNIT.fullmatch(bare):
+        bare = "TIMESTAMP WITH TIME ZONE" if time["zone"] else time["type"]
     if any(mark in bare for mark in "(<"):
         return bare
     element, array = bare.upper(), ""

@@ -19,6 +19,11 @@ from prefect_lineage_events.delivery.profiles.marquez import type_name
         ("timestamp(6) with time zone", "TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"),
         ("double  precision", "FLOAT8", "DOUBLE"),
         ("varchar(10)[]", "VARCHAR[]", "VARCHAR[]"),
+        ("large_string", "String", "VARCHAR"),
+        ("int64", "Int64", "BIGINT"),
+        ("date32[day]", "DATE", "DATE"),
+        ("timestamp[us]", "datetime64[ns]", "TIMESTAMP"),
+        ("timestamp[us, tz=UTC]", "timestamptz", "TIMESTAMP WITH TIME ZONE"),
         ("VARCHAR2(30 CHAR)", "varchar2(max)", "VARCHAR2"),
     ],
 )
