@@ -16,7 +16,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
-from tests.marquez.known_faults import HIDDEN_VERSIONS, NO_COLUMNS, SECOND_NAME, UNWRITTEN_INPUT, KnownFault
+from tests.marquez.known_faults import (
+    HIDDEN_VERSIONS,
+    NO_COLUMNS,
+    RETYPED_COLUMN,
+    SECOND_NAME,
+    UNWRITTEN_INPUT,
+    KnownFault,
+)
 
 PAGE = 20
 """As many as Marquez's own pages show of jobs and datasets."""
@@ -140,7 +147,9 @@ class _Walker:
         for source in self.pages("sources"):
             self.add("source", source["name"])
         for direction in ("asc", "desc"):
-            self.pages("events/lineage", "events", sortDirection=direction)
+            for event in self.pages("events/lineage", "events", sortDirection=direction):
+                for dataset in (*event.get("inputs", []), *event.get("outputs", [])):
+                    self._shown.types_of(dataset)
 
     def _source(self, name: str) -> None:
         self.ask("source", f"sources/{_part(name)}")
@@ -195,12 +204,14 @@ class _Walker:
         if columns:
             self._shown.with_columns.add(name)
         for column in columns:
-            self.ask("column graph", "column-lineage", nodeId=":".join(("datasetField", *name, column)))
+            known = (RETYPED_COLUMN, lambda column=column: self._shown.is_retyped(name, column))
+            self.ask("column graph", "column-lineage", known, nodeId=":".join(("datasetField", *name, column)))
         second_names = shown.get("facets", {}).get("symlinks", {}).get("identifiers", [])
         if second_names:
             self._shown.with_several_names |= {name, *map(_name, second_names)}
         for second in second_names:
             self.add("dataset", *_name(second))
+            self._shown.first_names[_name(second)] = name
             self._shown.second_names.add(second["name"])
         self._versions(name, path, shown.get("currentVersion"))
         self._graph(node)
@@ -243,9 +254,22 @@ class _Shown:
         self.with_columns: set[tuple[str, ...]] = set()
         self.with_several_names: set[tuple[str, ...]] = set()
         self.second_names: set[str] = set()
+        self.first_names: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self.types: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+        """Of a column, in all events."""
         self.reads: dict[str | None, set[tuple[str, ...]]] = {}
         self.writers: defaultdict[tuple[str, ...], set[str | None]] = defaultdict(set)
         """The runs that wrote the versions of a dataset; None for a version that no run wrote."""
+
+    def types_of(self, dataset: dict[str, Any]) -> None:
+        """Note the types of an event's columns."""
+        schema = (dataset.get("facets") or {}).get("schema") or {}
+        for column in schema.get("fields") or ():
+            self.types[(*_name(dataset), column["name"])].add(column.get("type"))
+
+    def is_retyped(self, dataset: tuple[str, ...], column: str) -> bool:
+        names = {dataset, self.first_names.get(dataset, dataset)}
+        return any(len(self.types[(*name, column)]) > 1 for name in names)
 
     def reads_unwritten(self, run: str) -> bool:
         """Return whether the run, or one that wrote for it, read a dataset that no run wrote."""
