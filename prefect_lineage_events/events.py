@@ -17,7 +17,7 @@ from prefect_lineage_events.datasets import Dataset, uri_of
 from prefect_lineage_events.definitions import RunDefinitions
 from prefect_lineage_events.event_fields import MAX_LABEL, Count, Label, Moment, Name, Seconds, Text
 from prefect_lineage_events.python_rows import writes_python_rows
-from prefect_lineage_events.sentences import listed, sentence
+from prefect_lineage_events.sentences import counted, listed, sentence
 
 SCHEMA_VERSION = 1
 Operation = Literal["read", "write", "create", "alter", "drop", "misc"]
@@ -347,10 +347,10 @@ class CountEvent(_Payload):
 
     def _description(self) -> str:
         """A short description of the counts, for readers of the event feed."""
-        parts = [f"{self.count} lineage event{'' if self.count == 1 else 's'}{'' if self.closed else ' so far'}"]
-        parts += [f"{self.dropped} statements dropped"] if self.dropped else []
-        parts += [f"{self.failed} events not taken"] if self.failed else []
-        parts += [f"not captured: {', '.join(self.not_captured[:_NAMED])}"] if self.not_captured else []
+        parts = [f"{counted(self.count, 'lineage event')}{'' if self.closed else ' so far'}"]
+        parts += [f"{counted(self.dropped, 'statement')} dropped"] if self.dropped else []
+        parts += [f"{counted(self.failed, 'event')} not taken"] if self.failed else []
+        parts += [f"not captured: {listed(self.not_captured, _NAMED)}"] if self.not_captured else []
         return ", ".join(parts)
 
 

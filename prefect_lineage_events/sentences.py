@@ -9,6 +9,15 @@ from prefect_lineage_events.escaping import line
 # Names in one sentence, and the characters of each.
 _NAMED = 3
 _MAX_NAME = 80
+# OpenLineage's changes of a dataset (`LifecycleStateChangeDatasetFacet`).
+_CHANGED = {
+    "ALTER": "altered",
+    "CREATE": "created",
+    "DROP": "dropped",
+    "OVERWRITE": "overwritten",
+    "RENAME": "renamed",
+    "TRUNCATE": "emptied",
+}
 _DONE = {"create": "created", "alter": "altered", "drop": "dropped"}
 _WRITTEN = {
     "append": "written into",
@@ -45,6 +54,11 @@ def sentence(  # noqa: PLR0917
 def counted(number: int, noun: str) -> str:
     """A number with its noun: `1 run`, `2 runs`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def changed(lifecycle: str) -> str:
+    """A change of a dataset by OpenLineage's name of it: `overwritten`."""
+    return _CHANGED.get(lifecycle, lifecycle.lower())
 
 
 def listed(texts: Iterable[str], most: int = 10) -> str:

@@ -51,7 +51,7 @@ def test_primary_and_related_datasets_have_their_names() -> None:
         (CountEvent(closed=False, emitter_id=EMITTER.id, count=1), "1 lineage event so far"),
         (
             CountEvent(closed=True, emitter_id=EMITTER.id, count=2, dropped=9, failed=1),
-            "2 lineage events, 9 statements dropped, 1 events not taken",
+            "2 lineage events, 9 statements dropped, 1 event not taken",
         ),
     ],
 )

@@ -12,6 +12,7 @@ from prefect_lineage_events.assembler.options import AssemblyResult
 from prefect_lineage_events.credentials import without_credentials
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.history.model import FlowRun
+from prefect_lineage_events.sentences import counted
 from prefect_lineage_events.stitching.model import Reanalysis
 
 # Runs that are named with the reasons of a refusal.
@@ -97,8 +98,8 @@ class Summary:
                 assembled.verdict,
                 *(["incomplete"] if not assembled.complete else []),
             ]
-            words += [f"{len(assembled.rejected)} events refused"] if assembled.rejected else []
-            words += [f"{len(assembled.kept)} events kept"] if assembled.kept else []
+            words += [f"{counted(len(assembled.rejected), 'event')} refused"] if assembled.rejected else []
+            words += [f"{counted(len(assembled.kept), 'event')} kept"] if assembled.kept else []
             yield assembled.flow_run_id, assembled.flow_name, ", ".join(words)
 
     def __str__(self) -> str:
@@ -106,9 +107,9 @@ class Summary:
         words = [f"{n} {outcome}" for outcome, n in sorted(counts.items())]
         words += [f"{self.already_done} done before"] if self.already_done else []
         words += [f"{len(self.incomplete)} of these incomplete"] if self.incomplete else []
-        words += [f"{self.refused} events refused"] if self.refused else []
+        words += [f"{counted(self.refused, 'event')} refused"] if self.refused else []
         kept = sum(len(result.kept) for result in self.assembled)
-        words += [f"{kept} events kept for the next sweeps"] if kept else []
+        words += [f"{counted(kept, 'event')} kept for the next sweeps"] if kept else []
         words += [f"{len(self.unwitnessed)} await the warehouse"] if self.unwitnessed else []
         words += [f"{len(self.failed)} failed"] if self.failed else []
         words += [f"{len(self.broken)} could not be assembled"] if self.broken else []
@@ -121,7 +122,7 @@ class Summary:
 
     def _deleted(self) -> str:
         since = f" (its history begins {self.history_begins.isoformat()})" if self.history_begins else ""
-        runs = "1 run" if len(self.deleted) == 1 else f"{len(self.deleted)} runs"
+        runs = counted(len(self.deleted), "run")
         return f"{runs} whose events Prefect has deleted{since}"
 
     def refusals(self) -> Iterator[str]:

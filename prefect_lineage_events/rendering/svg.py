@@ -16,7 +16,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import line, xml
 from prefect_lineage_events.rendering import layout
 from prefect_lineage_events.rendering.graph import STATED, best_connected, short_names, uses
-from prefect_lineage_events.sentences import counted
+from prefect_lineage_events.sentences import changed, counted
 from prefect_lineage_events.stitching.model import DatasetUse, Lineage
 
 MAX_NODES = 60
@@ -28,14 +28,6 @@ MAX_EQUAL, _KEPT = 8, 5
 _PAGE = 850
 _HEIGHT, _CHARACTER, _PADDING, _MARGIN, _LINE = 40, 7.3, 12, 8, 24
 _GAP_ACROSS, _GAP_BESIDE, _GAP_BELOW, _WAYPOINT = 14, 52, 36, 6
-_CHANGES = {
-    "ALTER": "altered",
-    "CREATE": "created",
-    "DROP": "dropped",
-    "OVERWRITE": "overwritten",
-    "RENAME": "renamed",
-    "TRUNCATE": "emptied",
-}
 _SOURCES = {"unknown": "source unknown", "partly": "perhaps more sources"}
 _STYLE = (
     "text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#0f172a}"
@@ -161,7 +153,7 @@ def _nodes(
 
 def _notes(use: DatasetUse, doubt: str | None, undrawn: int) -> str:
     notes = [_shown(use.kind)] if use.kind != "table" else []
-    notes += [_CHANGES[use.lifecycle]] if use.lifecycle else []
+    notes += [changed(use.lifecycle)] if use.lifecycle else []
     notes += [doubt] if doubt else []
     notes += [counted(undrawn, "more edge")] if undrawn else []
     return ", ".join(notes)

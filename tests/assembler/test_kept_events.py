@@ -35,7 +35,7 @@ def test_a_run_is_sent_again_until_its_table_is_known(client, openmetadata, monk
     first = sweep_runs(client, OPTIONS)
     assert [run.id for run in first.kept] == [run_id]
     assert not first.failed
-    assert "1 events kept for the next sweeps" in str(first)
+    assert "1 event kept for the next sweeps" in str(first)
     (waiting,) = sweep_state.read(client).waiting
     assert "shop.public.loaded" in waiting.reason
     assert waiting.not_before > api.now(client)

@@ -47,7 +47,7 @@ def test_outcomes_begin_with_runs_that_need_attention():
         ("failed", "failed: 503"),
         ("busy", "being delivered by another assembler"),
         ("deleted", "its events were deleted"),
-        ("sent", "sent, incomplete, 1 events refused"),
+        ("sent", "sent, incomplete, 1 event refused"),
     ]
 
 

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from prefect_lineage_events.escaping import code, word
+from prefect_lineage_events.sentences import changed
 from prefect_lineage_events.stitching.model import DatasetUse
-
-_WORDS = {
-    "ALTER": "altered",
-    "CREATE": "created",
-    "DROP": "dropped",
-    "OVERWRITE": "overwritten",
-    "RENAME": "renamed",
-    "TRUNCATE": "emptied",
-}
 
 
 def change(lifecycle: str | None) -> str:
-    return _WORDS.get(lifecycle, word(lifecycle.lower())) if lifecycle else ""
+    return word(changed(lifecycle)) if lifecycle else ""
 
 
 def change_of(use: DatasetUse) -> str:
