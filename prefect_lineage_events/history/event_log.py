@@ -180,6 +180,24 @@ def closed_runs(client: SyncPrefectClient, window: Window) -> list[UUID]:
     return list(found)
 
 
+def closed_outside_flows(client: SyncPrefectClient, window: Window, task_run_id: UUID | None = None) -> list[UUID]:
+    """The task runs outside any flow that an emitter closed in the window, newest first, at most MAX_CLOSED of them.
+
+    `task_run_id`: only this one.
+    """
+    related = {"role": ["task-run"]} if task_run_id is None else {"id": [f"prefect.task-run.{task_run_id}"]}
+    found: dict[UUID, None] = {}
+    for part in reversed(list(window.parts())):
+        occurred = {"since": part.since.isoformat(), "until": part.until.isoformat()}
+        chosen = {"event": {"name": [events.CLOSED_EVENT]}, "related": related, "occurred": occurred, "order": "DESC"}
+        for raw in islice(pages(client, {"filter": chosen, "limit": EVENTS_PAGE}), MAX_CLOSED - len(found)):
+            ids = [str(one.get("prefect.resource.id")).rpartition(".") for one in raw.get("related") or ()]
+            runs = {kind: _uuid(id_) for kind, _, id_ in ids}
+            if "prefect.flow-run" not in runs and (run_id := runs.get("prefect.task-run")):
+                found[run_id] = None
+    return list(found)
+
+
 def oldest(client: SyncPrefectClient, window: Window) -> dt.datetime | None:
     """The time of the oldest event of any kind that is still stored in the window; None if there is none.
 

@@ -2,6 +2,9 @@
 
 They have the form of flow runs, by the task's name. Prefect's filter has no end time of task runs, so they are paged
 in the order of their ends.
+
+Prefect itself stores such a run under a flow run that the same process made before (its worker for events fills in the
+run of the context that it was started in). The events of our own name no flow run, so the run is found by them.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from uuid import UUID, uuid5
 
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.api import JSON
+from prefect_lineage_events.history.event_log import Window, closed_outside_flows
 from prefect_lineage_events.history.model import END_STATES, FlowRun
 from prefect_lineage_events.history.task_names import TASK_MARK, function_of
 
@@ -21,12 +25,29 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 _TASKS = UUID("0f6b2a53-5a0e-4c9e-9b8c-1d0a3c7f2e41")
+# Longer than a process's clock differs from the server's, and than an event of a run's end is late.
+_AROUND = dt.timedelta(minutes=10)
+# By default; no run is found by its events after that.
+_EVENTS_ARE_KEPT = dt.timedelta(days=7)
+_LONG_AGO = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 
 
 def read(client: SyncPrefectClient, task_run_id: UUID) -> FlowRun | None:
     """The run of that id; None if there is none, or if it belongs to a flow run."""
     raw: JSON | None = api.get(client, f"/task_runs/{task_run_id}")
-    return replace(_run(raw), job=_job(client, raw)) if raw is not None and not raw.get("flow_run_id") else None
+    if raw is None or not _is_outside(client, raw):
+        return None
+    return replace(_run(raw), job=_job(client, raw))
+
+
+def _is_outside(client: SyncPrefectClient, raw: JSON) -> bool:
+    if not raw.get("flow_run_id"):
+        return True
+    run = _run(raw)
+    if run.started is None or run.ended is None:
+        return False
+    window = Window(run.started - _AROUND, run.ended + _AROUND)
+    return run.id in closed_outside_flows(client, window, run.id)
 
 
 def _job(client: SyncPrefectClient, raw: JSON) -> str | None:
@@ -47,32 +68,58 @@ def _job(client: SyncPrefectClient, raw: JSON) -> str | None:
 def has_run(client: SyncPrefectClient, name: str) -> bool:
     """Return whether a task of that name ever ran outside any flow."""
     chosen = {"flow_run_id": {"is_null_": True}, "name": {"any_": [name]}}
-    return bool(api.post(client, "/task_runs/filter", {"task_runs": chosen, "limit": 1}))
+    if api.post(client, "/task_runs/filter", {"task_runs": chosen, "limit": 1}):
+        return True
+    return any(_lately_under_flow_runs(client, {"name": {"any_": [name]}}))
 
 
 def completed(client: SyncPrefectClient, job: FlowRun, limit: int) -> list[FlowRun]:
     """The newest completed runs of a job, newest first by their end; `job` is one of its runs."""
     states = {"type": {"any_": ["COMPLETED"]}}
-    chosen = {"flow_run_id": {"is_null_": True}, "name": {"any_": [job.flow_name]}, "state": states}
+    chosen = {"name": {"any_": [job.flow_name]}, "state": states}
+    outside = {**chosen, "flow_run_id": {"is_null_": True}}
     rows: list[JSON] = api.post(
-        client, "/task_runs/filter", {"task_runs": chosen, "sort": "END_TIME_DESC", "limit": limit}
+        client, "/task_runs/filter", {"task_runs": outside, "sort": "END_TIME_DESC", "limit": limit}
     )
-    return [run for run in map(_run, rows) if run.flow_id == job.flow_id]
+    runs = [*map(_run, rows), *(run for page in _lately_under_flow_runs(client, chosen) for run in page)]
+    runs.sort(key=lambda run: run.ended or _LONG_AGO, reverse=True)
+    return [run for run in runs if run.flow_id == job.flow_id][:limit]
 
 
 def ended(
     client: SyncPrefectClient, start: dt.datetime, end: dt.datetime, names: Sequence[str] | None = None
 ) -> Iterator[list[FlowRun]]:
     """The runs that ended in [start, end], newest first, up to 200 at a time; only those of `names`, if given."""
-    chosen: JSON = {"flow_run_id": {"is_null_": True}, "state": {"type": {"any_": sorted(END_STATES)}}}
+    chosen: JSON = {"state": {"type": {"any_": sorted(END_STATES)}}}
     if names:
         chosen["name"] = {"any_": list(names)}
-    for rows in api.pages(client, "/task_runs/filter", {"task_runs": chosen, "sort": "END_TIME_DESC"}):
+    yield from _under_flow_runs(client, start, end, chosen)
+    body = {"task_runs": {**chosen, "flow_run_id": {"is_null_": True}}, "sort": "END_TIME_DESC"}
+    for rows in api.pages(client, "/task_runs/filter", body):
         runs = [_run(row) for row in rows if row.get("end_time")]
         if found := [run for run in runs if run.ended and start <= run.ended <= end]:
             yield found
         if any(run.ended and run.ended < start for run in runs):
             return
+
+
+def _lately_under_flow_runs(client: SyncPrefectClient, chosen: JSON) -> Iterator[list[FlowRun]]:
+    now = dt.datetime.now(dt.timezone.utc)
+    return _under_flow_runs(client, now - _EVENTS_ARE_KEPT, now, chosen)
+
+
+def _under_flow_runs(
+    client: SyncPrefectClient, start: dt.datetime, end: dt.datetime, chosen: JSON
+) -> Iterator[list[FlowRun]]:
+    """Those of the runs that Prefect stored under a flow run, as their own events tell."""
+    closed = closed_outside_flows(client, Window(start - _AROUND, end + _AROUND))
+    for first in range(0, len(closed), api.PAGE):
+        ids = [str(id_) for id_ in closed[first : first + api.PAGE]]
+        under = {**chosen, "id": {"any_": ids}, "flow_run_id": {"is_null_": False}}
+        rows: list[JSON] = api.post(client, "/task_runs/filter", {"task_runs": under, "limit": api.PAGE})
+        runs = sorted(map(_run, rows), key=lambda run: run.ended or _LONG_AGO, reverse=True)
+        if found := [run for run in runs if run.ended and start <= run.ended <= end]:
+            yield found
 
 
 def _run(raw: JSON) -> FlowRun:

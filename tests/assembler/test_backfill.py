@@ -9,8 +9,10 @@ from uuid import UUID, uuid4
 import pytest
 from prefect import flow, task
 from prefect.events import emit_event
+from prefect.events.worker import EventsWorker
 from prefect.runtime import flow_run, task_run
 
+from prefect_lineage_events import record_write
 from prefect_lineage_events.assembler.backfill import Progress, parse_window
 from prefect_lineage_events.assembler.options import AssemblyResult
 from prefect_lineage_events.assembler.summary import Summary
@@ -192,7 +194,7 @@ def test_times_are_taken_in_any_zone():
 
 @task(name="load outside of flows")
 def load_outside_of_flows(fail: bool = False) -> UUID:
-    emit_writes([("loaded_outside", "source")])
+    record_write("s3://bucket/loaded.csv", inputs=["s3://bucket/source.csv"])
     if fail:
         raise RuntimeError("not today")
     return UUID(task_run.id)
@@ -209,3 +211,14 @@ def test_task_outside_any_flow_is_backfilled_by_name_and_its_latest_run_stays_sh
         backfill(start, now(), flows=["load outside of flows"])
     assert "FAIL" in [e["eventType"] for e in target.events]
     assert target.events[-1]["run"]["runId"] == str(good)
+
+
+@pytest.mark.timeout(400)
+def test_task_that_a_process_calls_after_a_flow_is_backfilled(target, client):
+    start = now()
+    EventsWorker.drain_all(timeout=60)  # the next one starts in the flow's run, and takes it for the task's
+    daily_load()
+    run_id = load_outside_of_flows()
+    stored(client, run_id)
+    backfill(start, now(), flows=["load outside of flows"])
+    assert target.types(run_id) == ["START", "COMPLETE"]

@@ -74,6 +74,10 @@ class FakeApi:
             return Answer({"events": [{"id": id_} for id_ in there]})
         if path == "/events/filter" and "related" not in json["filter"]:
             return Answer({"events": [{"occurred": self.oldest.isoformat()}] if self.oldest else []})
+        if path == "/events/filter" and "role" in json["filter"]["related"]:
+            return Answer(
+                {"events": self._of_roles(json["filter"]["related"]["role"], json["filter"]["event"]["name"])}
+            )
         if path == "/events/filter":
             self.asked_for = json["filter"]["related"]["id"]
             return Answer(self._events(0, json["limit"]))
@@ -86,6 +90,11 @@ class FakeApi:
             return Answer(found[json["offset"] : json["offset"] + json["limit"]])
         if path == "/task_runs/filter":
             mine = self._tasks_of(json.get("flow_runs", {}).get("id", {}).get("any_"))
+            chosen = json.get("task_runs", {})
+            if under := chosen.get("flow_run_id"):
+                mine = [one for one in mine if (one.get("flow_run_id") is None) == under["is_null_"]]
+            if ids := chosen.get("id"):
+                mine = [one for one in mine if one["id"] in ids["any_"]]
             offset = json.get("offset", 0)
             return Answer(mine[offset : offset + json["limit"]])
         if path == "/flow_runs/filter":
@@ -111,6 +120,14 @@ class FakeApi:
         # The address is the server's own view of itself, which a client behind a proxy cannot use.
         following = f"http://inside:1/api/events/filter/next?page-token={offset + limit}" if more else None
         return {"events": page, "total": len(there), "next_page": following}
+
+    def _of_roles(self, roles: list[str], names: list[str]) -> list[dict[str, Any]]:
+        return [
+            raw
+            for raw, since in self.stored
+            if since <= self.now and raw["event"] in names
+            if {one["prefect.resource.role"] for one in raw["related"]} & set(roles)
+        ]
 
     def _flows(self, chosen: dict[str, Any]) -> list[dict[str, Any]]:
         ids, names = (chosen.get(key, {}).get("any_") for key in ("id", "name"))

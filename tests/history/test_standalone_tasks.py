@@ -91,6 +91,33 @@ def test_a_task_run_of_a_flow_is_no_run_of_its_own():
         runs.read_run(api_with(raw), UUID(raw["id"]))  # type: ignore[arg-type]
 
 
+def under_a_flow_run() -> tuple[TaskApi, dict[str, Any]]:
+    """A run outside any flow that Prefect stored under a flow run, with the last event of its emitter."""
+    raw = task_run(NOON - dt.timedelta(minutes=1), in_flow=True)
+    api = api_with(
+        raw, task_run(NOON - dt.timedelta(minutes=1), in_flow=True), task_run(NOON - dt.timedelta(minutes=2))
+    )
+    api.store(closing(uuid4(), 1, run=RunInfo(task_run_id=UUID(raw["id"]))))
+    return api, raw
+
+
+def test_run_that_prefect_stored_under_an_earlier_flow_run_is_found_by_its_events():
+    api, raw = under_a_flow_run()
+    assert runs.read_run(api, UUID(raw["id"])).kind == "task-run"  # type: ignore[arg-type]
+    found = [r for rows in standalone_tasks.ended(api, NOON - dt.timedelta(hours=1), NOON) for r in rows]  # type: ignore[arg-type]
+    assert [run.id for run in found] == [UUID(raw["id"]), UUID(api.tasks[2]["id"])]
+
+
+def test_task_run_whose_events_name_its_flow_run_is_no_run_of_its_own():
+    raw = task_run(NOON - dt.timedelta(minutes=1), in_flow=True)
+    api = api_with(raw)
+    info = RunInfo(task_run_id=UUID(raw["id"]), flow_run_id=UUID(raw["flow_run_id"]))
+    api.store(closing(uuid4(), 1, run=info))
+    with pytest.raises(runs.UnknownFlowRunError):
+        runs.read_run(api, UUID(raw["id"]))  # type: ignore[arg-type]
+    assert list(standalone_tasks.ended(api, NOON - dt.timedelta(hours=1), NOON)) == []  # type: ignore[arg-type]
+
+
 def test_task_runs_that_ended_in_a_window_are_found():
     times = [NOON - dt.timedelta(hours=n) for n in range(4)]
     api = api_with(*(task_run(time) for time in times))
