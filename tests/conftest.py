@@ -134,11 +134,16 @@ _last_api_url = ""
 
 
 def _send_waiting_events() -> None:
-    """Send what Prefect's own worker holds, and end it: it sends the events of task runs to the server that was this
-    process's first, whichever is its API later.
+    """Send what our worker holds and what Prefect's own does, and end that: it sends the events of task runs to the
+    server that was this process's first, whichever is its API later.
     """
     from prefect.events.worker import EventsWorker
 
+    from prefect_lineage_events.emission import worker
+
+    worker.flush(60)
+    if worker._worker is not None:
+        worker._worker._exporter.wait(time.monotonic() + 60)
     EventsWorker.drain_all(timeout=60)
 
 

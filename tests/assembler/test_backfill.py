@@ -18,7 +18,7 @@ from prefect_lineage_events.assembler.options import AssemblyResult
 from prefect_lineage_events.assembler.summary import Summary
 from prefect_lineage_events.flows import assemble, backfill
 from tests.assembler.loads import daily_load, hourly_load, no_load, now, stored
-from tests.by_hand import closing, current_run, emit_writes, write
+from tests.by_hand import closing, current_run, write
 from tests.recording import RecordingTarget, configure
 
 
