@@ -39,11 +39,12 @@ class Run:
 
     `task_key` is the same for all runs of one task. `detached`: this process has only a copy of the run (Dask workers,
     process pools), so it does not see the run's end. `captured` is the result of the include and exclude rules.
+    `was_live`: this process knew the object with the run's state when the run was first used.
     `settings` is Prefect's settings context of the run, which may differ from the process's (in test harnesses).
     `defined` are its flow and its task as their decorators define them.
     """
 
-    __slots__ = ("captured", "defined", "detached", "info", "settings", "task_key")
+    __slots__ = ("captured", "defined", "detached", "info", "settings", "task_key", "was_live")
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Run:
         self.captured = filters.current().captures(info.flow_name, task_name)
         self.settings = settings
         self.defined = defined
+        self.was_live = self.live() is not None
 
     @property
     def key(self) -> UUID | None:

@@ -64,9 +64,12 @@ class Emitter:
         self._live = run.live() or self._live
 
     def has_ended(self) -> bool:
-        """Return whether the run has ended in this process. Its state is gone after the end: then `closed` decides."""
+        """Return whether the run has ended in this process.
+
+        Its state is gone some time after the end, possibly before the first event of a short run is processed.
+        """
         self._live = self.run.live() or self._live
-        return self.closed if self._live is None else is_over(self._live)
+        return self.closed or self.run.was_live if self._live is None else is_over(self._live)
 
     def retire(self) -> None:
         """Release what only a running flow needs. The numbers go on if another event comes."""

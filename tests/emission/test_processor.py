@@ -406,6 +406,17 @@ def test_a_run_that_has_ended_is_closed_with_its_count(
     assert [(e.closed, e.count) for e in bench.events() if isinstance(e, CountEvent)] == [(True, 1)]
 
 
+def test_a_run_whose_state_is_gone_before_its_first_event_is_processed_is_closed(
+    bench: Bench, db: ConnectionDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "live", lambda self: FlowRun())
+    run = make_run()
+    monkeypatch.setattr(Run, "live", lambda self: None)
+    db.execute("read from orders", run=run)
+    bench.advance(1.0)
+    assert [(e.closed, e.count) for e in bench.events() if isinstance(e, CountEvent)] == [(True, 1)]
+
+
 @pytest.mark.parametrize(("elsewhere", "words"), [(True, ["lineage.closed"]), (False, [])])
 def test_a_run_whose_tasks_ran_in_other_processes_is_closed_without_any_event(
     bench: Bench, run: Run, elsewhere: bool, words: list[str]
