@@ -118,7 +118,8 @@ class LineageSettings(PrefectBaseSettings):
         default=4.0,
         ge=0,
         le=30,
-        description="Maximum number of seconds that the end of a process waits until all events are sent.",
+        description="Maximum number of seconds that the end of a process waits until all events are sent. A short "
+        "program may end before our thread has imported the analyser: it waits for that first, as long again at most.",
     )
     coalesce_seconds: float = Field(
         default=5.0,

@@ -65,6 +65,7 @@ class Worker:
         self._processor: LossProcessor | None = None
         self._exporter: Exports = exporter or Exporter()
         self._stopping = threading.Event()
+        self._imported = threading.Event()
         self._hurry = threading.Event()
         self._last_note = 0.0
         self._taken = 0  # since the last poll
@@ -107,14 +108,15 @@ class Worker:
             self._finish()
 
     def _finish(self) -> None:
-        deadline = time.monotonic() + self._values.drain_timeout
         self._stopping.set()
         self.queue.wake()
         self._hurry.set()
+        # A short program on a slow machine would else end without any lineage.
+        self._imported.wait(self._values.drain_timeout)
+        deadline = time.monotonic() + self._values.drain_timeout
         self._thread.join(self._values.drain_timeout * _FOR_ANALYSIS)
         with guarded("ending with the process"):
             if self._thread.is_alive():
-                # a short program may end before the analyser is imported
                 self._processor = self._processor or LossProcessor(self._values, self._exporter.send, self.queue)
                 self._processor.abandon("the process ended before everything was analysed")
             arrived = self._exporter.finish(deadline)
@@ -145,6 +147,7 @@ class Worker:
             self._processor = self._processor or NoteProcessor(self._values, self._exporter.send, self.queue)
         if self._processor is None:
             self._processor = LossProcessor(self._values, self._exporter.send, self.queue)
+        self._imported.set()
         self._work(self._processor)
 
     def _work(self, processor: LossProcessor) -> None:

@@ -168,6 +168,22 @@ def test_losses_are_counted_at_exit_where_the_analyser_cannot_be_imported(
     assert closed["reason"] == "a statement could not be noted; the analyser could not be imported"
 
 
+def test_end_of_the_process_waits_for_the_import_of_the_analyser(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = make(sink, drain_timeout=30)
+    wait = ours._imported.wait
+
+    def import_meanwhile(seconds: float) -> bool:
+        worker._import_lock.release()
+        return wait(_ENOUGH) and seconds == 30
+
+    monkeypatch.setattr(ours._imported, "wait", import_meanwhile)
+    worker._import_lock.acquire()
+    ours.put(note())
+    ours.stop()
+    assert [event["event"] for event in sink.events] == ["lineage.read", "lineage.closed"]
+    assert "dropped" not in sink.events[1]["payload"]
+
+
 def test_losses_are_counted_at_exit_while_the_analyser_is_still_being_imported(sink: Sink) -> None:
     ours = make(sink, drain_timeout=0.2)
     with worker._import_lock:
