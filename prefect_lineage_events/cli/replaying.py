@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from prefect_lineage_events.cli.errors import CommandError, delivered
 from prefect_lineage_events.cli.output import print_json, say, table
 from prefect_lineage_events.cli.progress import working
+from prefect_lineage_events.sentences import counted
 
 if TYPE_CHECKING:
     from prefect_lineage_events.assembler.replay import Replayed
@@ -62,7 +63,7 @@ def _print(done: Replayed, target: str, *, dry_run: bool) -> None:
         (done.unreadable, "unreadable"),
     )
     more = "".join(f", {number:,} {text}" for number, text in counts if number)
-    say(f"{done.taken:,} events {verb} to {target}{more}")
+    say(f"{counted(done.taken, 'event')} {verb} to {target}{more}")
     table("REFUSED", ("event", "reason"), done.refusals[:_SHOWN], limit=1_000)
     table("UNREADABLE", ("place", "reason"), [(one.place, one.reason) for one in done.faults[:_SHOWN]], limit=1_000)
 

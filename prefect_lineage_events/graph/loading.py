@@ -26,6 +26,7 @@ from prefect_lineage_events.graph.side_by_side import in_order
 from prefect_lineage_events.graph.values import Gap, RunDetails
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.runs import runs_by_id, unended_runs
+from prefect_lineage_events.sentences import counted
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -295,6 +296,7 @@ class LoadedGraph:
             self._progress(Progress(phase, done, len(run_ids)))
             yield one
             if time.monotonic() > until and done < len(run_ids):
-                text = f"{len(run_ids) - done} runs were not read from their events within {self._read_seconds:g} s"
+                left = counted(len(run_ids) - done, "run")
+                text = f"{left} not read from their events within {self._read_seconds:g} s"
                 self._left_out.append(Gap(kind="left out", text=text))
                 return

@@ -14,6 +14,7 @@ from prefect_lineage_events.definitions import RunDefinitions
 from prefect_lineage_events.events import LineageEvent, RunInfo, SchemaEvent
 from prefect_lineage_events.history.source_code import SourceCode
 from prefect_lineage_events.history.witnessed import Witnessed
+from prefect_lineage_events.sentences import counted
 
 RunKind = Literal["flow-run", "task-run"]
 
@@ -235,7 +236,9 @@ class Completeness:
             for run in self.lossy_related_runs
         ]
         if self.dropped:
-            lines.append(f"{self.dropped:,} statements that the flow's process dropped, or that Prefect did not accept")
+            lines.append(
+                f"{counted(self.dropped, 'statement')} that the flow's process dropped, or that Prefect did not accept"
+            )
             lines += [f"reason for that: {reason}" for reason in self.reasons]
         lines += [f"{rejected}" for rejected in self.rejected]
         return tuple(lines)

@@ -12,6 +12,7 @@ from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.history.model import Completeness, FlowRun, TaskRun
 from prefect_lineage_events.naming import part_of_column
+from prefect_lineage_events.sentences import counted
 
 Evidence = Literal["sql", "warehouse", "recorded", "task graph", "same task", "same flow", "asset"]
 RowsKnown = Literal["unknown", "partly", "known"]
@@ -214,7 +215,7 @@ class Reanalysis:
         )
 
     def __str__(self) -> str:
-        text = f"{self.again} statements reanalysed, {self.changed} of them with another result"
+        text = f"{counted(self.again, 'statement')} reanalysed, {self.changed} of them with another result"
         kept = [f"{self.cut} with a cut text"] if self.cut else []
         kept += [f"{self.textless} without a stored text"] if self.textless else []
         return f"{text}; not reanalysed: {' and '.join(kept)}" if kept else text

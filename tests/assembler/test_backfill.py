@@ -97,7 +97,7 @@ def test_backfill_reanalyses_stored_statements(target, client):
     assert "1 of them with another result" in str(backfill(**window, reanalyse=True, dry_run=True))
     assert _inputs(target.of(run_id)[-1]) == {"shop.public.source"}
     summary = backfill(**window, reanalyse=True)
-    assert "1 statements reanalysed, 1 of them with another result" in str(summary)
+    assert "1 statement reanalysed, 1 of them with another result" in str(summary)
     assert _inputs(target.of(run_id)[-1]) == {"shop.public.source", "shop.public.extra"}
     reported = list(target.events)
     backfill(**window, reanalyse=True)

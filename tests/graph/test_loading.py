@@ -171,7 +171,7 @@ def test_runs_for_which_the_time_was_over_are_counted(target, client):
     loaded = load(client, Window(start), read_seconds=0)
     assert len(loaded.graph) == 1
     (gap,) = loaded.gaps
-    assert (gap.kind, gap.text) == ("left out", "2 runs were not read from their events within 0 s")
+    assert (gap.kind, gap.text) == ("left out", "2 runs not read from their events within 0 s")
     loaded.refresh()
     loaded.refresh()
     assert len(loaded.graph) == 3
