@@ -349,3 +349,15 @@ def test_refused_events_exit_with_3_and_kept_ones_with_4(
     out = capsys.readouterr().out
     assert ("refused" in out) == bool(rejected)
     assert ("kept" in out) == bool(kept)
+
+
+@pytest.mark.parametrize("command", ["sweep", "backfill"])
+def test_a_run_that_cannot_be_assembled_exits_with_1(command, prefect_server, monkeypatch, capsys):
+    run = FlowRun(uuid4(), "r", uuid4(), "nightly", "COMPLETED")
+    summary = Summary(broken=[(run, "KeyError: 'x'")])
+    monkeypatch.setattr(flows, "sweep", lambda: summary)
+    monkeypatch.setattr(flows, "backfill", lambda **_: summary)
+    monkeypatch.setattr(checks, "require_targets", lambda *_: None)
+    times = ["--start", "2026-11-01T00:00:00Z", "--end", "2026-11-02T00:00:00Z"] if command == "backfill" else []
+    assert cli.main([command, *times]) == 1
+    assert "1 could not be assembled" in capsys.readouterr().out

@@ -49,7 +49,7 @@ def sweep(*, json: AsJson = False) -> int:
     checks.require_targets()
     summary = sweep_runs()
     print_json(_outcomes(summary)) if json else print(summary)
-    return delivered(refused=summary.refused, kept=summary.kept)
+    return delivered(failed=summary.broken, refused=summary.refused, kept=summary.kept)
 
 
 def backfill(
@@ -90,11 +90,11 @@ def backfill(
         )
     if json:
         print_json(_outcomes(summary))
-        return delivered(refused=summary.refused, kept=summary.kept)
+        return delivered(failed=summary.broken, refused=summary.refused, kept=summary.kept)
     print(summary)
     for run_id, flow_name, outcome in summary.outcomes() if dry_run else ():
         print(line(f"  {run_id}  {flow_name}  {outcome}", MAX_LINE))
-    return delivered(refused=summary.refused, kept=summary.kept)
+    return delivered(failed=summary.broken, refused=summary.refused, kept=summary.kept)
 
 
 def _result(one: AssemblyResult) -> dict[str, Any]:
