@@ -351,6 +351,16 @@ def test_refused_events_exit_with_3_and_kept_ones_with_4(
     assert ("kept" in out) == bool(kept)
 
 
+@pytest.mark.parametrize(("options", "hint"), [([], True), (["--target", "file"], False), (["--force"], False)])
+def test_backfill_that_sends_nothing_again_says_how_to(options, hint, prefect_server, monkeypatch, capsys):
+    monkeypatch.setattr(flows, "backfill", lambda **_: Summary(already_done=2))
+    monkeypatch.setattr(checks, "require_targets", lambda *_: None)
+    monkeypatch.setattr("prefect_lineage_events.delivery.targets.targets", lambda *_: [])
+    times = ["--start", "2026-11-01T00:00:00Z", "--end", "2026-11-02T00:00:00Z"]
+    assert cli.main(["backfill", *times, *options]) == 0
+    assert ("--target NAME" in capsys.readouterr().out) == hint
+
+
 @pytest.mark.parametrize("command", ["sweep", "backfill"])
 def test_a_run_that_cannot_be_assembled_exits_with_1(command, prefect_server, monkeypatch, capsys):
     run = FlowRun(uuid4(), "r", uuid4(), "nightly", "COMPLETED")

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from prefect_lineage_events.cli import checks
 from prefect_lineage_events.cli.errors import MAX_LINE, OK, delivered
-from prefect_lineage_events.cli.output import print_json
+from prefect_lineage_events.cli.output import print_json, say
 from prefect_lineage_events.escaping import line
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def backfill(
         print_json(_outcomes(summary))
         return delivered(failed=summary.broken, refused=summary.refused, kept=summary.kept)
     print(summary)
+    if summary.already_done and not (target or force):
+        say("Runs done before are not sent again: --target NAME sends those that a new target lacks, --force all.")
     for run_id, flow_name, outcome in summary.outcomes() if dry_run else ():
         print(line(f"  {run_id}  {flow_name}  {outcome}", MAX_LINE))
     return delivered(failed=summary.broken, refused=summary.refused, kept=summary.kept)
