@@ -58,6 +58,8 @@ def test_run_of_a_deployment_in_another_process_has_its_caller_as_parent_and_roo
     assert "mart" in written_by(child)
     assert parent["run"]["runId"] == parent["root"]["run"]["runId"] == caller["run"]["runId"]
     assert parent["job"]["name"] == parent["root"]["job"]["name"] == f"calls by {which}"
+    (upstream,) = child["run"]["facets"]["jobDependencies"]["upstream"]
+    assert (upstream["run"]["runId"], upstream["job"]["name"]) == (caller["run"]["runId"], f"calls by {which}")
 
 
 def test_tasks_of_one_function_under_several_names_have_jobs_of_their_own(
