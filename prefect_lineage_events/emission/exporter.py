@@ -149,6 +149,8 @@ _MAX_EVENTS = 10_000
 _MAX_BYTES = 32_000_000
 # Seconds without an event after which all events are confirmed, and the connection is closed.
 _IDLE = 30.0
+# Seconds, and bytes of sent events, after which they are confirmed while more come: they are kept until then.
+_CONFIRM_AFTER, _MAX_UNCONFIRMED = 30.0, 4_000_000
 # Seconds between the times at which Prefect's client has events confirmed by itself. That would happen beside our own
 # sending, on the same lists, so it never does.
 _NEVER = 1e9
@@ -168,6 +170,7 @@ class Channel:
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: EventsClient | None = None
+        self._sending: Event | None = None
         self._arrived = asyncio.Event()
         self._thread = threading.Thread(target=context.run, args=(self._run,), name="prefect-lineage-out", daemon=True)
         self._thread.start()
@@ -236,25 +239,30 @@ class Channel:
 
         Unconfirmed events of a broken connection are sent again.
         """
-        self._client = client
+        self._client, confirmed, unconfirmed = client, time.monotonic(), 0
         try:
             while await self._wait_for_events(_IDLE):
-                event, size = self._waiting[0]
-                await client.emit(event)
+                self._sending, size = self._waiting[0]
+                await client.emit(self._sending)
                 self._waiting.popleft()
+                self._sending = None
                 self._bytes -= size
+                unconfirmed += size
+                if unconfirmed > _MAX_UNCONFIRMED or time.monotonic() - confirmed > _CONFIRM_AFTER:
+                    await _confirm(client)
+                    confirmed, unconfirmed = time.monotonic(), 0
             await _confirm(client)
         except Exception:
             # One that did arrive does no harm: the server drops a repeated id.
             self._waiting.extendleft((event, 0) for event in reversed(self._unconfirmed(client)))
             raise
         finally:
-            self._client = None
+            self._client = self._sending = None
 
     def _unconfirmed(self, client: EventsClient) -> list[Event]:
         """The events that were sent and not confirmed, without the one that is being sent."""
-        first = self._waiting[0][0] if self._waiting else None
-        return [event for event in tuple(getattr(client, "_unconfirmed_events", ())) if event is not first]
+        sending = self._sending
+        return [event for event in tuple(getattr(client, "_unconfirmed_events", ())) if event is not sending]
 
     async def _pause(self, seconds: float) -> None:
         """Wait before the next try; shortly where the channel is closing."""

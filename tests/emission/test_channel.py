@@ -150,6 +150,17 @@ def test_events_that_the_api_does_not_confirm_have_not_arrived(api: Api) -> None
     assert line.waiting == 1
 
 
+def test_sent_events_are_confirmed_while_more_come(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporter, "_MAX_UNCONFIRMED", 150)
+    confirmed: list[int] = []
+    api.confirms = lambda: confirmed.append(len(api._unconfirmed_events))
+    channel = Channel(Context())
+    for number in range(4):
+        channel.put(event(number), 100)
+    assert end(channel)
+    assert confirmed == [2, 2]
+
+
 def test_waiting_for_a_silent_api_ends_at_the_deadline(api: Api) -> None:
     api.silent = True
     line = Channel(Context())
