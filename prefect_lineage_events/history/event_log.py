@@ -180,12 +180,15 @@ def closed_runs(client: SyncPrefectClient, window: Window) -> list[UUID]:
     return list(found)
 
 
-def closed_outside_flows(client: SyncPrefectClient, window: Window, task_run_id: UUID | None = None) -> list[UUID]:
+def closed_outside_flows(
+    client: SyncPrefectClient, window: Window, task_run_ids: Iterable[UUID] | None = None
+) -> list[UUID]:
     """The task runs outside any flow that an emitter closed in the window, newest first, at most MAX_CLOSED of them.
 
-    `task_run_id`: only this one.
+    `task_run_ids`: only these.
     """
-    related = {"role": ["task-run"]} if task_run_id is None else {"id": [f"prefect.task-run.{task_run_id}"]}
+    wanted = None if task_run_ids is None else [f"prefect.task-run.{id_}" for id_ in task_run_ids]
+    related = {"role": ["task-run"]} if wanted is None else {"id": wanted}
     found: dict[UUID, None] = {}
     for part in reversed(list(window.parts())):
         occurred = {"since": part.since.isoformat(), "until": part.until.isoformat()}

@@ -47,7 +47,7 @@ def _is_outside(client: SyncPrefectClient, raw: JSON) -> bool:
     if run.started is None or run.ended is None:
         return False
     window = Window(run.started - _AROUND, run.ended + _AROUND)
-    return run.id in closed_outside_flows(client, window, run.id)
+    return run.id in closed_outside_flows(client, window, [run.id])
 
 
 def _job(client: SyncPrefectClient, raw: JSON) -> str | None:
@@ -70,7 +70,7 @@ def has_run(client: SyncPrefectClient, name: str) -> bool:
     chosen = {"flow_run_id": {"is_null_": True}, "name": {"any_": [name]}}
     if api.post(client, "/task_runs/filter", {"task_runs": chosen, "limit": 1}):
         return True
-    return any(_lately_under_flow_runs(client, {"name": {"any_": [name]}}))
+    return bool(_named_under_flow_runs(client, {"name": {"any_": [name]}}))
 
 
 def completed(client: SyncPrefectClient, job: FlowRun, limit: int) -> list[FlowRun]:
@@ -81,7 +81,7 @@ def completed(client: SyncPrefectClient, job: FlowRun, limit: int) -> list[FlowR
     rows: list[JSON] = api.post(
         client, "/task_runs/filter", {"task_runs": outside, "sort": "END_TIME_DESC", "limit": limit}
     )
-    runs = [*map(_run, rows), *(run for page in _lately_under_flow_runs(client, chosen) for run in page)]
+    runs = [*map(_run, rows), *_named_under_flow_runs(client, chosen)]
     runs.sort(key=lambda run: run.ended or _LONG_AGO, reverse=True)
     return [run for run in runs if run.flow_id == job.flow_id][:limit]
 
@@ -89,7 +89,10 @@ def completed(client: SyncPrefectClient, job: FlowRun, limit: int) -> list[FlowR
 def ended(
     client: SyncPrefectClient, start: dt.datetime, end: dt.datetime, names: Sequence[str] | None = None
 ) -> Iterator[list[FlowRun]]:
-    """The runs that ended in [start, end], newest first, up to 200 at a time; only those of `names`, if given."""
+    """The runs that ended in [start, end], up to 200 at a time, each newest first; only those of `names`, if given.
+
+    Those that Prefect stored under a flow run come before the others.
+    """
     chosen: JSON = {"state": {"type": {"any_": sorted(END_STATES)}}}
     if names:
         chosen["name"] = {"any_": list(names)}
@@ -103,9 +106,19 @@ def ended(
             return
 
 
-def _lately_under_flow_runs(client: SyncPrefectClient, chosen: JSON) -> Iterator[list[FlowRun]]:
-    now = dt.datetime.now(dt.timezone.utc)
-    return _under_flow_runs(client, now - _EVENTS_ARE_KEPT, now, chosen)
+def _named_under_flow_runs(client: SyncPrefectClient, chosen: JSON) -> list[FlowRun]:
+    """Those of the newest task runs under flow runs that ran outside any flow. One request, or two."""
+    under = {**chosen, "flow_run_id": {"is_null_": False}}
+    rows: list[JSON] = api.post(
+        client, "/task_runs/filter", {"task_runs": under, "sort": "END_TIME_DESC", "limit": api.PAGE}
+    )
+    runs = [run for run in map(_run, rows) if run.started and run.ended]
+    ends = [run.ended for run in runs if run.ended]
+    if not ends:
+        return []
+    since, until = max(min(ends), max(ends) - _EVENTS_ARE_KEPT), max(ends)
+    closed = closed_outside_flows(client, Window(since - _AROUND, until + _AROUND), [run.id for run in runs])
+    return [run for run in runs if run.id in closed]
 
 
 def _under_flow_runs(

@@ -75,9 +75,7 @@ class FakeApi:
         if path == "/events/filter" and "related" not in json["filter"]:
             return Answer({"events": [{"occurred": self.oldest.isoformat()}] if self.oldest else []})
         if path == "/events/filter" and "role" in json["filter"]["related"]:
-            return Answer(
-                {"events": self._of_roles(json["filter"]["related"]["role"], json["filter"]["event"]["name"])}
-            )
+            return Answer({"events": self._of_roles(**json["filter"])})
         if path == "/events/filter":
             self.asked_for = json["filter"]["related"]["id"]
             return Answer(self._events(0, json["limit"]))
@@ -121,12 +119,13 @@ class FakeApi:
         following = f"http://inside:1/api/events/filter/next?page-token={offset + limit}" if more else None
         return {"events": page, "total": len(there), "next_page": following}
 
-    def _of_roles(self, roles: list[str], names: list[str]) -> list[dict[str, Any]]:
+    def _of_roles(self, related: Any, event: Any, occurred: Any, **_: Any) -> list[dict[str, Any]]:
         return [
             raw
             for raw, since in self.stored
-            if since <= self.now and raw["event"] in names
-            if {one["prefect.resource.role"] for one in raw["related"]} & set(roles)
+            if since <= self.now and raw["event"] in event["name"]
+            if occurred["since"] <= raw["occurred"] <= occurred["until"]
+            if {one["prefect.resource.role"] for one in raw["related"]} & set(related["role"])
         ]
 
     def _flows(self, chosen: dict[str, Any]) -> list[dict[str, Any]]:

@@ -37,9 +37,11 @@ class TaskApi(FakeApi):
         for raw in self.tasks:
             if path == f"/task_runs/{raw['id']}":
                 return Answer(raw)
-        named = ((kwargs.get("json") or {}).get("task_runs") or {}).get("name")
-        if path == "/task_runs/filter" and named:
-            return Answer([raw for raw in self.tasks if raw["name"] in named["any_"]])
+        chosen = (kwargs.get("json") or {}).get("task_runs") or {}
+        if path == "/task_runs/filter" and "name" in chosen:
+            named = [raw for raw in self.tasks if raw["name"] in chosen["name"]["any_"]]
+            under = chosen.get("flow_run_id", {}).get("is_null_")
+            return Answer([raw for raw in named if under is None or (raw["flow_run_id"] is None) == under])
         return super().request(method, path, **kwargs)
 
 
@@ -106,6 +108,15 @@ def test_run_that_prefect_stored_under_an_earlier_flow_run_is_found_by_its_event
     assert runs.read_run(api, UUID(raw["id"])).kind == "task-run"  # type: ignore[arg-type]
     found = [r for rows in standalone_tasks.ended(api, NOON - dt.timedelta(hours=1), NOON) for r in rows]  # type: ignore[arg-type]
     assert [run.id for run in found] == [UUID(raw["id"]), UUID(api.tasks[2]["id"])]
+
+
+def test_completed_runs_of_a_job_include_one_that_prefect_stored_under_a_flow_run():
+    api, raw = under_a_flow_run()
+    run = runs.read_run(api, UUID(raw["id"]))  # type: ignore[arg-type]
+    asked = len(api.calls)
+    found = standalone_tasks.completed(api, run, 20)  # type: ignore[arg-type]
+    assert [one.id for one in found] == [UUID(raw["id"]), UUID(api.tasks[2]["id"])]
+    assert len(api.calls) - asked <= 4
 
 
 def test_task_run_whose_events_name_its_flow_run_is_no_run_of_its_own():
