@@ -49,7 +49,8 @@ def test_twice_the_text_is_twice_the_work(hostile: Hostile, dialect: str, size: 
     once = twice = ratio = float("inf")
     for attempt in range(ATTEMPTS):
         blanks = " " * attempt  # no answer of an earlier attempt is one for this text
-        once = min(once, seconds(hostile.text(size) + blanks, dialect))
+        # A text of another length may be read on another way: an odd number of quotes has no end.
+        once = min(once, max(seconds(hostile.text(length) + blanks, dialect) for length in (size // 2, size)))
         twice = min(twice, seconds(hostile.text(2 * size) + blanks, dialect))
         ratio = (twice - SLACK) / max(once, 0.001)
         if ratio <= MOST:
