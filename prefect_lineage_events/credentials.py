@@ -6,8 +6,11 @@ import re
 from functools import lru_cache
 
 MAX_LENGTH = 2_000
-# Text beyond this is not shown, and is not searched.
+# Text beyond this is not shown, and is not searched. More than is shown: what stands at the end of that must be
+# recognised as a credential before it is cut off.
 LOOKED_AT = 5 * MAX_LENGTH
+# The end of a text of which more was cut off.
+_CUT = " …"
 
 # Words in a name or header whose value is a secret: AWS_SECRET_ACCESS_KEY, sslpassword, AccountKey.
 _SECRET_WORD = (
@@ -97,10 +100,25 @@ def names_secret(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None
 
 
-@lru_cache(maxsize=500)  # descriptions of tasks and calls come many times
+def beginning(text: str) -> str:
+    """The part of a text that is searched for credentials: of a longer one, whole words and a mark.
+
+    A secret that is cut in half is not recognised, so the last word is left out.
+    """
+    if len(text) <= LOOKED_AT:
+        return text
+    words, *last = text[: LOOKED_AT - len(_CUT)].rsplit(maxsplit=1) or [""]
+    return f"{words}{_CUT}" if last else _CUT.strip()
+
+
 def without_credentials(text: str, longest: int = MAX_LENGTH) -> str:
     """A text without credentials, bounded. Its quoted words remain: they name things, and show a fault."""
-    text = _without_settings(text.strip()[:LOOKED_AT])
+    return _redacted(beginning(text.strip()), longest)
+
+
+@lru_cache(maxsize=500)  # descriptions of tasks and calls come many times
+def _redacted(text: str, longest: int) -> str:
+    text = _without_settings(text)
     for pattern, instead in _CREDENTIALS:
         text = pattern.sub(instead, text)
     text = text.replace("\0", "").strip()

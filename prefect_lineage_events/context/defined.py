@@ -13,10 +13,9 @@ from uuid import UUID
 from prefect.flows import Flow
 from prefect.tasks import Task
 
+from prefect_lineage_events.credentials import beginning
 from prefect_lineage_events.guard import guarded
 
-# More than is shown: what stands at the end must be recognised as a credential before it is cut off.
-_MAX_DESCRIPTION = 10_000
 _MAX_NAMED = 100
 _MAX_MODULES = 10
 _MAX_CACHED = 200
@@ -73,7 +72,7 @@ def _defined(target: Any) -> Defined:
         str(function.__module__ or "") if function is not None else "",
         function.__qualname__ if function is not None else type(target.fn).__qualname__,
         code.co_filename if code is not None else "",
-        str(target.description or "")[:_MAX_DESCRIPTION],
+        beginning(str(target.description or "")),
     )
 
 

@@ -96,7 +96,7 @@ def _response(error: BaseException) -> Any:
 
 def _reason(error: BaseException, response: Any) -> str:
     if response is not None:
-        text = without_credentials(_text(response)[:_MAX_SHOWN])
+        text = without_credentials(_text(response), _MAX_SHOWN)
         return f"HTTP {response.status_code}" + (f": {text}" if text else "")
     return _named(error)
 

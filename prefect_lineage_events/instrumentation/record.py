@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 
 from prefect_lineage_events import encoding, filters, patches
 from prefect_lineage_events.context.run import Run, current_run
+from prefect_lineage_events.credentials import beginning
 from prefect_lineage_events.datasets import Dataset, Located, located
 from prefect_lineage_events.emission import worker
 from prefect_lineage_events.emission.losses import count_loss
@@ -24,7 +25,6 @@ T = TypeVar("T")
 Datasets = Dataset | str | Iterable[Dataset | str]
 """One dataset or several: `Dataset` objects or URIs."""
 
-_MAX_DESCRIPTION = 10_000  # more than is shown: our thread removes credentials before it cuts
 _MAX_INPUTS = 10_000
 
 
@@ -236,7 +236,7 @@ class _Values:
             run,
             started or dt.datetime.now(dt.timezone.utc),
             self._count("rows"),
-            call[:_MAX_DESCRIPTION],
+            beginning(call),
             run.thread,
             self._columns(),
             edges.edges,
@@ -315,7 +315,7 @@ def _root_of(value: object) -> Dataset:
 
 def _description(given: object, raise_on_error: bool) -> str:
     if isinstance(given, str):
-        return given[:_MAX_DESCRIPTION]
+        return beginning(given)
     if raise_on_error:
         raise TypeError(f"description must be a str, not {type(given).__name__}")
     return ""

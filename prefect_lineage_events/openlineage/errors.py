@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from prefect_lineage_events.credentials import LOOKED_AT, MAX_LENGTH, without_credentials
+from prefect_lineage_events.credentials import LOOKED_AT, MAX_LENGTH, beginning, without_credentials
 
 # In this order: the first ones remove text that the later ones would have to search.
 _STATEMENTS_AND_ROWS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -58,7 +58,7 @@ _LITERALS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 def sanitised(message: str) -> str:
     """An error message without bind values, literals and credentials, bounded. The reason of the error remains."""
-    message = _cut(message[:LOOKED_AT], _STATEMENTS_AND_ROWS)
+    message = _cut(beginning(message), _STATEMENTS_AND_ROWS)
     message = _QUOTED.sub(_name_or_nothing, without_credentials(message, LOOKED_AT))
     message = _cut(message, _LITERALS).strip()
     return message if len(message) <= MAX_LENGTH else message[: MAX_LENGTH - 1] + "…"

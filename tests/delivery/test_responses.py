@@ -101,5 +101,11 @@ def test_secret_repeated_by_the_target_is_hidden():
     assert "s3cr3t" not in str(classify(ValueError("Invalid header 's3cr3t\\n'"), ["s3cr3t"]))
 
 
+@pytest.mark.parametrize("before", range(460, 501, 5))
+def test_credentials_at_the_end_of_what_is_shown_of_a_response_are_hidden(before):
+    text = f"{'x ' * (before // 2)}postgres://etl:s3cr3t@db/shop is no name"
+    assert "s3" not in str(classify(answered(422, text)))
+
+
 def test_reason_has_the_text_of_the_response():
     assert str(classify(answered(422, '{"errors": ["job.name \'\' is blank"]}'))).endswith("job.name '' is blank\"]}")

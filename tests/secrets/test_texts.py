@@ -14,6 +14,8 @@ from prefect_lineage_events.definitions import Definition
 from prefect_lineage_events.emission.definitions_sent import Definitions
 from prefect_lineage_events.emission.notes import RecordNote
 from prefect_lineage_events.emission.records import from_record
+from prefect_lineage_events.instrumentation.record import _description
+from prefect_lineage_events.openlineage.errors import sanitised
 from prefect_lineage_events.openlineage.events import run_events
 from prefect_lineage_events.openlineage.job_facets import job_facets
 from tests.emission.conftest import make_run
@@ -63,10 +65,48 @@ def test_secret_at_the_end_of_what_is_shown_is_removed(before: int) -> None:
     assert "hunter" not in without_credentials(text)
 
 
-@pytest.mark.parametrize("before", range(LOOKED_AT - 60, LOOKED_AT + 1, 10))
-def test_secret_at_the_end_of_what_is_read_is_not_shown(before: int) -> None:
-    text = f"{' ' * before}postgres://etl:{SECRET}@db.example/shop"
+CUT_OFF = [*range(LOOKED_AT - 60, LOOKED_AT + 1, 5), LOOKED_AT - len("postgres://etl:hunter7000zz")]
+
+
+def long_text(before: int) -> str:
+    """A text of words with an address with a secret after so many characters."""
+    return f"{'x ' * (before // 2)}{' ' * (before % 2)}postgres://etl:{SECRET}@db.example/shop{' and so on' * 100}"
+
+
+@pytest.mark.parametrize("before", CUT_OFF)
+@pytest.mark.parametrize("longest", [MAX_LENGTH, LOOKED_AT])
+def test_secret_at_the_end_of_what_is_read_is_not_shown(before: int, longest: int) -> None:
+    shown = without_credentials(long_text(before), longest)
+    assert "hunter" not in shown
+    assert shown.startswith("x x")
+    assert shown.endswith("…")
+    assert "hunter" not in sanitised(long_text(before))
+
+
+@pytest.mark.parametrize("before", CUT_OFF)
+def test_secret_after_a_long_text_that_is_removed_is_not_shown(before: int) -> None:
+    key = f"-----BEGIN PRIVATE KEY-----{'A' * 8_000}"
+    text = f"{key}. {long_text(before - len(key) - 2)}"
     assert "hunter" not in without_credentials(text)
+    assert "hunter" not in sanitised(text)
+
+
+@pytest.mark.parametrize("before", CUT_OFF)
+def test_secret_at_the_end_of_what_the_flows_thread_takes_is_not_shown(before: int) -> None:
+    from prefect import task
+
+    key = f"-----BEGIN PRIVATE KEY-----{'A' * 8_000}"
+    text = f"{key}. {long_text(before - len(key) - 2)}"
+    _, found = defined(None, None, task(lambda: None, name="load", description=text))
+    assert found is not None
+    assert "hunter" not in without_credentials(found.description)
+    assert "hunter" not in without_credentials(_description(text, raise_on_error=True))
+
+
+def test_long_text_without_blanks_is_not_shown() -> None:
+    text = f"{'x' * (LOOKED_AT - 30)},postgres://etl:{SECRET}@db.example/shop"
+    assert without_credentials(text) == "…"
+    assert sanitised(text) == "…"
 
 
 @pytest.mark.parametrize("text", TEXTS)

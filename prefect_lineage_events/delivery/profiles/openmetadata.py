@@ -68,10 +68,10 @@ OPENMETADATA = OpenMetadata()
 
 def _reason(event: Event, found: Mapping[str, Any], drawn: int) -> str:
     into = ", ".join(str(output["name"]) for output in event["outputs"])
-    message = without_credentials(str(found.get("message") or "no message")[:_MAX_MESSAGE])
+    message = without_credentials(str(found.get("message") or "no message"), _MAX_MESSAGE)
     unresolved = found.get("unresolvedDatasets")
     named = [one for one in unresolved if isinstance(one, dict)] if isinstance(unresolved, list) else []
-    unknown = "; ".join(without_credentials(_unresolved(one)[:_MAX_MESSAGE]) for one in named[:_MAX_NAMED])
+    unknown = "; ".join(without_credentials(_unresolved(one), _MAX_MESSAGE) for one in named[:_MAX_NAMED])
     text = f"{drawn} of {len(event['inputs'])} edges into {into} are drawn, as OpenMetadata must know both ends"
     return f"{text} ({message}{f': {unknown}' if unknown else ''})"
 

@@ -265,3 +265,13 @@ def test_a_reason_holds_no_credentials_and_is_bounded():
     (kept,) = send(server, event(["shop.public.orders"], ["shop.public.mart"]))
     assert "hunter2" not in kept
     assert len(kept) < 2_500
+
+
+@pytest.mark.parametrize("before", range(260, 301, 5))
+def test_credentials_at_the_end_of_what_is_shown_of_an_answer_are_hidden(before):
+    text = f"{'x ' * (before // 2)}postgres://u:hunter2@db"
+    body = {"status": "failure", "message": text, "unresolvedDatasets": [{"namespace": "n", "name": text}]}
+    server = OpenMetadata(tables())
+    server.answer = lambda one: (200, json.dumps(body), {})
+    (kept,) = send(server, event(["shop.public.orders"], ["shop.public.mart"]))
+    assert "hunt" not in kept
