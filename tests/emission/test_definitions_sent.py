@@ -191,6 +191,18 @@ def test_definitions_of_many_tasks_are_bounded():
     assert len(found.model_dump_json()) < 150_000
 
 
+def test_descriptions_that_are_not_sent_are_not_redacted(monkeypatch):
+    redacted: list[str] = []
+    monkeypatch.setattr(definitions_sent, "without_credentials", lambda text: redacted.append(text) or text)
+    definitions = Definitions()
+    for number in range(100):
+        definitions.add(None, task(f"t{number}", f"t{number}-1", "x" * 2_000))
+    found = definitions.take(again=True)
+    assert found is not None
+    assert [bool(one.description) for one in found.tasks] == [True] * 25 + [False] * 75
+    assert [text for text in redacted if text] == ["x" * 2_000] * 26
+
+
 def test_credentials_of_addresses_in_a_description_stay_in_the_process():
     definitions = Definitions()
     definitions.add(None, task("load", "load-1", "From postgres://bob:hunter2@h/db."))
