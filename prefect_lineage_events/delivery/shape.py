@@ -49,7 +49,9 @@ def require_none(config: dict[str, Any]) -> None:
 def require_readable_file() -> None:
     """Raise ValueError if there is a file of the client's configuration that the client cannot read."""
     named = os.environ.get("OPENLINEAGE_CONFIG")
-    places = [Path.cwd() / _NAME, Path("~/.openlineage").expanduser() / _NAME]
+    # Unlike `Path.expanduser`, this does not raise where no home is known, as for a user id without a name.
+    home = Path(os.path.expanduser("~/.openlineage"))  # noqa: PTH111
+    places = [Path.cwd() / _NAME, home / _NAME]
     file = Path(named) if named else next((place for place in places if place.is_file()), None)
     if file is not None and (fault := _fault(file)):
         raise ValueError(f"{_CLIENTS}: the file {file} {fault}{' (OPENLINEAGE_CONFIG)' if named else ''}")

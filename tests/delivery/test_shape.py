@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pwd
 
 import pytest
 
@@ -87,3 +88,13 @@ def test_a_missing_file_is_no_matter_where_the_environment_names_a_target(monkey
     monkeypatch.setenv("OPENLINEAGE_CONFIG", str(tmp_path / "missing.yml"))
     monkeypatch.setenv("OPENLINEAGE_URL", "http://marquez:5000")
     assert [target.name for target in targets()] == ["marquez:5000"]
+
+
+def test_without_a_home_folder_the_default_target_is_our_file(monkeypatch, tmp_path):
+    def no_entry(user: int) -> None:
+        raise KeyError(user)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", no_entry)
+    (found,) = targets()
+    assert found.id.startswith(f"file {tmp_path}")
