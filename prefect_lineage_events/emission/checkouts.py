@@ -45,7 +45,10 @@ def remote(root: Path) -> tuple[str | None, str | None]:
 
 
 def _origin(settings: list[_Setting]) -> str | None:
-    """The address of the remote `origin`, as git takes it: with the replacements of the user's own settings."""
+    """The address of the remote `origin`, as git takes it: with the replacements of the user's own settings.
+
+    Of replacements of the same length, git takes the first.
+    """
     urls = (one.value for one in settings if one[:3] == ("remote", "origin", "url") and one.value)
     url = next(urls, None)
     if url is None:
@@ -57,9 +60,10 @@ def _origin(settings: list[_Setting]) -> str | None:
 
 
 def _users_settings() -> Iterator[_Setting]:
-    """The user's settings, where they can be read: git-config(1)."""
+    """The user's settings in git's order, where they can be read: git-config(1). Includes are not followed."""
     configured = os.environ.get("GIT_CONFIG_GLOBAL")
-    for file in [configured] if configured is not None else ["~/.config/git/config", "~/.gitconfig"]:
+    own = f"{os.environ.get('XDG_CONFIG_HOME') or '~/.config'}/git/config"
+    for file in [configured] if configured is not None else [own, "~/.gitconfig"]:
         try:
             yield from _settings(Path(file).expanduser())
         except (OSError, RuntimeError):

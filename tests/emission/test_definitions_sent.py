@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,38 @@ def test_address_is_replaced_as_the_users_settings_say(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     checkout(tmp_path, "https://git.old/etl")
     assert place(code(tmp_path))[0] == "git@git.example:etl"
+
+
+@pytest.mark.parametrize(
+    ("xdg", "url", "shown"),
+    [
+        ("xdg", "work:etl", "https://xdg.example/etl"),
+        ("xdg", "home:etl", "https://home.example/etl"),
+        ("xdg", "both:etl", "https://xdg.example/both/etl"),
+        ("", "work:etl", "https://config.example/etl"),
+        (None, "work:etl", "https://config.example/etl"),
+    ],
+)
+def test_both_files_of_the_users_settings_are_read_as_git_reads_them(tmp_path, monkeypatch, xdg, url, shown):
+    def write(name: str, *replaced: tuple[str, str]) -> None:
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(f'[url "{new}"]\n\tinsteadOf = {old}\n' for new, old in replaced))
+
+    write("x/xdg/git/config", ("https://xdg.example/", "work:"), ("https://xdg.example/both/", "both:"))
+    write(".config/git/config", ("https://config.example/", "work:"))
+    write(".gitconfig", ("https://home.example/", "home:"), ("https://home.example/both/", "both:"))
+    monkeypatch.delenv("GIT_CONFIG_GLOBAL")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    if xdg is not None:
+        monkeypatch.setenv("XDG_CONFIG_HOME", xdg and str(tmp_path / "x" / xdg))
+    checkout(tmp_path, url)
+    assert place(code(tmp_path))[0] == shown
+    of_git = ["git", "ls-remote", "--get-url", url]
+    assert (
+        subprocess.run(of_git, cwd=tmp_path / "x", capture_output=True, text=True, check=True).stdout.strip() == shown
+    )
 
 
 @pytest.mark.parametrize(
