@@ -62,7 +62,8 @@ def is_taken(response: Any) -> bool:
 def classify(error: BaseException, secrets: Iterable[str] = ()) -> RefusedError | TransientDeliveryError:
     """Classify an error of a transport. The text of the result holds none of the `secrets`."""
     response = _response(error)
-    reason = without(secrets, _reason(error, response))
+    secrets = tuple(secrets)
+    reason = _reason(error, response, secrets)
     if response is None:
         late = isinstance(error, NoResponseError)
         return (
@@ -72,15 +73,14 @@ def classify(error: BaseException, secrets: Iterable[str] = ()) -> RefusedError 
     unparsable = status == 500 and _unparsable(response)
     if status in _REFUSING or unparsable or (status == _MULTI_STATUS and _names_failures(response)):
         return RefusedError(reason)
-    if advice := _advice(response):
-        return TransientDeliveryError(f"{reason} ({without(secrets, advice)})", retry_soon=False)
+    if advice := _advice(response, secrets):
+        return TransientDeliveryError(f"{reason} ({advice})", retry_soon=False)
     return TransientDeliveryError(reason, retry_after=_retry_after(response), ambiguous=status == 500)
 
 
 def configuration_error(error: BaseException, secrets: Iterable[str]) -> TransientDeliveryError:
     """An error raised before anything was sent: no event gets through until the configuration is mended."""
-    reason = without(secrets, _named(error))
-    return TransientDeliveryError(f"it cannot be opened: {reason}", retry_soon=False)
+    return TransientDeliveryError(f"it cannot be opened: {_named(error, secrets)}", retry_soon=False)
 
 
 def _response(error: BaseException) -> Any:
@@ -94,11 +94,11 @@ def _response(error: BaseException) -> Any:
     return None
 
 
-def _reason(error: BaseException, response: Any) -> str:
+def _reason(error: BaseException, response: Any, secrets: Iterable[str]) -> str:
     if response is not None:
-        text = without_credentials(_text(response), _MAX_SHOWN)
+        text = without_credentials(without(secrets, _text(response)), _MAX_SHOWN)
         return f"HTTP {response.status_code}" + (f": {text}" if text else "")
-    return _named(error)
+    return _named(error, secrets)
 
 
 def _text(response: Any) -> str:
@@ -108,12 +108,12 @@ def _text(response: Any) -> str:
         return "(its response was truncated)"
 
 
-def _named(error: BaseException) -> str:
-    return without_credentials(f"{type(error).__name__}: {error}")
+def _named(error: BaseException, secrets: Iterable[str]) -> str:
+    return without_credentials(without(secrets, f"{type(error).__name__}: {error}"))
 
 
 def without(secrets: Iterable[str], text: str) -> str:
-    """The text with `***` for each of the secrets."""
+    """The text with `***` for each of the secrets. It must not be cut before: half of a secret is not found."""
     for secret in secrets:
         # Verbatim, and as Python quotes it: a line break is then two characters.
         text = text.replace(secret, "***").replace(repr(secret)[1:-1], "***")
@@ -155,12 +155,12 @@ def content_of(response: Any) -> Any:
         return None
 
 
-def _advice(response: Any) -> str | None:
+def _advice(response: Any, secrets: Iterable[str]) -> str | None:
     if 200 <= response.status_code < 300:
         return _PAGE
     if 300 <= response.status_code < 400:
         to = response.headers.get("Location")
-        shown = without_credentials(to) if to else None
+        shown = without_credentials(without(secrets, to)) if to else None
         return f"it redirects to {shown}: if that is no login, set it as its address" if shown else _ADDRESS
     return _ADVICE.get(response.status_code)
 

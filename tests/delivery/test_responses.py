@@ -107,5 +107,13 @@ def test_credentials_at_the_end_of_what_is_shown_of_a_response_are_hidden(before
     assert "s3" not in str(classify(answered(422, text)))
 
 
+@pytest.mark.parametrize("of_a_response", [True, False])
+def test_secret_of_the_target_at_the_end_of_what_is_shown_is_hidden(of_a_response):
+    for before in range(480 if of_a_response else 1_980, 501 if of_a_response else 2_001, 2):
+        text = f"{'x ' * (before // 2)}s3cr3t-of-the-target is no key"
+        error = answered(422, text) if of_a_response else ValueError(text)
+        assert "s3" not in str(classify(error, ["s3cr3t-of-the-target"]))
+
+
 def test_reason_has_the_text_of_the_response():
     assert str(classify(answered(422, '{"errors": ["job.name \'\' is blank"]}'))).endswith("job.name '' is blank\"]}")
