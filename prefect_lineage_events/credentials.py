@@ -17,7 +17,10 @@ _SECRET_WORD = (
     r"(?:passw(?:or)?[dt]|passphrase|passcode|pwd|secret|token|credential|authorization|signature|api[_ \-]?key|cookie"
     r"|jwt|(?:account|access|private|secret|shared|master|encryption|signing|storage|license|ssh|ssl|client)[_ \-]?key)"
 )
-_VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|(?:(?:bearer|basic|digest|apikey)\s+)?[^\s,;)\]}&\"']+)"
+# A value in quotes or before a semicolon may hold blanks, and end with the mark of a text that was cut off.
+_VALUE = (
+    r"(?:\"(?:[^\"\\]|\\.)*(?:\"|…\Z)|'(?:[^'\\]|\\.)*(?:'|…\Z)|(?:(?:bearer|basic|digest|apikey)\s+)?[^\s,;)\]}&\"']+)"
+)
 # Between a name and its value: settings, headers, named arguments of SQL and of programs.
 _IS = r"(?:=>|:=|==?|:)"
 # Words that follow "password" in a sentence; any other text after it counts as a password.
@@ -40,7 +43,7 @@ _CREDENTIALS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)(\bauthorization[\"']?\s{0,5}[=:]\s{0,5})[^\n\"'}]{1,1000}"), r"\1***"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w\-.~+/=]{4,}"), r"\1 ***"),
     # settings between semicolons, whose values may hold blanks
-    (re.compile(rf"(?i)({_SECRET_WORD}\s{{0,3}}=\s{{0,3}})[^;\n]{{1,300}}(?=;)"), r"\1***"),
+    (re.compile(rf"(?i)({_SECRET_WORD}\s{{0,3}}=\s{{0,3}})[^;\n]{{1,300}}(?=;|…\Z)"), r"\1***"),
     (re.compile(rf"(?i)((?<![a-z])[\w\-]{{0,40}}{_SECRET_WORD}[\w\-]{{0,40}}[\"']?\s*{_IS}\s*){_VALUE}"), r"\1***"),
     (re.compile(rf"(?i)((?<![a-z])[\w\-]{{0,40}}(?:key|pass|sas|sig|auth)[\"']?\s?=>?\s?){_VALUE}"), r"\1***"),
     (re.compile(rf"(?i)((?<![a-z])(?:pw|pin|otp)[\"']?\s?{_IS}\s?){_VALUE}"), r"\1***"),

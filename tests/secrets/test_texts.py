@@ -103,6 +103,16 @@ def test_secret_at_the_end_of_what_the_flows_thread_takes_is_not_shown(before: i
     assert "hunter" not in without_credentials(_description(text, raise_on_error=True))
 
 
+@pytest.mark.parametrize(
+    "form",
+    ['password="correct horse hunter staple"', "{'token': 'a horse hunter staple'}", "Pwd=a horse hunter b;Uid=x"],
+)
+def test_secret_of_several_words_at_the_end_of_what_is_read_is_not_shown(form: str) -> None:
+    for before in range(LOOKED_AT - 60, LOOKED_AT, 2):
+        text = f"{'x ' * (before // 2)}{form}{' and so on' * 100}"
+        assert not {"horse", "hunter"} & set(without_credentials(text, LOOKED_AT).split())
+
+
 def test_long_text_without_blanks_is_not_shown() -> None:
     text = f"{'x' * (LOOKED_AT - 30)},postgres://etl:{SECRET}@db.example/shop"
     assert without_credentials(text) == "…"
