@@ -25,14 +25,18 @@ _QUOTED = re.compile(r'"([^"]{1,300})"|`([^`]{1,300})`|\[([^\[\]]{1,300})\]')
 _DOT = re.compile(r"\.")
 # Dots at which a text may be split into a dataset and a column: both may have dots in their names.
 _MOST_DOTS = 8
-_NEAR = "; did you mean "
 _NOT_FOUND = 3
 # A shorter text is no beginning of an id.
 _SHORTEST_ID = 4
 
 
 class UnknownNameError(ValueError):
-    """Nothing has this name. The message names the nearest."""
+    """Nothing has this name. The message names the nearest; `has_near`: there are any."""
+
+    def __init__(self, message: str, near: Iterable[str] = ()) -> None:
+        names = listed(near)
+        self.has_near = bool(names)
+        super().__init__(f"{message}; did you mean {names}?" if names else message)
 
 
 class UnknownColumnError(UnknownNameError):
@@ -55,7 +59,9 @@ def find_dataset(graph: Graph, text: str) -> Dataset:
         return found[0]
     if found:
         raise AmbiguousNameError(f"{text!r} is the name of {len(found)} datasets: {listed(d.uri for d in found)}")
-    raise UnknownNameError(f"there is no dataset {text!r}{_hint(wanted, datasets)}")
+    if not datasets:
+        raise UnknownNameError(f"there is no dataset {text!r}: no run in this window touched a dataset")
+    raise UnknownNameError(f"there is no dataset {text!r}", _nearest_datasets(wanted, datasets))
 
 
 def search(graph: Graph, word: str) -> SearchResult:
@@ -109,7 +115,7 @@ def find_dataset_or_column(graph: Graph, text: str) -> tuple[Dataset, str | None
         except UnknownColumnError:
             raise
         except UnknownNameError as no_table:
-            raise (no_table if _NEAR in str(no_table) and _NEAR not in str(no_dataset) else no_dataset) from None
+            raise (no_table if no_table.has_near and not no_dataset.has_near else no_dataset) from None
 
 
 def find_column(graph: Graph, text: str) -> tuple[Dataset, str]:
@@ -121,13 +127,17 @@ def find_column(graph: Graph, text: str) -> tuple[Dataset, str]:
     dots = [found.start() for found in _DOT.finditer(wanted, 1)][-_MOST_DOTS:]
     if not dots:
         raise UnknownNameError(f"{text!r} names no column: give TABLE.column")
-    errors: list[UnknownNameError] = []
+    errors: list[UnknownNameError | AmbiguousNameError] = []
     for dot in reversed(dots):
         try:
             dataset = find_dataset(graph, wanted[:dot])
             return dataset, find_column_of(graph, dataset, wanted[dot + 1 :])
         except UnknownNameError as error:
             errors.append(error)
+        except AmbiguousNameError as error:
+            errors.insert(0, error)
+            break
+    # A longer beginning that is one dataset says more than a shorter one that is the name of several.
     raise next((error for error in errors if isinstance(error, UnknownColumnError)), errors[0])
 
 
@@ -144,8 +154,8 @@ def find_column_of(graph: Graph, dataset: Dataset, name: str) -> str:
         raise AmbiguousNameError(f"{dataset.name} has the columns {listed(same)}")
     nearest = get_close_matches(name.casefold(), [c.casefold() for c in columns], n=3)
     shown = [column for column in columns if column.casefold() in nearest]
-    hint = f"{_NEAR}{listed(shown)}?" if shown else f"; known columns: {listed(columns) or 'none'}"
-    raise UnknownColumnError(f"{dataset.name} has no known column {name!r}{hint}")
+    known = "" if shown else f"; known columns: {listed(columns) or 'none'}"
+    raise UnknownColumnError(f"{dataset.name} has no known column {name!r}{known}", shown)
 
 
 def columns_of(graph: Graph, dataset: Dataset) -> list[str]:
@@ -189,8 +199,8 @@ def find_run(graph: Graph, text: str) -> Snapshot:
     if of_flow:
         return of_flow[0]
     names = {snapshot.run.name for snapshot in snapshots} | {snapshot.run.flow_name for snapshot in snapshots}
-    near = _did_you_mean(wanted, names) or _containing(wanted, names)
-    raise UnknownNameError(f"there is no run or flow {text!r} in this window{near}")
+    near = _nearest(wanted, names) or _containing(wanted, names)
+    raise UnknownNameError(f"there is no run or flow {text!r} in this window", near)
 
 
 def find_flow(graph: Graph, text: str) -> str:
@@ -201,7 +211,7 @@ def find_flow(graph: Graph, text: str) -> str:
     same = [name for name in flows if name.casefold() == text.strip().casefold()]
     if len(same) == 1:
         return same[0]
-    raise UnknownNameError(f"there is no flow {text!r} in this window{_did_you_mean(text, flows)}")
+    raise UnknownNameError(f"there is no flow {text!r} in this window", _nearest(text, flows))
 
 
 def _matches(datasets: Sequence[Dataset], wanted: str) -> list[Dataset]:
@@ -233,9 +243,7 @@ def _parts(dataset: Dataset) -> list[str]:
     return [part for part in _PARTS.split(dataset.name.casefold()) if part]
 
 
-def _hint(wanted: str, datasets: Sequence[Dataset]) -> str:
-    if not datasets:
-        return ": no run in this window touched a dataset"
+def _nearest_datasets(wanted: str, datasets: Sequence[Dataset]) -> Iterable[str]:
     by_short: dict[str, Dataset] = {}
     for dataset in datasets:
         by_short.setdefault(_parts(dataset)[-1] if _parts(dataset) else dataset.name, dataset)
@@ -246,16 +254,13 @@ def _hint(wanted: str, datasets: Sequence[Dataset]) -> str:
             by_short.setdefault(file.partition(".")[0], dataset)
     last = (_PARTS.split(wanted.casefold()) or [""])[-1]
     near = [*get_close_matches(wanted.casefold(), by_short, n=3), *get_close_matches(last, by_short, n=3)]
-    shown = dict.fromkeys(by_short[name].name for name in near)
-    return f"{_NEAR}{listed(shown)}?" if shown else ""
+    return dict.fromkeys(by_short[name].name for name in near)
 
 
-def _did_you_mean(wanted: str, names: Collection[str]) -> str:
-    near = get_close_matches(wanted, sorted(names), n=3)
-    return f"{_NEAR}{listed(near)}?" if near else ""
+def _nearest(wanted: str, names: Collection[str]) -> list[str]:
+    return get_close_matches(wanted, sorted(names), n=3)
 
 
-def _containing(wanted: str, names: Collection[str]) -> str:
+def _containing(wanted: str, names: Collection[str]) -> list[str]:
     """The names that have this text in them: `load` is not near to `load orders`, but is meant for it."""
-    near = sorted(name for name in names if wanted and wanted.casefold() in name.casefold())
-    return f"{_NEAR}{listed(near[:3])}?" if near else ""
+    return sorted(name for name in names if wanted and wanted.casefold() in name.casefold())[:3]

@@ -93,6 +93,21 @@ def test_the_error_is_about_the_part_that_is_wrong(world, text, message):
         find_dataset_or_column(world.graph, text)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("public.orders.totl", r"shop.public.orders has no known column 'totl'; did you mean total\?"),
+        ("public.total", "'public' is the name of 2 datasets"),
+        ("public.x.y", "'public' is the name of 2 datasets"),
+    ],
+)
+def test_an_ambiguity_of_a_shorter_beginning_hides_no_unknown_column(text, message):
+    shop = World()
+    shop.run("load", "s3://a/public > public.orders, s3://b/public > public.orders", schema="total")
+    with pytest.raises((UnknownNameError, AmbiguousNameError), match=message):
+        find_column(shop.graph, text)
+
+
 def test_an_ambiguous_name_lists_all(world):
     with pytest.raises(AmbiguousNameError, match=r"3 datasets: .*mart/SALES, .*mart/sales, .*stage/sales"):
         find_dataset(world.graph, "sales")
