@@ -257,7 +257,7 @@ def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task
         run_count=flow_run.run_count if flow_run is not None else None,
         task_run_id=task_run.id if task_run is not None else None,
         task_run_name=task_run.name if task_run is not None else None,
-        task_name=_name_beside(task_run.name, task.task.name) if task_run is not None and task is not None else None,
+        task_name=_name_beside(task_run, task.task.name) if task_run is not None and task is not None else None,
     )
     # Without its flow's context, a task run belongs to a flow run that ends in another process.
     elsewhere = flow.detached or flow_run_id in running.inherited if flow is not None else flow_run_id is not None
@@ -271,9 +271,13 @@ def _new_run(flow_run_id: UUID | None, flow: Any, flow_run: Any, task: Any, task
     )
 
 
-def _name_beside(run_name: str, name: str) -> str | None:
-    """The name of a task that the name of its run, which Prefect makes of it by default, does not show."""
-    return None if run_name.startswith(f"{name}-") else name
+def _name_beside(task_run: Any, name: str) -> str | None:
+    """The name of a task, unless Prefect named its run: `<task>-` and the dynamic key, or three characters of it.
+
+    A flow's own name of the run may begin with the task's name too.
+    """
+    key = task_run.dynamic_key
+    return None if task_run.name in (f"{name}-{key}", f"{name}-{key[:3]}") else name
 
 
 def _settings() -> SettingsContext | None:

@@ -8,8 +8,11 @@ import sys
 from typing import Any
 
 import pytest
+from prefect.client.schemas.objects import TaskRun
 
 from prefect_lineage_events.context import run as runs
+from prefect_lineage_events.history.model import TaskRun as HistoryTaskRun
+from prefect_lineage_events.history.task_names import own_name
 
 _PROGRAM = """
 import multiprocessing
@@ -40,6 +43,25 @@ def test_a_child_of_a_process_without_lineage_is_reported_once() -> None:
 
 def test_a_child_of_a_process_outside_any_run_is_not_reported() -> None:
     assert standard_error('record_read("s3://b/k")') == ""
+
+
+@pytest.mark.parametrize(
+    ("run_name", "beside"),
+    [
+        ("load-7f3", None),
+        ("load-7f3e8a1c", None),
+        ("load-eu", "load"),
+        ("load-", "load"),
+        ("load", "load"),
+        ("part 1", "load"),
+        ("load-more-7f3", "load"),
+    ],
+)
+def test_a_task_is_named_beside_each_run_that_prefect_did_not_name(run_name: str, beside: str | None) -> None:
+    made = TaskRun(name=run_name, task_key="copy-1a2b", dynamic_key="7f3e8a1c")
+    assert runs._name_beside(made, "load") == beside
+    # The assembler finds the task's name in the two together.
+    assert own_name(HistoryTaskRun(made.id, run_name, "copy-1a2b", dynamic_key="7f3e8a1c", task_name=beside)) == "load"
 
 
 class _Context:
