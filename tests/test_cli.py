@@ -304,6 +304,9 @@ def unnamed() -> str:
         ("SELECT x FROM b", "reads b"),
         ("COMMIT", "COMMIT"),
         ("nightly arivals", "an unknown kind of statement"),
+        ("CALL p('0f6b2a53-5a0e-4c9e-9b8c-1d0a3c7f2e41')", "CALL"),
+        ("SET run = '0f6b2a53-5a0e-4c9e-9b8c-1d0a3c7f2e41'", "SET"),
+        ("SELEC * FROM a WHERE id = '0f6b2a53-5a0e-4c9e-9b8c-1d0a3c7f2e41'", "an unknown kind of statement"),
     ],
 )
 def test_explain_finds_out_whether_a_text_is_a_run_or_a_statement(text, shown, prefect_server, capsys):

@@ -19,7 +19,10 @@ from prefect_lineage_events.graph.values import DatasetFound, SearchResult
 from prefect_lineage_events.sentences import listed
 from prefect_lineage_events.snapshots import Snapshot
 
-_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+# An id alone, or the last one in the path of an address or in a resource id. A SQL text with an id in it is none.
+_RUN_ID = re.compile(
+    r"(?:[^\s?#'\"()=]{1,1000}[/.])?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?:[/?#]\S{0,2000})?", re.IGNORECASE
+)
 _PARTS = re.compile(r"[./]")
 _QUOTED = re.compile(r'"([^"]{1,300})"|`([^`]{1,300})`|\[([^\[\]]{1,300})\]')
 _DOT = re.compile(r"\.")
@@ -169,9 +172,9 @@ def _columns(graph: Graph, dataset: Dataset) -> set[str]:
 
 
 def run_id_in(text: str) -> UUID | None:
-    """The id of a run in a text: the id itself, Prefect's resource id, or the address of the run's page."""
-    found = _ID.findall(text)
-    return UUID(found[-1]) if found else None
+    """The id of a run in one word: the id itself, Prefect's resource id, or the address of the run's page."""
+    found = _RUN_ID.fullmatch(text.strip())
+    return UUID(found[1]) if found else None
 
 
 def find_run(graph: Graph, text: str) -> Snapshot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -18,6 +18,7 @@ from prefect_lineage_events.graph.names import (
     find_dataset_or_column,
     find_flow,
     find_run,
+    run_id_in,
     search,
 )
 from prefect_lineage_events.graph.values import SearchResult
@@ -149,6 +150,43 @@ def test_runs_are_found_by_id_address_name_and_flow(world):
         find_run(world.graph, "calm-cats")
     with pytest.raises(UnknownNameError, match="not among the 3 runs"):
         find_run(world.graph, "5ba7b810-9dad-41d1-80b4-00c04fd430c8")
+
+
+ID = "0f6b2a53-5a0e-4c9e-9b8c-1d0a3c7f2e41"
+OTHER = "5ba7b810-9dad-41d1-80b4-00c04fd430c8"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ID,
+        f" {ID.upper()}\n",
+        f"prefect.flow-run.{ID}",
+        f"127.0.0.1:4200/runs/flow-run/{ID}",
+        f"http://127.0.0.1:4200/runs/flow-run/{ID}/?tab=Logs#{OTHER}",
+        f"https://app.prefect.cloud/account/{OTHER}/workspace/{OTHER}/runs/flow-run/{ID}?g={OTHER}",
+    ],
+)
+def test_the_id_of_a_run_is_one_word(text):
+    assert run_id_in(text) == UUID(ID)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"CALL p('{ID}')",
+        f"p('{ID}')",
+        f"SET run = '{ID}'",
+        f"SET run={ID}",
+        f"SELEC * FROM a WHERE id = '{ID}'",
+        f"DROP {ID}",
+        f"load of {ID}",
+        f"load-{ID}",
+        f"{ID}0",
+    ],
+)
+def test_a_text_or_a_name_that_contains_an_id_is_none(text):
+    assert run_id_in(text) is None
 
 
 def test_flows_are_found_in_any_case(world):
