@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from prefect_lineage_events.cli.output import table
@@ -68,9 +69,12 @@ class Names:
 
     def within(self, text: str) -> str:
         """The text with these names in place of the URIs in it. URIs and names may have spaces."""
+        return "".join(map(self, self._uris.split(text))) if self._names else text
+
+    @cached_property
+    def _uris(self) -> re.Pattern[str]:
         uris = sorted(self._names, key=len, reverse=True)
-        found = re.split(f"({'|'.join(map(re.escape, uris))})(?= |$)", text) if uris else [text]
-        return "".join(map(self, found))
+        return re.compile(f"({'|'.join(map(re.escape, uris))})(?= |$)")
 
 
 def _dataset(uri: str) -> Dataset | None:

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import pytest
 
-from prefect_lineage_events.cli import checks, main
+from prefect_lineage_events.cli import checks, main, words
 from prefect_lineage_events.cli.errors import CommandError
 from prefect_lineage_events.cli.words import Names
 from prefect_lineage_events.encoding import EPOCH
@@ -134,6 +134,15 @@ def test_difference_shows_names_with_spaces_and_slashes() -> None:
     assert shown.within(f"{uri} x a -> {uri}/x b") == f"{shown(uri + ' x')} a -> {shown(uri + '/x')} b"
     _, text, _ = answer("diff first second", world)
     assert "://" not in text
+
+
+def test_names_are_prepared_once_for_all_texts(monkeypatch) -> None:
+    escaped: list[str] = []
+    monkeypatch.setattr(words.re, "escape", lambda text: escaped.append(text) or text)
+    uris = ["s3://a/x", "s3://b/x"]
+    shown = Names(World().graph, uris)
+    assert [shown.within(f"{uri} of") for uri in uris] == [f"{shown(uri)} of" for uri in uris]
+    assert sorted(escaped) == uris
 
 
 def test_row_of_a_pipe_is_one_line_without_styles() -> None:
