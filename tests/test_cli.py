@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -269,6 +270,17 @@ def test_printed_automation_has_the_id_of_the_deployment(prefect_server, capsys)
     assert cli.main(["deploy", "--print-automation"]) == 0
     printed = yaml.safe_load(capsys.readouterr().out)
     assert printed["actions"][0]["deployment_id"] == str(deploy.registered().assembler)
+
+
+@pytest.mark.parametrize("arguments", [["explain", "SELECT x FROM b"], ["explain", "--no-such-option"]])
+def test_the_garbage_collector_is_as_before_a_command(arguments):
+    before = gc.get_threshold()
+    gc.set_threshold(701, 11, 12)
+    try:
+        cli.main(arguments)
+        assert gc.get_threshold() == (701, 11, 12)
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_explain_prints_tables_and_columns(capsys):

@@ -28,8 +28,9 @@ _OBJECTS_A_PASS = 100_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code."""
-    gc.set_threshold(_OBJECTS_A_PASS)
     words = list(sys.argv[1:] if arguments is None else arguments)
+    before = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_A_PASS)
     try:
         code = _run(words)
         sys.stdout.flush()
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         logging.getLogger(__name__).debug("The command failed", exc_info=True)
         return failed(error)
+    finally:
+        # A program may call this function, and go on.
+        gc.set_threshold(*before)
 
 
 def _run(words: list[str]) -> int:
