@@ -102,9 +102,16 @@ class Archive:
 
         self.name = shown(address)
         with _errors_of(self.name):
-            local = "://" not in address and "::" not in address
-            self._fs, root = fsspec.core.url_to_fs(str(Path(address).expanduser().resolve()) if local else address)
+            is_path = "://" not in address and "::" not in address
+            self._fs, root = fsspec.core.url_to_fs(str(Path(address).expanduser().resolve()) if is_path else address)
         self._root = str(root).rstrip("/")
+        protocol = self._fs.protocol
+        self._protocols = frozenset([protocol] if isinstance(protocol, str) else protocol)
+
+    @property
+    def _is_local(self) -> bool:
+        """Return whether the files are this machine's own, and not a cache of another store's."""
+        return "file" in self._protocols
 
     def write(self, snapshot: Snapshot, events: Sequence[Event]) -> str:
         """Write the run's file, in place of an earlier one; returns its path. Raises ArchiveError."""
@@ -115,10 +122,9 @@ class Archive:
         return path
 
     def _write(self, target: str, data: bytes) -> None:
-        protocols = {self._fs.protocol} if isinstance(self._fs.protocol, str) else set(self._fs.protocol)
-        if "file" in protocols:
+        if self._is_local:
             _write_local(Path(target), data)
-        elif protocols & _RENAMED:
+        elif self._protocols & _RENAMED:
             self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
             self._fs.pipe_file(written := f"{target}.{uuid4().hex}", data)
             self._fs.mv(written, target)
@@ -147,7 +153,7 @@ class Archive:
 
         def look() -> None:
             with _errors_of(self.name):
-                if self._fs.protocol == "file" or "file" in self._fs.protocol:
+                if self._is_local:
                     _check_local(Path(self._root))
                 list(self._names(self._root))
 

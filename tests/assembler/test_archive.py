@@ -137,6 +137,14 @@ def test_a_store_that_refuses_is_said_without_its_keys(moto, monkeypatch):
     assert ACCESS_KEY not in str(raised.value)
 
 
+@pytest.mark.parametrize(("scheme", "local"), [("file", True), ("local", True), ("filecache::file", False)])
+def test_only_a_folder_of_this_machine_is_checked_as_one(scheme, local, monkeypatch, tmp_path):
+    checked: list[Path] = []
+    monkeypatch.setattr(archive, "_check_local", checked.append)
+    Archive(f"{scheme}://{tmp_path}").check()
+    assert checked == [tmp_path] * local
+
+
 def test_only_days_of_the_window_are_listed(tmp_path):
     opened = Archive(str(tmp_path))
     for day in ("2026-11-27", "2026-11-29", "2026-12-01", "notes"):
