@@ -131,15 +131,15 @@ def _with_reason(event: LineageEvent, cut: list[str]) -> LineageEvent:
 
 def portions(fields: dict[str, Any], inputs: tuple[EventDataset, ...]) -> Iterator[UnnumberedEvent]:
     """One event, or several that share the statement's id where there are more inputs than an event can name."""
-    portions = split_inputs(inputs)
-    if len(portions) == 1:
+    split = split_inputs(inputs)
+    if len(split) == 1:
         yield UnnumberedEvent(**fields, inputs=inputs)
         return
     statement, output, edges = fields["statement"], fields.get("output"), fields.get("columns", ())
-    for number, portion in enumerate(portions, 1):
+    for number, portion in enumerate(split, 1):
         uris = {d.uri for d in portion} | ({output.uri} if output else set())
         part = {
-            "statement": statement.model_copy(update={"part": number, "parts": len(portions)}),
+            "statement": statement.model_copy(update={"part": number, "parts": len(split)}),
             "columns": tuple(e for e in edges if e.source in uris),
         }
         yield UnnumberedEvent(**{**fields, **part}, inputs=portion)
