@@ -61,10 +61,11 @@ def changed(lifecycle: str) -> str:
     return _CHANGED.get(lifecycle, lifecycle.lower())
 
 
-def listed(texts: Iterable[str], most: int = 10) -> str:
-    """The first texts, and the number of the others: `a, b and 4 more`."""
+def listed(texts: Iterable[str], most: int = 10, *, total: int | None = None) -> str:
+    """The first texts, and the number of the others: `a, b and 4 more`. `total`: of all, where not all are given."""
     found = list(texts)
-    more = f" and {len(found) - most:,} more" if len(found) > most else ""
+    others = (total or len(found)) - min(len(found), most)
+    more = f" and {others:,} more" if others > 0 else ""
     return ", ".join(found[:most]) + more
 
 
