@@ -1,4 +1,4 @@
-"""What a change of columns reaches downstream."""
+"""A change of a column, and all that it reaches downstream."""
 
 from __future__ import annotations
 
