@@ -35,9 +35,13 @@ class AssemblerRunner(Runner):
 
     in_hand: Collection[UUID] = ()
 
+    def current_runs(self) -> Collection[UUID]:
+        """The flow runs that have a process here. Prefect does not publish them: none, if it keeps them elsewhere."""
+        return getattr(getattr(self, "_process_manager", None), "flow_run_ids", set)()
+
     async def __aexit__(self, *exc_info: Any) -> None:
-        # The runner does not publish its runs. Without this, they would stay "running" in Prefect.
-        self.in_hand = getattr(getattr(self, "_process_manager", None), "flow_run_ids", set)()
+        # Without this, they would stay "running" in Prefect.
+        self.in_hand = self.current_runs()
         await super().__aexit__(*exc_info)
 
 
@@ -124,7 +128,7 @@ def _is_api_away(error: BaseException) -> bool:
 async def _until_stopped(served: Served) -> None:
     """Run until Ctrl-C or SIGTERM, which ends it like Ctrl-C: Prefect's own handler leaves a coroutine unawaited."""
     running, loop = asyncio.ensure_future(served.runner.start()), asyncio.get_running_loop()
-    watching = asyncio.ensure_future(_watch(served.deployments))
+    watching = asyncio.ensure_future(_watch(served))
     this = asyncio.current_task()
 
     def stop(*_: object) -> None:
@@ -143,10 +147,10 @@ async def _until_stopped(served: Served) -> None:
     await running
 
 
-async def _watch(served: Collection[UUID]) -> None:
+async def _watch(served: Served) -> None:
     """Look for the deployments until one is gone, and for sweeps whose processes are gone."""
-    while await asyncio.to_thread(lambda: all(map(_exists, served))):
-        await asyncio.to_thread(_free_places)
+    while await asyncio.to_thread(lambda: all(map(_exists, served.deployments))):
+        await asyncio.to_thread(_free_places, served.runner.current_runs())
         await asyncio.sleep(_LOOKED_FOR_EVERY)
     get_logger("lineage").warning(
         "Deployments of the assembler were deleted (`prefect-lineage undeploy`?): their runs are not started any more, "
@@ -154,11 +158,11 @@ async def _watch(served: Collection[UUID]) -> None:
     )
 
 
-def _free_places() -> None:
-    """End dead sweeps, if Prefect answers soon."""
+def _free_places(alive: Collection[UUID]) -> None:
+    """End dead sweeps, but none of these runs, if Prefect answers soon."""
     try:
         with temporary_settings(_QUICKLY), get_client(sync_client=True) as client:
-            end_dead_sweeps(client)
+            end_dead_sweeps(client, alive)
     except Exception as error:  # noqa: BLE001  (tried again later)
         get_logger("lineage").debug("Dead sweeps could not be looked for: %s", error)
 

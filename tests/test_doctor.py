@@ -375,7 +375,7 @@ def test_sweep_whose_process_is_gone_is_named_and_ended(client, monkeypatch):
     assert observed in what_is_wrong(health.sweep(client))
     dead_sweeps.end_dead_sweeps(client, alive=[held.id])
     assert client.read_flow_run(held.id).state.is_running()
-    serving._free_places()
+    serving._free_places([])
     assert client.read_flow_run(held.id).state.is_crashed()
     assert client.read_flow_run(by_hand.id).state.is_running()
     assert dead_sweeps.dead_sweeps(client) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import httpx
 import pytest
 
@@ -19,6 +21,9 @@ class _Runner:
 
     async def start(self) -> None:
         raise self.error
+
+    def current_runs(self) -> set[UUID]:
+        return set()
 
 
 def _group(error: Exception) -> Exception:

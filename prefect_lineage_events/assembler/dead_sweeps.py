@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from prefect.settings import get_current_settings
 from prefect.states import Crashed
 
 from prefect_lineage_events.history import api, event_log
@@ -25,8 +26,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A process sends a heartbeat every three minutes (Prefect's default), and begins within seconds.
-SILENT = dt.timedelta(minutes=10)
+# The heartbeats that must be missing: a busy server stores them late. Prefect's default is one every three minutes.
+HEARTBEATS_MISSED = 5
+SHORTEST_SILENCE = dt.timedelta(minutes=10)
+# Where heartbeats are switched off, a sweep may work for long without an event.
+SILENCE_WITHOUT_HEARTBEATS = dt.timedelta(days=1)
+# A pending sweep sends no heartbeats: its infrastructure may still start, such as a pod on a new node.
+STARTS_WITHIN = dt.timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +46,32 @@ class DeadSweep:
 def dead_sweeps(client: SyncPrefectClient) -> list[DeadSweep]:
     """Sweeps that have neither ended nor had an event for so long. One request, and one for each old one."""
     now = api.now(client)
-    recently = Window(now - SILENT, now + CLOCKS_DIFFER)
     body = {
         "flows": {"name": {"any_": [SWEEPER.partition("/")[0]]}},
-        "flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}},
+        "flow_runs": {
+            "state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}},
+            # A sweep of the command line holds no place.
+            "deployment_id": {"is_null_": False},
+        },
+        "sort": "EXPECTED_START_TIME_ASC",
         "limit": 20,
     }
-    found = [
-        DeadSweep(UUID(run["id"]), since)
-        for run in api.post(client, "/flow_runs/filter", body)
-        # A sweep of the command line holds no place.
-        if run["deployment_id"] and (since := api.time_of(run["state"]["timestamp"])) and since < recently.since
-    ]
-    return [one for one in found if not event_log.any_event(client, one.id, recently)]
+    found: list[DeadSweep] = []
+    for run in api.post(client, "/flow_runs/filter", body):
+        one = DeadSweep(UUID(run["id"]), api.time_of(run["state"]["timestamp"]) or now)
+        recently = Window(now - _silence(run["state"]["type"]), now + CLOCKS_DIFFER)
+        if one.since < recently.since and not event_log.any_event(client, one.id, recently):
+            found.append(one)
+    return found
+
+
+def _silence(state_type: str) -> dt.timedelta:
+    """The time without an event after which a sweep in such a state is dead, by the heartbeats of these settings."""
+    every = get_current_settings().flows.heartbeat_frequency
+    if every is None:
+        return SILENCE_WITHOUT_HEARTBEATS
+    silence = max(SHORTEST_SILENCE, HEARTBEATS_MISSED * dt.timedelta(seconds=every))
+    return max(silence, STARTS_WITHIN) if state_type == "PENDING" else silence
 
 
 def end_dead_sweeps(client: SyncPrefectClient, alive: Collection[UUID] = ()) -> None:
