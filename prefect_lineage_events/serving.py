@@ -18,7 +18,7 @@ from prefect.runner import Runner
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Cancelled
 
-from prefect_lineage_events.assembler.dead_sweeps import end_dead_sweeps
+from prefect_lineage_events.assembler.dead_sweeps import end_dead_sweeps, end_run
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -197,6 +197,6 @@ def pause(deployment_id: UUID, in_hand: Collection[UUID] = ()) -> None:
 
 
 def _cancel(client: SyncPrefectClient, in_hand: Collection[UUID]) -> None:
-    """Set the runs cancelled whose processes have ended."""
+    """Set the runs cancelled whose processes have ended, but not those that had ended before, or were deleted."""
     for run_id in in_hand:
-        client.set_flow_run_state(run_id, Cancelled(message="The assembler was stopped."), force=True)
+        end_run(client, run_id, Cancelled(message="The assembler was stopped."))

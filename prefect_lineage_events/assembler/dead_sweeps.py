@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.states import Crashed
 
@@ -23,6 +24,7 @@ from prefect_lineage_events.history.reader import CLOCKS_DIFFER
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import State
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +79,17 @@ def _silence(state_type: str) -> dt.timedelta:
 def end_dead_sweeps(client: SyncPrefectClient, alive: Collection[UUID] = ()) -> None:
     """Record that these sweeps have crashed, but not those that the caller knows to be `alive`."""
     for one in dead_sweeps(client):
-        if one.id not in alive:
-            client.set_flow_run_state(one.id, Crashed(message="Its process is gone."), force=True)
+        if one.id not in alive and end_run(client, one.id, Crashed(message="Its process is gone.")):
             logger.warning("The sweep %s was silent since %s; it is recorded as crashed", one.id, f"{one.since:%F %R}")
+
+
+def end_run(client: SyncPrefectClient, run_id: UUID, state: State[None]) -> bool:
+    """Set this final state of a run whose process is gone; return false if it has ended or was deleted before."""
+    try:
+        current = client.read_flow_run(run_id).state
+        if current is not None and current.is_final():
+            return False
+        client.set_flow_run_state(run_id, state, force=True)
+    except ObjectNotFound:
+        return False
+    return True
