@@ -188,7 +188,8 @@ def sweep(client: SyncPrefectClient) -> Finding:
     if failure := _last_failure(client):
         advice = "mend what this names; the next sweep tries again, and nothing is lost (the log of its run has more)"
         return Finding(False, "sweep", f"{last}, and failed: {failure}", advice)
-    # A run that another assembler delivers, or whose parent goes on, waits as it should.
+    # A run that another assembler delivers, whose parent goes on, or that awaits the access history waits as it should.
+    # Where the access history could not be read, the reason ends in the fault, which has to be mended.
     stuck = [
         w
         for w in state.waiting
@@ -200,7 +201,9 @@ def sweep(client: SyncPrefectClient) -> Finding:
     first = stuck[0]
     such = f"{first.flow_run_id} ({first.flow_name}): {first.reason}"
     observed = f"{last}; {counted(len(stuck), 'run')} waiting, such as {such}"
-    return Finding(False, "sweep", observed, f"the next sweep tries again; all of them: artifact {sweep_state.KEY!r}")
+    mend = "mend what this names; " if first.reason.startswith(AWAITS) else ""
+    advice = f"{mend}the next sweep tries again; all of them: artifact {sweep_state.KEY!r}"
+    return Finding(False, "sweep", observed, advice)
 
 
 def refused(client: SyncPrefectClient) -> Finding:

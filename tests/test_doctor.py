@@ -26,6 +26,7 @@ from prefect_lineage_events.assembler.archive import ArchiveMark
 from prefect_lineage_events.assembler.ledger import Entry
 from prefect_lineage_events.assembler.sweep import BUSY
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
+from prefect_lineage_events.assembler.witness.collect import AWAITS
 from prefect_lineage_events.automations.assemble import ASSEMBLE
 from prefect_lineage_events.automations.definition import Ids, Options
 from prefect_lineage_events.events import INCOMPLETE_EVENT, REJECTED_EVENT
@@ -248,6 +249,16 @@ def test_run_that_waits_for_others_is_no_finding(client, waiting, monkeypatch):
     stuck = replace(waiting, attempts=100, waits_for=())
     monkeypatch.setattr(sweep_state, "read", lambda _: SweepState(swept=now(), waiting=(stuck,)))
     assert not health.sweep(client).ok
+
+
+def test_access_history_that_cannot_be_read_is_a_finding(client, monkeypatch):
+    waiting = Waiting(uuid4(), "nightly", now(), AWAITS)
+    monkeypatch.setattr(health, "_last_failure", lambda _: None)
+    monkeypatch.setattr(sweep_state, "read", lambda _: SweepState(swept=now(), waiting=(waiting,)))
+    assert health.sweep(client).ok
+    unread = replace(waiting, reason=f"{AWAITS}: this Prefect API has no block 'secret/gone'")
+    monkeypatch.setattr(sweep_state, "read", lambda _: SweepState(swept=now(), waiting=(unread,)))
+    assert "no block 'secret/gone' -> mend what this names; the next sweep" in what_is_wrong(health.sweep(client))
 
 
 def assembled(*targets: str, run: str = "1", by: str | None = "a") -> dict:
