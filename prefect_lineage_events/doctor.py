@@ -74,7 +74,8 @@ def _api(client: SyncPrefectClient) -> Finding:
 def _on_the_api(client: SyncPrefectClient) -> Iterator[Finding]:
     for subject, check in CHECKS.items():
         try:
-            yield check(client)
+            found = check(client)
+            yield from found if isinstance(found, tuple) else (found,)
         except PrefectHTTPStatusError as error:
             yield _refused(subject, error)
         except (LookupError, TypeError, AttributeError) as error:

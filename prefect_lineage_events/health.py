@@ -1,4 +1,4 @@
-"""Checks of the deployed assembler through the Prefect API: one finding for each check, with advice."""
+"""Checks of the deployed assembler through the Prefect API: a finding or more for each check, with advice."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from prefect_lineage_events.assembler import sweep_state, unresolved
 from prefect_lineage_events.assembler.dead_sweeps import dead_sweeps
 from prefect_lineage_events.assembler.stale_runs import HOW_TO_END, stale_runs
 from prefect_lineage_events.assembler.sweep import BUSY
+from prefect_lineage_events.assembler.unresolved import Unresolved
 from prefect_lineage_events.assembler.witness.collect import AWAITS
 from prefect_lineage_events.automations import plan
 from prefect_lineage_events.automations.listed import ASSEMBLERS
@@ -220,9 +221,14 @@ def refused(client: SyncPrefectClient) -> Finding:
     )
 
 
-def unreadable(client: SyncPrefectClient) -> Finding:
-    """Check that the events of the last day can be read; those of a later version of this package cannot."""
+def gaps(client: SyncPrefectClient) -> tuple[Finding, ...]:
+    """Check that all events of the last day are there and can be read. Both are asked for at once."""
     found = unresolved.gaps(client)
+    return incomplete(found), unreadable(found)
+
+
+def unreadable(found: Unresolved) -> Finding:
+    """Check that the events of the last day can be read; those of a later version of this package cannot."""
     events = [event for event in found.events if encoding.count(event["payload"].get("rejected"))]
     if not events:
         return Finding(True, "unreadable events", "none of the last day")
@@ -236,9 +242,8 @@ def unreadable(client: SyncPrefectClient) -> Finding:
     return Finding(False, "unreadable events", observed, advice)
 
 
-def incomplete(client: SyncPrefectClient) -> Finding:
+def incomplete(found: Unresolved) -> Finding:
     """Check that no events were lost and no statements dropped in the last day."""
-    found = unresolved.gaps(client)
     dropped = [event for event in found.events if encoding.count(event["payload"].get("dropped"))]
     if dropped:
         count = sum(encoding.count(event["payload"]["dropped"]) or 0 for event in dropped)
@@ -316,7 +321,7 @@ def archived(client: SyncPrefectClient) -> Finding:
     return Finding(False, "archived runs", observed, "mend the archive, then `prefect-lineage backfill` adds them")
 
 
-CHECKS: Mapping[str, Callable[[SyncPrefectClient], Finding]] = {
+CHECKS: Mapping[str, Callable[[SyncPrefectClient], Finding | tuple[Finding, ...]]] = {
     "blocks": blocks,
     "deployments": deployments,
     "late runs": late,
@@ -325,8 +330,7 @@ CHECKS: Mapping[str, Callable[[SyncPrefectClient], Finding]] = {
     "sweep": sweep,
     "sent to": delivery_to,
     "refused events": refused,
-    "dropped events": incomplete,
-    "unreadable events": unreadable,
+    "dropped events": gaps,
     "archived runs": archived,
     "runs in flight": in_flight,
 }

@@ -303,7 +303,7 @@ def test_event_of_any_shape_does_not_stop_doctor(monkeypatch, payload):
     delivery_to(monkeypatch, event)
     monkeypatch.setattr(unresolved, "recent_events", lambda *_: [event])
     health.refused(None)
-    health.incomplete(None)
+    health.gaps(None)
 
 
 def test_file_in_a_missing_folder_is_a_finding(monkeypatch, tmp_path):
@@ -444,7 +444,7 @@ def test_recently_refused_events_are_a_finding(client):
 
 def test_recently_dropped_statements_are_a_finding(client):
     finding = finding_when_stored(
-        INCOMPLETE_EVENT, {"missing": {}, "unclosed": [], "dropped": 7}, health.incomplete, client
+        INCOMPLETE_EVENT, {"missing": {}, "unclosed": [], "dropped": 7}, lambda client: health.gaps(client)[0], client
     )
     assert "7 statements of 1 run in the last day" in what_is_wrong(finding)
     assert "QUEUE_SIZE" in finding.advice
@@ -462,6 +462,14 @@ def test_healthy_installation_has_no_findings(client, monkeypatch):
     for what in health.CHECKS:
         monkeypatch.setitem(health.CHECKS, what, lambda _, what=what: Finding(True, what, "well"))
     assert cli.main(["doctor"]) == 0
+
+
+def test_gaps_are_asked_for_once(client, monkeypatch):
+    asked = Mock(return_value=unresolved.Unresolved())
+    monkeypatch.setattr(unresolved, "gaps", asked)
+    subjects = [finding.subject for finding in doctor.examine()]
+    assert [subjects.count(subject) for subject in ("dropped events", "unreadable events")] == [1, 1]
+    assert asked.call_count == 1
 
 
 def test_request_that_the_api_refuses_is_a_finding(client, monkeypatch):
