@@ -195,8 +195,8 @@ def _unassembled(client: SyncPrefectClient) -> tuple[list[dt.datetime], dt.datet
     for event in events:
         ids = (str(one.get("prefect.resource.id")) for one in event.get("related") or ())
         for run_id in (id_.removeprefix("prefect.flow-run.") for id_ in ids if id_.startswith("prefect.flow-run.")):
-            if _is_id(run_id):
-                ends.setdefault(UUID(run_id), _time(event))
+            if known := api.id_of(run_id):
+                ends.setdefault(known, _time(event))
     entries = ledger.read(client, list(ends))
     read_back_to = _time(events[-1]) if len(events) >= PAGE else None
     return [ended for run_id, ended in ends.items() if run_id not in entries], read_back_to
@@ -237,7 +237,7 @@ def _timed(
     for event in events:
         for run in runs_of(event):
             delivered.setdefault(run, _time(event))
-    ids = [UUID(run) for run in list(delivered)[:_TIMED] if _is_id(run)]
+    ids = [id_ for run in list(delivered)[:_TIMED] if (id_ := api.id_of(run))]
     runs = runs_by_id(client, ids) if ids else []
     spans = [(delivered[str(run.id)] - run.ended).total_seconds() for run in runs if run.ended]
     return events, median(max(0.0, one) for one in spans) if spans else None
@@ -289,10 +289,3 @@ def _missing_text(payload: Mapping[str, Any]) -> str:
 
 def _time(event: Mapping[str, Any]) -> dt.datetime:
     return api.time_of(event["occurred"]) or encoding.EPOCH
-
-
-def _is_id(text: str) -> bool:
-    try:
-        return bool(UUID(text))
-    except ValueError:
-        return False

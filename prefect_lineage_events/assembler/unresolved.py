@@ -10,6 +10,7 @@ from uuid import UUID
 from prefect_lineage_events.assembler import ledger
 from prefect_lineage_events.assembler.ledger import Entry
 from prefect_lineage_events.events import ASSEMBLED_EVENT, INCOMPLETE_EVENT, REJECTED_EVENT
+from prefect_lineage_events.history import api
 from prefect_lineage_events.history.assembler_events import PAGE, recent_events, runs_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def gaps(client: SyncPrefectClient) -> Unresolved:
 def not_archived(client: SyncPrefectClient) -> list[tuple[UUID, str]]:
     """The runs of the latest deliveries that the archive did not take, with its reason. Two or three requests."""
     events = recent_events(client, ASSEMBLED_EVENT)
-    runs = [UUID(run) for event in events for run in runs_of(event) if _is_id(run)]
+    runs = [id_ for event in events for run in runs_of(event) if (id_ := api.id_of(run))]
     entries = ledger.read(client, list(dict.fromkeys(runs)))
     return [(run, one.archived.fault) for run, one in entries.items() if one.archived and one.archived.fault]
 
@@ -56,12 +57,4 @@ def _standing(client: SyncPrefectClient, name: str, stands: Callable[[Entry], bo
 
 def _run_of(event: Mapping[str, Any]) -> UUID | None:
     """The run of an event about one. Every user of the API can emit one with anything in it."""
-    run = next(iter(runs_of(event)), "")
-    return UUID(run) if _is_id(run) else None
-
-
-def _is_id(text: str) -> bool:
-    try:
-        return bool(UUID(text))
-    except ValueError:
-        return False
+    return api.id_of(next(iter(runs_of(event)), None))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from prefect.exceptions import PrefectHTTPStatusError
@@ -69,6 +70,14 @@ def now(client: SyncPrefectClient) -> dt.datetime:
 def time_of(value: str | None) -> dt.datetime | None:
     """An API time; None stays None."""
     return _TIME.validate_python(value) if value else None
+
+
+def id_of(value: object) -> UUID | None:
+    """An API id; None for anything else. Every user of the API can emit an event with anything in place of an id."""
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None
 
 
 def _request(client: SyncPrefectClient, method: str, path: str, **kwargs: Any) -> Any:

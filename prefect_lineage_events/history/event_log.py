@@ -174,7 +174,7 @@ def closed_runs(client: SyncPrefectClient, window: Window) -> list[UUID]:
     for raw in islice(pages(client, body), MAX_CLOSED):
         for resource in (raw["resource"], *(raw.get("related") or ())):
             kind, _, id_ = str(resource.get("prefect.resource.id")).rpartition(".")
-            if kind == "prefect.flow-run" and (run_id := _uuid(id_)):
+            if kind == "prefect.flow-run" and (run_id := api.id_of(id_)):
                 found[run_id] = None
                 break
     return list(found)
@@ -195,7 +195,7 @@ def closed_outside_flows(
         chosen = {"event": {"name": [events.CLOSED_EVENT]}, "related": related, "occurred": occurred, "order": "DESC"}
         for raw in islice(pages(client, {"filter": chosen, "limit": EVENTS_PAGE}), MAX_CLOSED - len(found)):
             ids = [str(one.get("prefect.resource.id")).rpartition(".") for one in raw.get("related") or ()]
-            runs = {kind: _uuid(id_) for kind, _, id_ in ids}
+            runs = {kind: api.id_of(id_) for kind, _, id_ in ids}
             if "prefect.flow-run" not in runs and (run_id := runs.get("prefect.task-run")):
                 found[run_id] = None
     return list(found)
@@ -249,13 +249,6 @@ def pages(client: SyncPrefectClient, body: dict[str, Any]) -> Iterator[dict[str,
         page = api.get(client, "/events/filter/next", {"page-token": token}) or {"events": []}
         yield from page["events"]
         read += max(len(page["events"]), 1)
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _unique(raw_events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -341,7 +334,7 @@ def _number(log: EventLog, event: LineageEvent | SchemaEvent, raw: Mapping[str, 
 def _names_another_run(payload: object, flow_run_id: UUID) -> bool:
     run = payload.get("run") if isinstance(payload, Mapping) else None
     named = run.get("flow_run_id") if isinstance(run, Mapping) else None
-    run_id = _uuid(str(named)) if named else None
+    run_id = api.id_of(named) if named else None
     return run_id is not None and run_id != flow_run_id
 
 

@@ -64,8 +64,10 @@ def _run_of(event: JSON) -> UUID | None:
     name = str(event.get("event"))
     if name.startswith("lineage.") and name not in OPERATION_EVENTS:
         payload = event.get("payload") or {}
-        return _uuid(payload.get("flow_run_id")) or _uuid(_without_prefix(resource.get("prefect.resource.id")))
-    return _uuid(_without_prefix(resource.get("prefect.resource.id"))) or _uuid(_related(event, "flow-run", _RUN))
+        return api.id_of(payload.get("flow_run_id")) or api.id_of(_without_prefix(resource.get("prefect.resource.id")))
+    return api.id_of(_without_prefix(resource.get("prefect.resource.id"))) or api.id_of(
+        _related(event, "flow-run", _RUN)
+    )
 
 
 def _related(event: JSON, role: str, prefix: str) -> str | None:
@@ -78,10 +80,3 @@ def _related(event: JSON, role: str, prefix: str) -> str | None:
 def _without_prefix(resource_id: object) -> str | None:
     text = str(resource_id or "")
     return text.removeprefix(_RUN) if text.startswith(_RUN) else None
-
-
-def _uuid(value: object) -> UUID | None:
-    try:
-        return UUID(str(value)) if value else None
-    except ValueError:
-        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from uuid import uuid4
 
 import pytest
 from prefect.exceptions import PrefectHTTPStatusError
@@ -72,3 +73,13 @@ def test_now_is_the_clock_of_the_api(hours):
 def test_own_clock_is_used_without_an_offset():
     for date in (None, dt.datetime.now(dt.timezone.utc)):
         assert abs(time_by(date)) < dt.timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("value", [None, "", "none", 7, {"id": 1}, "\x00"])
+def test_value_that_is_no_id_gives_none(value):
+    assert api.id_of(value) is None
+
+
+def test_id_is_read_from_its_text():
+    id_ = uuid4()
+    assert api.id_of(str(id_)) == api.id_of(id_) == id_
