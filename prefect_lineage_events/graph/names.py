@@ -19,10 +19,8 @@ from prefect_lineage_events.graph.values import DatasetFound, SearchResult
 from prefect_lineage_events.sentences import listed
 from prefect_lineage_events.snapshots import Snapshot
 
-# An id alone, or the last one in the path of an address or in a resource id. A SQL text with an id in it is none.
-_RUN_ID = re.compile(
-    r"(?:[^\s?#'\"()=]{1,1000}[/.])?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?:[/?#]\S{0,2000})?", re.IGNORECASE
-)
+_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_AFTER_PATH = re.compile(r"[?#]")
 _PARTS = re.compile(r"[./]")
 _QUOTED = re.compile(r'"([^"]{1,300})"|`([^`]{1,300})`|\[([^\[\]]{1,300})\]')
 _DOT = re.compile(r"\.")
@@ -173,8 +171,12 @@ def _columns(graph: Graph, dataset: Dataset) -> set[str]:
 
 def run_id_in(text: str) -> UUID | None:
     """The id of a run in one word: the id itself, Prefect's resource id, or the address of the run's page."""
-    found = _RUN_ID.fullmatch(text.strip())
-    return UUID(found[1]) if found else None
+    words = text.split()
+    if len(words) != 1:
+        return None
+    path = _AFTER_PATH.split(words[0], 1)[0].rstrip("/")
+    last = _PARTS.split(path)[-1]
+    return UUID(last) if _ID.fullmatch(last) else None
 
 
 def find_run(graph: Graph, text: str) -> Snapshot:
