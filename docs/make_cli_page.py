@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from prefect_lineage_events.cli import main
+from prefect_lineage_events.cli.app import application
 from prefect_lineage_events.cli.commands import COMMANDS, GROUPS, Command
 from prefect_lineage_events.cli.errors import EXIT_CODES
 from tests.cli.shop import EXPORTS, GOLDEN, QUESTIONS
@@ -77,6 +78,7 @@ def _parts() -> Iterator[str]:
 def _help(command: Command) -> str:
     """The help of a command. Its examples are not wrapped: they can be copied."""
     out = io.StringIO()
+    application.cache_clear()  # it keeps the width of its first output
     with patch.dict(os.environ, {"COLUMNS": "94", "NO_COLOR": "1"}), contextlib.redirect_stdout(out):
         main([command.name, "--help"])
     text = "\n".join(row.rstrip() for row in out.getvalue().strip().splitlines())

@@ -102,9 +102,12 @@ def emit_writes(
     `skip`: numbers that are counted and never arrive.
     """
     from prefect.events import emit_event
+    from prefect.events.worker import EventsWorker
 
     emitter = emitter or uuid4()
     run = current_run()
+    if run.flow_run_id is None:
+        EventsWorker.drain_all(timeout=60)  # it may have started in a flow's run, which it would name
     now = dt.datetime.now(dt.timezone.utc)
     for sequence, (output, *inputs) in enumerate(writes):
         if sequence not in skip:

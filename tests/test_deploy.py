@@ -363,7 +363,8 @@ def test_deleted_deployment_is_not_paused(client):
 
 def test_deleted_deployments_are_said(client, caplog):
     there = deploy.deploy().deployments.values()
-    asyncio.run(serving._watch([*there, uuid4()]))
+    served = serving.Served(serving.AssemblerRunner(), [*there, uuid4()], uuid4())
+    asyncio.run(serving._watch(served))
     assert "Deployments of the assembler were deleted" in caplog.text
 
 
