@@ -50,6 +50,7 @@ bench: $(STAMP)  ## Measure the project's figures, as ratios within one run
 	$(BIN)/python -m benchmarks.capture
 	$(BIN)/python -m benchmarks.assembler
 	$(BIN)/python -m benchmarks.sql
+	$(BIN)/python -m benchmarks.graph
 
 lint: $(STAMP)  ## Check style, likely mistakes and the English of docstrings, comments, names and docs
 	$(BIN)/ruff check .
