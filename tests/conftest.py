@@ -57,7 +57,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the whole flows and the other files that start servers: a long file that starts last leaves other
     workers idle.
     """
-    starting = {item.path for item in items if "prefect_server_process" in getattr(item, "fixturenames", ())}
+    servers = {"prefect_server_process", "unshared_prefect_server"}
+    starting = {item.path for item in items if servers & set(getattr(item, "fixturenames", ()))}
     items.sort(key=lambda item: (item.path.parent.name != "flows", item.path not in starting))
 
 
@@ -220,6 +221,16 @@ def prefect_on_postgres(_shared_servers: _SharedServers) -> PrefectServer:
         return _running_server(name, PREFECT_API_DATABASE_CONNECTION_URL=url)
 
     return _shared_servers.of_next_file("postgres", start)
+
+
+@pytest.fixture(scope="module")
+def unshared_prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectServer]:
+    """A server on SQLite of one test file, as its Prefect API: an automation that fired for a run of another file does
+    not fire again until its window has passed.
+    """
+    with _running_server(request.module.__name__) as server, _as_api(server):
+        yield server
+        _send_waiting_events()
 
 
 @pytest.fixture

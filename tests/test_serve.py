@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from prefect import flow, get_client
@@ -31,21 +30,16 @@ def without_lineage() -> str:
 
 
 @pytest.fixture
-def assembler(prefect_server, tmp_path):
+def assembler(unshared_prefect_server, tmp_path):
     """`deployments/serve.py` as a child process, stopped as a terminal would stop it. Yields the file of its events."""
     file = tmp_path / "lineage.jsonl"
     environment = {
-        **prefect_server.environment,
+        **unshared_prefect_server.environment,
         "PREFECT_LOGGING_LEVEL": "INFO",
         "OPENLINEAGE__TRANSPORT__TYPE": "file",
         "OPENLINEAGE__TRANSPORT__LOG_FILE_PATH": str(file),
         "OPENLINEAGE__TRANSPORT__APPEND": "true",
     }
-    # Automations of other tests on this server have left runs to the assembler, which it would run first.
-    with get_client(sync_client=True) as client:
-        while left := assembler_runs(client):
-            for run in left:
-                client.delete_flow_run(UUID(run["id"]))
     log = tmp_path / "serve.log"
     with log.open("w") as sink:
         command = [sys.executable, str(ROOT / "deployments" / "serve.py")]
@@ -93,7 +87,6 @@ def test_automation_assembles_only_runs_with_lineage(assembler):
     with get_client(sync_client=True) as client:
         # A busy server triggers late: then the sweep has delivered the run before the automation's run exists.
         wait_for("the automation's run", lambda: mine.extend(of_automation(client)) or mine, None)
-    # runs of other tests on this server end meanwhile as well
     assert all(set(r["parameters"]) == {"gather_seconds"} for r in mine)
     assert [kind for id_, kind in delivered(assembler) if id_ == run_id] == ["START", "COMPLETE"]
     assert other not in {id_ for id_, _ in delivered(assembler)}
