@@ -66,7 +66,8 @@ class Lifetime:
         if self.dropped:
             return "DROP"
         if self.created or self.replaces:
-            return "OVERWRITE" if self.replaces or "or replace" in self.effects else "CREATE"
+            replaced = self.replaces or "or replace" in self.effects or {"empty unfilled", "fill"} <= self.effects
+            return "OVERWRITE" if replaced else "CREATE"
         if self.renamed:
             return "RENAME"
         if "overwrite" in self.effects or {"truncate", "fill"} <= self.effects:
@@ -147,11 +148,16 @@ class Lifetimes:
         if output.kind != "table":
             lifetime.kind = output.kind
         lifetime.effects |= {step.operation, step.effect or step.operation}
+        if step.effect == "truncate" and "fill" not in lifetime.effects:
+            # A run does not empty a table that it has just made: its CREATE had IF NOT EXISTS, and found an older one.
+            lifetime.effects.add("empty unfilled")
         if step.operation == "create" and step.effect == "overwrite":
             lifetime.effects.add("or replace")
         if step.operation == "create" and step.inputs and not lifetime.created:
             lifetime.effects.add("overwrite")
-        if step.operation == "write" and step.effect not in ("truncate", "delete"):
+        if (step.operation == "write" and step.effect not in ("truncate", "delete")) or (
+            step.operation == "create" and step.inputs
+        ):
             lifetime.effects.add("fill")
         return lifetime
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
+
 from prefect_lineage_events.history.model import FlowRun, RunHistory
 from prefect_lineage_events.stitching.stitch import stitch
 from tests.by_hand import write
@@ -79,6 +81,26 @@ def test_lifecycle_of_a_created_table_is_create():
 
 def test_truncated_and_filled_is_overwritten():
     assert lifecycles(lineage(Story().write("t", effect="truncate").write("t", "a"))) == {"t": "OVERWRITE"}
+
+
+def test_lifecycle_of_a_table_that_is_emptied_right_after_its_create_is_overwrite():
+    story = Story().create("t").write("t", effect="truncate").write("t", "a")  # CREATE TABLE IF NOT EXISTS
+    assert lifecycles(lineage(story)) == {"t": "OVERWRITE"}
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        pytest.param(Story().create("t").write("t", "a"), id="filled"),
+        pytest.param(Story().create("t", "a"), id="made of a query"),
+    ],
+)
+def test_lifecycle_of_a_created_table_that_is_emptied_later_is_create(story):
+    assert lifecycles(lineage(story.write("t", effect="truncate").write("t", "b"))) == {"t": "CREATE"}
+
+
+def test_lifecycle_of_a_created_table_that_is_emptied_and_stays_so_is_create():
+    assert lifecycles(lineage(Story().create("t").write("t", effect="truncate"))) == {"t": "CREATE"}
 
 
 def test_lifecycle_of_a_truncated_table_is_truncate():
