@@ -33,6 +33,7 @@ from prefect_lineage_events.delivery.targets import targets
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.events import OWN_FLOW_PREFIX
 from prefect_lineage_events.history.assembler_events import ASSEMBLER, DEPLOYMENT, SWEEPER
+from prefect_lineage_events.nearness import did_you_mean, nearest
 from prefect_lineage_events.serving import AssemblerRunner, Served, run_until_stopped
 
 if TYPE_CHECKING:
@@ -381,6 +382,7 @@ def _require_work_pool(name: str) -> None:
             raise ValueError(
                 f"there is no work pool {name!r}: see `prefect work-pool ls`, or make it with "
                 f"`prefect work-pool create {name} --type process`"
+                f"{did_you_mean(nearest(name, [pool.name for pool in client.read_work_pools()]))}"
             ) from None
 
 

@@ -166,7 +166,7 @@ def test_wrong_arguments_exit_with_2(arguments, capsys):
 
 
 def test_unreadable_file_is_named(capsys):
-    assert cli.main(["explain", "--file", "/no/such/file.sql"]) == 1
+    assert cli.main(["explain", "--file", "/no/such/file.sql"]) == 2
     assert "cannot read /no/such/file.sql" in capsys.readouterr().err
 
 

@@ -11,7 +11,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -27,6 +26,8 @@ from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.runs import ended_runs, existing_flows, parent_ids
 from prefect_lineage_events.job_names import names_deployment
+from prefect_lineage_events.moments import from_iso, suggestion
+from prefect_lineage_events.nearness import nearest
 from prefect_lineage_events.settings import settings
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Plan:
 
 
 def parse_window(start: dt.datetime | str, end: dt.datetime | str) -> TimeWindow:
-    """The window between two times. Raises ValueError, saying what is expected."""
+    """The window between two times. Raises ValueError with the expected form."""
     window = TimeWindow(_parse_time("start", start), _parse_time("end", end))
     if window.end < window.start:
         raise ValueError(f"the end {window.end.isoformat()} is before the start {window.start.isoformat()}")
@@ -186,7 +187,7 @@ def require_flows(client: SyncPrefectClient, names: Sequence[str] | None) -> Non
     if not unknown:
         return
     existing = existing_flows(client)
-    close = {name: get_close_matches(name, existing, n=1) for name in unknown}
+    close = {name: nearest(name, existing, 1) for name in unknown}
     described = [f"{name!r}" + (f" (did you mean {close[name][0]!r}?)" if close[name] else "") for name in unknown]
     raise ValueError(f"there is no flow {', '.join(described)} at {client.api_url}: `prefect flow ls` shows them")
 
@@ -269,9 +270,9 @@ def _parse_time(name: str, value: dt.datetime | str) -> dt.datetime:
     expected = "a time with its zone, such as 2026-01-31T06:00:00+00:00 or 2026-01-31T06:00:00Z"
     if isinstance(value, str):
         try:
-            value = dt.datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+            value = from_iso(value)
         except ValueError:
-            raise ValueError(f"{name}={value!r} is not a time: expected {expected}") from None
+            raise ValueError(f"{name}={value!r} is not a time: expected {expected}{suggestion(str(value))}") from None
     if value.tzinfo is None:
         raise ValueError(f"{name}={value.isoformat()} has no time zone: expected {expected}")
     try:

@@ -25,6 +25,7 @@ from prefect_lineage_events.assembler.archive import SUFFIX, Archive, ArchiveErr
 from prefect_lineage_events.assembler.outbox import RETRY_DELAYS
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, Unplaced, deliver, event_id
 from prefect_lineage_events.delivery.targets import Target
+from prefect_lineage_events.nearness import no_path
 
 Event = dict[str, Any]
 
@@ -90,7 +91,7 @@ def read_events(source: str) -> Iterator[Event | Fault]:
     elif path.is_file():
         yield from _lines(path)
     else:
-        raise ValueError(f"there is no file or folder {path}")
+        raise ValueError(no_path(path, "file or folder"))
 
 
 def replay(

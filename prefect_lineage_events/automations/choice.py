@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from prefect.events.schemas.automations import Automation
@@ -14,9 +14,16 @@ from prefect_lineage_events.automations import people, tables
 from prefect_lineage_events.automations.definition import Definition, Options, Runs
 from prefect_lineage_events.automations.listed import AUTOMATIONS, automation
 from prefect_lineage_events.events import OWN_FLOW_PREFIX
+from prefect_lineage_events.history import api
+from prefect_lineage_events.history.runs import flow_names
+from prefect_lineage_events.nearness import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+
+
+# Names among which the nearest is looked for.
+_LISTED = 200
 
 
 class NoDeploymentError(ValueError):
@@ -76,7 +83,8 @@ def _runs(client: SyncPrefectClient, name: str) -> Runs:
         found = None
     if found is None:
         advice = "give FLOW/DEPLOYMENT, as `prefect deployment ls` lists it"
-        raise NoDeploymentError(f"there is no deployment {name!r}: {advice}")
+        near = nearest(name, _deployments(client))
+        raise NoDeploymentError(f"there is no deployment {name!r}: {advice}{did_you_mean(near)}")
     fields = (found.parameter_openapi_schema or {}).get("properties", {})
     return Runs(found.id, name, {field: str(of.get("type", "")) for field, of in fields.items()})
 
@@ -89,10 +97,26 @@ def _notification_block(client: SyncPrefectClient, name: str) -> UUID:
     except ObjectNotFound:
         found = None
     if found is None:
-        raise ValueError(f"there is no block {name!r}: give TYPE/NAME, as `prefect block ls` lists them") from None
+        near = did_you_mean(nearest(name, _blocks(client)))
+        raise ValueError(f"there is no block {name!r}: give TYPE/NAME, as `prefect block ls` lists them{near}")
     if "notify" not in ((found.block_schema.capabilities if found.block_schema else None) or []):
         raise ValueError(f"the block {name!r} sends no notifications: use one such as slack-webhook/NAME")
     return found.id
+
+
+def _deployments(client: SyncPrefectClient) -> list[str]:
+    """The deployments that a table can start, up to 200, as FLOW/DEPLOYMENT."""
+    found: list[dict[str, Any]] = api.post(client, "/deployments/filter", {"sort": "UPDATED_DESC", "limit": _LISTED})
+    flows = flow_names(client, [one["flow_id"] for one in found])
+    names = [f"{flows[one['flow_id']]}/{one['name']}" for one in found if one["flow_id"] in flows]
+    return [name for name in names if not name.startswith(OWN_FLOW_PREFIX)]
+
+
+def _blocks(client: SyncPrefectClient) -> list[str]:
+    """The notification blocks, up to 200, as TYPE/NAME."""
+    wanted = {"block_schemas": {"block_capabilities": {"all_": ["notify"]}}, "limit": _LISTED}
+    found: list[dict[str, Any]] = api.post(client, "/block_documents/filter", wanted)
+    return [f"{one['block_type']['slug']}/{one['name']}" for one in found if one.get("name")]
 
 
 def options_of(client: SyncPrefectClient, definition: Definition, found: Automation) -> Options | None:

@@ -11,6 +11,7 @@ from prefect_lineage_events.automations.lineage_rejected import LINEAGE_REJECTED
 from prefect_lineage_events.automations.schema_changed import SCHEMA_CHANGED
 from prefect_lineage_events.automations.table_stale import TABLE_STALE
 from prefect_lineage_events.automations.table_written import TABLE_WRITTEN
+from prefect_lineage_events.nearness import did_you_mean, nearest
 
 AUTOMATIONS = (
     ASSEMBLE,
@@ -30,4 +31,7 @@ def automation(name: str) -> Definition:
     for one in AUTOMATIONS:
         if one.name == name:
             return one
-    raise ValueError(f"there is no automation {name!r}: use one of {', '.join(one.name for one in AUTOMATIONS)}")
+    names = [one.name for one in AUTOMATIONS]
+    raise ValueError(
+        f"there is no automation {name!r}: use one of {', '.join(names)}{did_you_mean(nearest(name, names))}"
+    )

@@ -11,6 +11,7 @@ from prefect.blocks.core import Block
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.blocks import BLOCKS, extra_advice
+from prefect_lineage_events.nearness import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient, SyncPrefectClient
@@ -22,6 +23,7 @@ T = TypeVar("T", bound=Block)
 DOCUMENTATION_URL = "https://github.com/prefect-lineage-events/prefect-lineage-events"
 # The lineage block that replaces a plain connector, by the connector's block type slug.
 REPLACEMENTS = {block.replaces: block.name for block in BLOCKS if block.replaces}
+_LISTED_BY = "`prefect block ls` lists them"
 
 
 def missing_extra(extra: str, error: ModuleNotFoundError) -> ModuleNotFoundError:
@@ -92,6 +94,22 @@ def _also_missing(error: ValueError, plain: type[Block]) -> Iterator[None]:
         raise ValueError(f"{error}, nor for {plain.get_block_type_slug()}") from None
 
 
+def _loaded(plain: Any, name: str) -> Any:
+    """The plain connector's document of this name. Raises ValueError with the nearest names."""
+    from prefect import get_client
+
+    try:
+        return plain.load(name)
+    except ValueError as error:
+        slug = plain.get_block_type_slug()
+        with get_client(sync_client=True) as client:
+            names = [one.name for one in client.read_block_documents_by_type(slug) if one.name]
+        if name in names:
+            raise  # it is there, and cannot be read
+        near = did_you_mean(f"{slug}/{one}" for one in nearest(name, names))
+        raise ValueError(f"there is no document {slug}/{name}: {_LISTED_BY}{near}") from error
+
+
 def convert(reference: str, *, overwrite: bool = False) -> str:
     """Save a plain connector's document as one of the lineage block, under the same name, and return its reference.
 
@@ -100,9 +118,12 @@ def convert(reference: str, *, overwrite: bool = False) -> str:
     """
     slug, separator, name = reference.partition("/")
     if not separator or slug not in REPLACEMENTS:
-        raise ValueError(f"{reference!r} is no document of {', '.join(REPLACEMENTS)}: give <type>/<name>")
+        near = did_you_mean(f"{one}/{name}" for one in nearest(slug, REPLACEMENTS)) if name else ""
+        raise ValueError(
+            f"{reference!r} is no document of {', '.join(REPLACEMENTS)}: give <type>/<name>, as {_LISTED_BY}{near}"
+        )
     block_class: Any = getattr(import_module("prefect_lineage_events"), REPLACEMENTS[slug])
-    plain: Any = plain_class(block_class).load(name)
+    plain = _loaded(plain_class(block_class), name)
     block = block_class(**{field: getattr(plain, field) for field in plain.model_fields_set})
     try:
         block.save(name, overwrite=overwrite)

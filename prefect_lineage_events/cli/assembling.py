@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from prefect_lineage_events.cli import checks
+from prefect_lineage_events.cli import asking, checks
 from prefect_lineage_events.cli.errors import MAX_LINE, OK, delivered
 from prefect_lineage_events.cli.output import print_json, say
 from prefect_lineage_events.escaping import line
+from prefect_lineage_events.moments import relative_moment
 
 if TYPE_CHECKING:
     from prefect_lineage_events.assembler.options import AssemblyResult
@@ -54,8 +55,8 @@ def sweep(*, json: AsJson = False) -> int:
 
 def backfill(
     *,
-    start: Annotated[str, Parameter(help="ISO time with zone: 2026-01-31T06:00:00+00:00.")],
-    end: Annotated[str, Parameter(help="ISO time with zone, not before the start.")],
+    start: Annotated[str, Parameter(help="7d, yesterday, or a time with its zone: 2026-01-31T06:00:00+00:00.")],
+    end: Annotated[str, Parameter(help="now, today, 12h, or a time with its zone, not before the start.")],
     flow: Annotated[list[str] | None, Parameter(help="Only runs of this flow (repeatable).")] = None,
     target: Annotated[list[str] | None, Parameter(help="Send runs that this target lacks (repeatable).")] = None,
     reanalyse: Annotated[bool, Parameter(help="Analyse stored statements again with this version.")] = False,
@@ -72,7 +73,8 @@ def backfill(
     from prefect_lineage_events.flows import backfill as backfill_runs
 
     checks.require_api_address()
-    window = parse_window(start, end)
+    now = asking.now()
+    window = parse_window(relative_moment(start, now) or start, relative_moment(end, now) or end)
     targets(target)
     checks.require_reachable_api()
     with get_client(sync_client=True) as client:

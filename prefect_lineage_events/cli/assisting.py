@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from prefect_lineage_events.blocks import extra_advice
 from prefect_lineage_events.cli.checks import require_api_address, require_reachable_api
 from prefect_lineage_events.cli.errors import OK, CommandError
-from prefect_lineage_events.cli.parameters import positive, whole_number
+from prefect_lineage_events.cli.parameters import port_number, positive, whole_number
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -25,7 +25,7 @@ _FRESH = 10.0
 def mcp(
     *,
     http: Annotated[bool, Parameter(help="Serve HTTP on this machine instead of standard input and output.")] = False,
-    port: Annotated[int, Parameter(help="Port for HTTP.", validator=positive, converter=whole_number)] = 8300,
+    port: Annotated[int, Parameter(help="Port for HTTP.", validator=port_number, converter=whole_number)] = 8300,
     days: Annotated[float, Parameter(help="Days of history to load.", validator=positive)] = 30.0,
 ) -> int:
     """Offer the lineage graph to assistants, as read-only tools of an MCP server."""

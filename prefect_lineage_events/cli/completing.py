@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from prefect_lineage_events.cli.errors import OK
+from prefect_lineage_events.cli.parameters import choice
 
 
 def completion(
-    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="The shell: bash, zsh or fish.")], /
+    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="The shell: bash, zsh or fish.", converter=choice)],
+    /,
 ) -> int:
     """Print the script that completes commands and options in your shell."""
     from prefect_lineage_events.cli.app import application

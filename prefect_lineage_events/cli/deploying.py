@@ -148,9 +148,6 @@ def convert(
 
     checks.require_api_address()
     checks.require_reachable_api()
-    try:
-        saved = convert_document(document, overwrite=overwrite)
-    except ValueError as error:
-        raise ValueError(f"{error} (`prefect block ls` lists the documents)") from error
+    saved = convert_document(document, overwrite=overwrite)
     print(f"saved as {saved}; {document} is unchanged")
     return OK

@@ -14,6 +14,7 @@ from prefect_lineage_events.cli.output import heading, print_json, say, table
 from prefect_lineage_events.cli.windows import Asked
 from prefect_lineage_events.cli.words import Names, column_pair, gaps_table, run_text, span, statement_text
 from prefect_lineage_events.escaping import line
+from prefect_lineage_events.nearness import no_path
 from prefect_lineage_events.sentences import listed
 
 if TYPE_CHECKING:
@@ -178,6 +179,8 @@ def _sql_text(sql: str | None, file: str | None) -> str:
     if file:
         try:
             return Path(file).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ValueError(f"cannot read {file}: {no_path(file)}") from None
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"cannot read {file}: {error}") from error
     if sql == "-" or (sql is None and not sys.stdin.isatty()):

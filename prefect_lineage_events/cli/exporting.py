@@ -11,9 +11,10 @@ from cyclopts import Parameter
 
 from prefect_lineage_events.cli import asking
 from prefect_lineage_events.cli.errors import OK, CommandError
-from prefect_lineage_events.cli.parameters import positive, whole_number
+from prefect_lineage_events.cli.parameters import choice, positive, whole_number
 from prefect_lineage_events.cli.progress import working
 from prefect_lineage_events.cli.windows import Asked
+from prefect_lineage_events.nearness import no_path
 
 if TYPE_CHECKING:
     from prefect_lineage_events.datasets import Dataset
@@ -28,7 +29,7 @@ def export(
     ] = None,
     /,
     *,
-    format: Annotated[Format, Parameter(help="The format to write.")] = "csv",
+    format: Annotated[Format, Parameter(help="The format to write.", converter=choice)] = "csv",
     output: Annotated[str | None, Parameter(help="The file to write (default: standard output).")] = None,
     hops: Annotated[
         int | None,
@@ -41,7 +42,7 @@ def export(
     from prefect_lineage_events.graph.selection import select
 
     if output and not Path(output).absolute().parent.is_dir():
-        raise CommandError(f"cannot write {output}: there is no directory {Path(output).absolute().parent}")
+        raise ValueError(f"cannot write {output}: {no_path(Path(output).absolute().parent, 'directory')}")
     graph = asking.graph_of(asked)
     around = [find_dataset(graph, name) for name in names or ()]
     with working(f"writing {format}"):

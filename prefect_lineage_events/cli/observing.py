@@ -12,8 +12,8 @@ from prefect_lineage_events.cli import asking, checks
 from prefect_lineage_events.cli.errors import FAILED, OK, delivered
 from prefect_lineage_events.cli.output import heading, print_json, say, table
 from prefect_lineage_events.cli.progress import working
-from prefect_lineage_events.cli.windows import moment
 from prefect_lineage_events.cli.words import ago, span, time
+from prefect_lineage_events.moments import moment
 
 if TYPE_CHECKING:
     from prefect_lineage_events.graph.refusals import Refusal

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from cyclopts import Token
 
+from prefect_lineage_events.nearness import did_you_mean, nearest
+
 # Maximum of minutes, seconds or runs: the server cannot represent times beyond it.
 MAX_VALUE = 1_000_000
+_LAST_PORT = 65_535
 
 
 def positive(_type: Any, value: float | None) -> None:
@@ -17,6 +20,25 @@ def positive(_type: Any, value: float | None) -> None:
         raise ValueError(f"{value!r} is no positive number up to {MAX_VALUE:,}")
 
 
+def port_number(_type: Any, value: int) -> None:
+    """Validator of ports."""
+    if not 0 < value <= _LAST_PORT:
+        raise ValueError(f"{value} is no port: give a number from 1 to {_LAST_PORT}")
+
+
 def whole_number(_type: Any, tokens: Sequence[Token]) -> int:
     """Converter of whole numbers. By default `1.5` would be rounded."""
-    return int(tokens[0].value)
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no whole number") from None
+
+
+def choice(type_: Any, tokens: Sequence[Token]) -> str:
+    """Converter of one of the values of a `Literal`, in any case. Raises ValueError with the nearest."""
+    text, values = tokens[0].value, get_args(type_)
+    found = next((one for one in values if one.casefold() == text.strip().casefold()), None)
+    if found is None:
+        raise ValueError(f"{text!r} is none of {', '.join(values)}{did_you_mean(nearest(text, values))}")
+    return str(found)

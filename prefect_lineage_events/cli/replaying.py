@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -9,12 +10,16 @@ from cyclopts import Parameter
 from prefect_lineage_events.cli.errors import CommandError, delivered
 from prefect_lineage_events.cli.output import print_json, say, table
 from prefect_lineage_events.cli.progress import working
+from prefect_lineage_events.nearness import did_you_mean, nearest
 from prefect_lineage_events.sentences import counted
 
 if TYPE_CHECKING:
     from prefect_lineage_events.assembler.replay import Replayed
+    from prefect_lineage_events.delivery.targets import Target
 
 _SHOWN = 20
+_SCHEMES = ("http", "https")
+_HOST = re.compile(r"[\w.-]{1,253}:\d{1,5}(/|$)|localhost\b")
 
 
 def replay(
@@ -30,9 +35,8 @@ def replay(
     from prefect_lineage_events.assembler.archive import ArchiveError
     from prefect_lineage_events.assembler.replay import replay as replay_events
     from prefect_lineage_events.delivery.deliver import TransientDeliveryError, open_once
-    from prefect_lineage_events.delivery.targets import target_at, targets
 
-    target = target_at(to) if "://" in to else targets([to])[0]
+    target = _target(to)
     try:
         if not dry_run:
             open_once(target)
@@ -52,6 +56,20 @@ def replay(
         raise CommandError(str(error)) from error
     _print_json(done) if json else _print(done, str(target), dry_run=dry_run)
     return delivered(failed=done.unreadable, refused=done.refused)
+
+
+def _target(to: str) -> Target:
+    """The target at an address, or of a name. Raises ValueError, with the address that is near."""
+    from prefect_lineage_events.delivery.targets import target_at, targets
+
+    scheme, found, rest = to.rpartition("://")
+    try:
+        return target_at(to) if found else targets([to])[0]
+    except ValueError as error:
+        meant = []
+        if (found or _HOST.match(rest)) and "@" not in rest and scheme not in _SCHEMES:
+            meant.append(f"{(nearest(scheme, _SCHEMES, 1) or _SCHEMES)[0]}://{rest}")
+        raise ValueError(f"{error}{did_you_mean(meant)}") from None
 
 
 def _print(done: Replayed, target: str, *, dry_run: bool) -> None:

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, UnusedCliTokensError
 
 from prefect_lineage_events.cli.app import PROGRAM, application
 from prefect_lineage_events.cli.errors import (
@@ -63,10 +63,16 @@ def _run(words: list[str]) -> int:
     return result if isinstance(result, int) else OK
 
 
+def _reason(error: CycloptsError) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        return f"too many arguments: {' '.join(map(repr, error.unused_tokens or ()))}"
+    return str(error)
+
+
 def _wrong(words: list[str], error: CycloptsError) -> int:
     """Print the reason why the arguments are wrong, and where the right ones are explained."""
     chain, _, _ = application().parse_commands(words)
     name = " ".join([PROGRAM, *chain])
-    code = fail(f"{error}", WRONG_ARGUMENTS)
+    code = fail(_reason(error), WRONG_ARGUMENTS)
     print(f"usage: {name} [OPTIONS] ...; see `{name} --help`", file=sys.stderr)
     return code

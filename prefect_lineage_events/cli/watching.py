@@ -18,6 +18,7 @@ from prefect_lineage_events.cli.errors import MAX_LINE, OK
 from prefect_lineage_events.cli.output import harmless
 from prefect_lineage_events.cli.sentences import sentence
 from prefect_lineage_events.escaping import line
+from prefect_lineage_events.nearness import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from prefect.events import Event
@@ -38,10 +39,25 @@ def watch(
     """Show lineage events as sentences, as they come, until Ctrl-C."""
     checks.require_api_address()
     checks.require_reachable_api()
+    if flow is not None:
+        _note_unknown_flow(flow)
     if sys.stderr.isatty():
         print("watching; Ctrl-C ends", file=sys.stderr)
     asyncio.run(_watch(flow, json))
     return OK
+
+
+def _note_unknown_flow(name: str) -> None:
+    """Report on standard error that no flow has this name: its first run may be still to come."""
+    from prefect import get_client
+
+    from prefect_lineage_events.history.runs import existing_flows
+
+    with get_client(sync_client=True) as client:
+        flows = existing_flows(client)
+    if name not in flows:
+        meant = did_you_mean(nearest(name, flows))
+        print(f"note: there is no flow {line(repr(name))} until now{meant}", file=sys.stderr)
 
 
 async def _watch(flow: str | None, as_json: bool) -> None:

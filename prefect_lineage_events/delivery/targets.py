@@ -11,6 +11,7 @@ from prefect_lineage_events.delivery import configuration
 from prefect_lineage_events.delivery.configuration import Config
 from prefect_lineage_events.delivery.profiles.base import Profile
 from prefect_lineage_events.delivery.profiles.registry import PLAIN, PROFILES, profile_of
+from prefect_lineage_events.nearness import did_you_mean, nearest
 from prefect_lineage_events.settings import settings
 
 
@@ -93,8 +94,12 @@ def _chosen(configured: Iterable[Target], names: Sequence[str]) -> tuple[Target,
     configured = tuple(configured)
     unknown = [name for name in names if not any(name in _names(target) for target in configured)]
     if unknown:
+        known = {name: target.name for target in configured for name in _names(target)}
+        known |= {target.name.partition(":")[0]: target.name for target in configured}
+        near = dict.fromkeys(known[name] for wanted in unknown for name in nearest(wanted, known))
         raise ValueError(
             f"{', '.join(map(repr, unknown))}: no such target; configured are {'; '.join(map(str, configured))}"
+            f"{did_you_mean(near)}"
         )
     return tuple(target for target in configured if any(name in _names(target) for name in names))
 

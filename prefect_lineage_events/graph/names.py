@@ -6,8 +6,7 @@ A name may be short where only one thing has it. Otherwise the error lists those
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from prefect_lineage_events.datasets import Dataset
@@ -16,6 +15,7 @@ from prefect_lineage_events.events import STAR
 from prefect_lineage_events.graph.evidence import dataset_ref
 from prefect_lineage_events.graph.graph import Graph
 from prefect_lineage_events.graph.values import DatasetFound, SearchResult
+from prefect_lineage_events.nearness import did_you_mean, nearest
 from prefect_lineage_events.sentences import listed
 from prefect_lineage_events.snapshots import Snapshot
 
@@ -35,9 +35,9 @@ class UnknownNameError(ValueError):
     """Nothing has this name. The message names the nearest; `has_near`: there are any."""
 
     def __init__(self, message: str, near: Iterable[str] = ()) -> None:
-        names = listed(near)
-        self.has_near = bool(names)
-        super().__init__(f"{message}; did you mean {names}?" if names else message)
+        meant = did_you_mean(near)
+        self.has_near = bool(meant)
+        super().__init__(message + meant)
 
 
 class UnknownColumnError(UnknownNameError):
@@ -153,8 +153,7 @@ def find_column_of(graph: Graph, dataset: Dataset, name: str) -> str:
         return same[0]
     if same:
         raise AmbiguousNameError(f"{dataset.name} has the columns {listed(same)}")
-    nearest = get_close_matches(name.casefold(), [c.casefold() for c in columns], n=3)
-    shown = [column for column in columns if column.casefold() in nearest]
+    shown = nearest(name, columns)
     known = "" if shown else f"; known columns: {listed(columns) or 'none'}"
     raise UnknownColumnError(f"{dataset.name} has no known column {name!r}{known}", shown)
 
@@ -204,8 +203,7 @@ def find_run(graph: Graph, text: str) -> Snapshot:
     if of_flow:
         return of_flow[0]
     names = {snapshot.run.name for snapshot in snapshots} | {snapshot.run.flow_name for snapshot in snapshots}
-    near = _nearest(wanted, names) or _containing(wanted, names)
-    raise UnknownNameError(f"there is no run or flow {text!r} in this window", near)
+    raise UnknownNameError(f"there is no run or flow {text!r} in this window", nearest(wanted, names))
 
 
 def find_flow(graph: Graph, text: str) -> str:
@@ -216,7 +214,7 @@ def find_flow(graph: Graph, text: str) -> str:
     same = [name for name in flows if name.casefold() == text.strip().casefold()]
     if len(same) == 1:
         return same[0]
-    raise UnknownNameError(f"there is no flow {text!r} in this window", _nearest(text, flows))
+    raise UnknownNameError(f"there is no flow {text!r} in this window", nearest(text, flows))
 
 
 def _matches(datasets: Sequence[Dataset], wanted: str) -> list[Dataset]:
@@ -258,14 +256,5 @@ def _nearest_datasets(wanted: str, datasets: Sequence[Dataset]) -> Iterable[str]
             by_short.setdefault(file, dataset)
             by_short.setdefault(file.partition(".")[0], dataset)
     last = (_PARTS.split(wanted.casefold()) or [""])[-1]
-    near = [*get_close_matches(wanted.casefold(), by_short, n=3), *get_close_matches(last, by_short, n=3)]
+    near = [*nearest(wanted, by_short), *nearest(last, by_short)]
     return dict.fromkeys(by_short[name].name for name in near)
-
-
-def _nearest(wanted: str, names: Collection[str]) -> list[str]:
-    return get_close_matches(wanted, sorted(names), n=3)
-
-
-def _containing(wanted: str, names: Collection[str]) -> list[str]:
-    """The names that have this text in them: `load` is not near to `load orders`, but is meant for it."""
-    return sorted(name for name in names if wanted and wanted.casefold() in name.casefold())[:3]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from prefect_lineage_events.graph.names import AmbiguousNameError, UnknownNameError, run_id_in
 from prefect_lineage_events.history import api
 from prefect_lineage_events.history.runs import flow_names
+from prefect_lineage_events.nearness import nearest
 from prefect_lineage_events.sentences import listed
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def run_id_of(client: SyncPrefectClient, text: str) -> UUID:
         return UUID(of_flow[0]["id"])
     recent = _runs(client, {}, 200)
     flows = flow_names(client, [run["flow_id"] for run in recent])
-    near = get_close_matches(wanted, {*(run["name"] for run in recent), *flows.values()}, n=3)
+    near = nearest(wanted, {*(run["name"] for run in recent), *flows.values()})
     how = "" if near else ": give its name, its id (a UUID), or its page's address"
     raise UnknownNameError(f"there is no run or flow {wanted!r} at {client.api_url}{how}", near)
 

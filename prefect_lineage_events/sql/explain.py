@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlglot.dialects.dialect import Dialect, Dialects
 
+from prefect_lineage_events.nearness import did_you_mean, nearest
 from prefect_lineage_events.sql.analyze import analyze
 from prefect_lineage_events.sql.catalogs import is_catalog
 from prefect_lineage_events.sql.model import ColumnEdge, Statement, TableRef
@@ -31,7 +32,10 @@ def explain(
     """
     name = dialect.strip().lower()
     if name and not Dialect.get(name):
-        raise ValueError(f"unknown dialect {dialect!r}: give one of {', '.join(DIALECTS)}, or '' for generic SQL")
+        raise ValueError(
+            f"unknown dialect {dialect!r}: give one of {', '.join(DIALECTS)}, or '' for generic SQL"
+            f"{did_you_mean(nearest(name, DIALECTS))}"
+        )
     statements = analyze(text, dialect=name, database=database, schema=schema)
     if as_json:
         return json.dumps([_as_dict(s, name) for s in statements], indent=2)
