@@ -6,12 +6,16 @@ from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from prefect_lineage_events.sql.identifiers import split_identifier
+
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})
 _BRACES = frozenset({TokenType.L_BRACE, TokenType.R_BRACE})
 _LISTED_NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.DOT, TokenType.COMMA, TokenType.STAR})
+_TEXTS = frozenset({TokenType.STRING, TokenType.RAW_STRING})
 _NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
 _NAMING_A_TABLE = ("dictget", "dicthas", "dictisin", "joinget")
+_BEFORE_TARGET = frozenset({TokenType.INTO, TokenType.OVERWRITE, TokenType.TABLE, TokenType.INSERT})
 _BEFORE_APPLY = frozenset({TokenType.STAR, TokenType.R_PAREN})
 
 
@@ -56,6 +60,33 @@ def mysql(tokens: Sequence[Token]) -> Sequence[Token]:
 
 def _is_oj(tokens: Sequence[Token], i: int) -> bool:
     return tokens[i].text.upper() == "OJ" and i > 0 and tokens[i - 1].token_type is TokenType.L_BRACE
+
+
+def named_target(tokens: Sequence[Token]) -> Sequence[Token]:
+    """`INSERT INTO IDENTIFIER('s.t')` as `INSERT INTO s.t` (docs.databricks.com: IDENTIFIER clause).
+
+    sqlglot takes the argument for a list of columns. Any other argument than a text becomes a placeholder.
+    """
+    at = next((i for i in range(1, len(tokens) - 3) if _names_target(tokens, i)), 0)
+    end = _closing(tokens, at + 1) if at else 0
+    if end <= at + 1:
+        return tokens
+    argument = tokens[at + 2]
+    parts = split_identifier(argument.text, "databricks") if end == at + 3 and argument.token_type in _TEXTS else ()
+    if not parts:
+        return [*tokens[:at], _as(tokens[at], TokenType.PLACEHOLDER, "?"), *tokens[end + 1 :]]
+    named = [_as(argument, TokenType.IDENTIFIER, part) for part in parts]
+    dotted = [token for name in named for token in (_as(argument, TokenType.DOT, "."), name)]
+    return [*tokens[:at], *dotted[1:], *tokens[end + 1 :]]
+
+
+def _names_target(tokens: Sequence[Token], i: int) -> bool:
+    return (
+        tokens[i].token_type is TokenType.VAR
+        and tokens[i + 1].token_type is TokenType.L_PAREN
+        and tokens[i - 1].token_type in _BEFORE_TARGET
+        and tokens[i].text.upper() == "IDENTIFIER"
+    )
 
 
 def clickhouse(tokens: Sequence[Token]) -> Sequence[Token]:

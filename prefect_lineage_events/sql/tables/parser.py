@@ -13,7 +13,7 @@ from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from prefect_lineage_events.sql.packed_tokens import PackedTokens
-from prefect_lineage_events.sql.tables.clauses import clickhouse, merge_with_delete, mysql
+from prefect_lineage_events.sql.tables.clauses import clickhouse, merge_with_delete, mysql, named_target
 from prefect_lineage_events.sql.tables.metered_parser import ParserStopped, parser
 from prefect_lineage_events.sql.templates import FILLER
 
@@ -86,6 +86,8 @@ _BEFORE_PARSING: dict[str, Callable[[Sequence[Token]], Sequence[Token]]] = {
     "oracle": merge_with_delete,
     "clickhouse": clickhouse,
     "mysql": mysql,
+    "databricks": named_target,
+    "spark": named_target,
 }
 
 

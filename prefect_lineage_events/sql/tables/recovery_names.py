@@ -153,7 +153,7 @@ def _read_dynamic(words: Words, at: int, context: Context) -> Named:
     end = words.close(at + 1) + 1
     inner = words.close(at + 1) - (at + 2)
     if inner == 1 and words.kind(at + 2) == Kind.STRING:
-        return _named(named_by(words.texts[at + 2], context), end)
+        return _named(named_by(words.texts[at + 2], context) or HIDDEN, end)
     if inner >= 1 and words.word(at + 2).startswith("$"):
         name = words.between(at + 2, end - 1).lstrip("$").upper()
         if name in context.variables:

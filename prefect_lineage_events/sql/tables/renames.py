@@ -147,9 +147,11 @@ def by_procedure(words: Words, builder: StatementBuilder) -> bool:
 def _new_name(words: Words, at: int, builder: StatementBuilder, old: TableRef) -> TableRef | None:
     """The table of the new name at `at`, completed with the database and schema of the old one, or the current ones."""
     context = replace(builder.context, is_new=True)
-    new = read_name(words, at, context).table
-    parts, _ = read_parts(words, at, context.dialect)
-    if parts and new is not None and not dialect_of(context.dialect).renames_into_current_schema:
+    named = read_name(words, at, context)
+    new = named.table
+    parts, end = read_parts(words, at, context.dialect)
+    is_plain = bool(parts) and end == named.end  # and not IDENTIFIER('x')
+    if is_plain and new is not None and not dialect_of(context.dialect).renames_into_current_schema:
         new = table_of(parts, replace(context, database=None, schema=None, search_path=None))
     if new is None or len(new.parts) >= len(old.parts):
         return new

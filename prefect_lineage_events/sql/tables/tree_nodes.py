@@ -41,6 +41,7 @@ from prefect_lineage_events.sql.tables.table_functions import (
     tables_of_call,
 )
 
+UNKNOWN_NAME = "the name of a table is known only when it runs"
 _KNOWN_AT_RUN_TIME = (exp.Placeholder, exp.Parameter, exp.Query)
 
 
@@ -91,7 +92,7 @@ class NodeReader:
     def named(self, parts: Sequence[Part], alias: Expr | None = None) -> TableRef | None:
         """The table of that name; None if the name is a value, or known only at run time."""
         if is_substituted(parts, self.context.dialect):
-            return self.unknown("the name of a table is known only when it runs")
+            return self.unknown(UNKNOWN_NAME)
         if is_value(parts, self.context.dialect):
             return None
         if self.context.dialect == "clickhouse" and alias is not None and alias.this is None and len(parts) == 1:
@@ -109,7 +110,7 @@ class NodeReader:
     def dynamic(self, argument: Expr | None) -> TableRef | None:
         """The table of `IDENTIFIER(...)`: a literal or a bare name is its name, a variable may be known."""
         if isinstance(argument, exp.Literal):
-            return named_by(argument.name, self.context)
+            return named_by(argument.name, self.context) or self.unknown(UNKNOWN_NAME)
         if isinstance(argument, exp.Column):
             return table_of([part_of(p) for p in argument.parts], self.context)
         if isinstance(argument, exp.Parameter) and argument.name.isdigit():
@@ -118,7 +119,7 @@ class NodeReader:
             value = self.context.variables.get(argument.name.upper())
             if value is not None:
                 return named_by(value, self.context)
-        return self.unknown("the name of a table is known only when it runs")
+        return self.unknown(UNKNOWN_NAME)
 
     def _result(self, back: int) -> TableRef | None:
         """Read `$1`, the result of the statement before in a chain of `->>`."""

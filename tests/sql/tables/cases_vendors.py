@@ -65,6 +65,9 @@ DATABRICKS: Cases = {
         Case("IDENTIFIER of an expression", "select * from identifier('a.' || :x)", "", confidence="partial"),
     ],
     "changes": [
+        Case("INSERT into IDENTIFIER", "insert into identifier('s.t') select x from u; insert overwrite table identifier('s.`t`') select x from u", "u", "s.t", "write write"),
+        Case("INSERT with columns into IDENTIFIER", "with c as (select x from u) insert into identifier('s.t') (y) select x from c", "u", "s.t", "write", "append"),
+        Case("INSERT into IDENTIFIER of a bind or an expression", "insert into identifier(:t) select x from u; insert into identifier('s.' || :t) select x from u", "u", "", "write write", confidence="partial"),
         Case("MERGE WITH SCHEMA EVOLUTION", "merge with schema evolution into t using u on t.id = u.id when matched then update set *", "u", "t", "write", "update"),
         Case("many INSERTs from one table", "from t insert overwrite table a select x insert into b select y where z = 1", "t", "a b", "write", "overwrite"),
         Case("APPLY CHANGES", "apply changes into live.t from stream(live.u) keys (a) sequence by b", "live.u", "live.t", "write", "update"),
