@@ -122,8 +122,9 @@ def _starts(words: Words, at: int, verb: str, word: str, open_source: bool) -> b
     if open_source:
         return False
     if verb in _WHOLE:
-        part = word == "SET" or words.word(at + 1) in _PARTS or words.word(at - 1) in _WHOLE_WORDS
-        return not part
+        following = words.word(at + 1)
+        part = word == "SET" or following in _PARTS or words.word(at - 1) in _WHOLE_WORDS
+        return not part and not (word == "DROP" and verb == "ALTER" and following in _DROPPED)
     return not (word == "SET" and verb == "MERGE")
 
 
@@ -135,4 +136,10 @@ def _lists_ctes(words: Words, at: int) -> bool:
 
 # Things that ALTER TABLE adds and drops, and words before a starter within GRANT, CREATE, ALTER, DROP
 _PARTS = frozenset({"COLUMN", "CONSTRAINT", "INDEX", "PERIOD", "POPULATION"})
+# What ALTER drops, and DROP does not: ALTER COLUMN c DROP SPARSE, ALTER ROLE r DROP MEMBER m, ALTER FULLTEXT INDEX ON t
+# DROP (c), ALTER SECURITY POLICY p DROP FILTER PREDICATE (learn.microsoft.com)
+_DROPPED = frozenset(
+    {"(", "BLOCK", "FILTER", "HIDDEN", "MASKED", "MEMBER", "NOT", "PERSISTED", "ROWGUIDCOL", "SPARSE", "PRIVATE"}
+    | {"STATISTICAL_SEMANTICS"}
+)
 _WHOLE_WORDS = frozenset({"GRANT", "REVOKE", "DENY", "OR", "CREATE", "ALTER", "NO", "TABLE", "VIEW", "DATABASE"})

@@ -56,7 +56,7 @@ def flashback(words: Words, builder: StatementBuilder) -> None:
 
 
 def truncate(words: Words, builder: StatementBuilder) -> None:
-    """`TRUNCATE [TABLE] [ONLY] a, b`."""
+    """`TRUNCATE [TABLE] [ONLY] a, b`, `TRUNCATE MATERIALIZED VIEW v` (docs.snowflake.com)."""
     builder.kind, builder.effect = "write", "truncate"
     at = 1 + (words.word(1) == "ALL")
     if words.follows(1, "AUDIT", "LOGS"):  # docs.exasol.com: TRUNCATE AUDIT LOGS
@@ -65,7 +65,8 @@ def truncate(words: Words, builder: StatementBuilder) -> None:
     if words.word(at) in ("TABLES", "DATABASE") and words.is_name(at + 1):  # clickhouse.com: TRUNCATE
         builder.doubt("partial", "every table of a database is emptied")
         return
-    doubt_of_rest(words, _names(words, skip_existence(words, 1 + (words.word(1) == "TABLE")), builder), builder)
+    start = 3 if words.follows(1, "MATERIALIZED", "VIEW") else 1 + (words.word(1) == "TABLE")
+    doubt_of_rest(words, _names(words, skip_existence(words, start), builder), builder)
 
 
 def _list(words: Words, builder: StatementBuilder) -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from prefect_lineage_events.sql.model import TableRef
 from prefect_lineage_events.sql.tables.arguments import Argument, Arguments, arguments_at
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
+from prefect_lineage_events.sql.tables.recovery_names import read_name
 from prefect_lineage_events.sql.tables.table_functions import (
     UNKNOWN_QUERY,
     UNKNOWN_SERVER,
@@ -139,3 +141,11 @@ def _note(found: Found | None, builder: StatementBuilder) -> None:
         builder.read(table)
     if found is not None and found.reason:
         builder.doubt("partial", found.reason)
+
+
+def materialised_to(words: Words, at: int, builder: StatementBuilder, view: TableRef | None) -> None:
+    """Write to `t` in ClickHouse's `CREATE MATERIALIZED VIEW v TO t`; the view itself holds no rows."""
+    named = read_name(words, at + 1, builder.context)
+    if named.table is not None and view is not None:
+        builder.outputs.pop(view, None)
+        builder.write(named.table)

@@ -49,6 +49,9 @@ OTHERS = frozenset(
         "SERVERLESS", "RESERVATION", "CAPACITY", "ASSIGNMENT", "BINDING", "MAPPING",
     }
 )  # fmt: skip
+# Things of a database that hold no data: DATABASE ROLE (docs.snowflake.com), DATABASE LINK (docs.oracle.com), DATABASE
+# SCOPED CREDENTIAL, DATABASE AUDIT SPECIFICATION, DATABASE ENCRYPTION KEY (learn.microsoft.com)
+_WITHIN = frozenset({"ROLE", "LINK", "SCOPED", "AUDIT", "ENCRYPTION"})
 _MAY_EXIST = "the table may have been there before, and then nothing was done"
 _ENDS_HEAD = frozenset({"(", "AS", "SELECT"})
 _MAX_HEAD = 24  # words before the name: MySQL's CREATE ALGORITHM = x DEFINER = `a`@`b` SQL SECURITY DEFINER VIEW
@@ -73,8 +76,12 @@ def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
     end = min(len(words), at + _MAX_HEAD)
     while at < end:
         word = words.word(at)
+        if word == "DEFINER" and words.word(at + 1) == "=":
+            at = _after_definer(words, at + 2)
+            continue
         if word in OTHERS:
-            return word, at
+            is_within = word in ("DATABASE", "SCHEMA") and words.word(at + 1) in _WITHIN and words.is_name(at + 2)
+            return words.word(at + is_within), at + is_within
         if word == "EVENT" and words.word(at + 1) != "TABLE":
             return word, at
         if word in ROUTINES or (word in DATA_OBJECTS and words.kinds[at] == Kind.WORD):
@@ -92,6 +99,14 @@ def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
             return "", at
         at += 1
     return "", at
+
+
+def _after_definer(words: Words, at: int) -> int:
+    """The position after the account of a DEFINER clause: `'u'@'%'`, CURRENT_USER() (dev.mysql.com, mariadb.com)."""
+    at += 1
+    if words.word(at) == "@":
+        return at + 2
+    return words.close(at) + 1 if words.word(at) == "(" else at
 
 
 def _is_of_another_kind(words: Words, at: int, word: str, following: str) -> bool:
@@ -173,7 +188,7 @@ def create(words: Words, builder: StatementBuilder) -> Definition:
     if thing == "VIEW" and dialect_of(builder.context.dialect).storage_engines:
         to = words.find(frozenset({"TO", "AS", "("}), at)  # after REFRESH EVERY 1 HOUR [APPEND]
         if words.word(to) == "TO":
-            _materialised_to(words, to, builder, target)
+            clickhouse_engines.materialised_to(words, to, builder, target)
     if words.word(at) == "(" and target is not None and (query == -1 or query > at):
         columns = declared_columns(words, at, builder.context.dialect)
         if columns:
@@ -382,11 +397,3 @@ def _stage(words: Words, at: int, builder: StatementBuilder) -> None:
     url = words.find(frozenset({"URL"}), at)
     if url != -1 and words.word(url + 1) == "=" and words.kind(url + 2) == Kind.STRING:
         builder.read(location_of(words.texts[url + 2], builder.context))
-
-
-def _materialised_to(words: Words, at: int, builder: StatementBuilder, view: TableRef | None) -> None:
-    """Write to `t` in ClickHouse's `CREATE MATERIALIZED VIEW v TO t`; the view itself holds no rows."""
-    named = read_name(words, at + 1, builder.context)
-    if named.table is not None and view is not None:
-        builder.outputs.pop(view, None)
-        builder.write(named.table)

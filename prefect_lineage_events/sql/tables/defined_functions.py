@@ -5,12 +5,14 @@ from __future__ import annotations
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.recovery_names import read_parts
 from prefect_lineage_events.sql.tables.table_functions import DEFINED
-from prefect_lineage_events.sql.words import Kind, Words
+from prefect_lineage_events.sql.words import CHANGES, Kind, Words, from_text
 
 _SQL_LANGUAGES = frozenset({"SQL", "PLPGSQL", "PLSQL", "TSQL"})
 FUNCTIONS = frozenset({"FUNCTION", "MACRO"})
 _BEGINS_BODY = frozenset({"AS", "RETURN"})
 _QUERIES = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE"})
+_BLOCKS = frozenset({"BEGIN", "DECLARE", "<", "<<"})
+_MAX_START = 2_000  # characters of a body, comments included, up to its first words
 
 
 def defined(words: Words, at: int, builder: StatementBuilder) -> None:
@@ -33,8 +35,20 @@ def defined(words: Words, at: int, builder: StatementBuilder) -> None:
         inner += 1
     if not is_text and words.word(inner) not in _QUERIES | {"BEGIN"}:
         return
-    text = words.texts[at] if is_text else words.between(at, len(words))
+    text = _query_of(words.texts[at]) if is_text else words.between(at, len(words))
     builder.session.append((f"${DEFINED}{parts[-1][0].upper()}", text))
+
+
+def _query_of(text: str) -> str:
+    """The body of a function as a query: a body may be an expression alone (docs.snowflake.com: SQL UDFs)."""
+    start = from_text(text[:_MAX_START])
+    at = 0
+    while start.word(at) == "(":
+        at += 1
+    word = start.word(at)
+    is_call = word in CHANGES and start.word(at + 1) == "("  # INSERT(a, 1, 2, b) and REPLACE(a, b) are functions, too
+    is_statement = word in _QUERIES | _BLOCKS or (word in CHANGES and not is_call)
+    return text if is_statement or not len(start) else f"SELECT {text}"
 
 
 def dropped(words: Words, at: int, builder: StatementBuilder) -> None:

@@ -33,6 +33,7 @@ POSTGRES: Cases = {
         Case("a series", "insert into b select * from generate_series(1, 3), jsonb_to_recordset('[]') as x(a int)", "", "b", "write", "append"),
     ],
     "understood": [
+        Case("aggregates", "create aggregate f (int) (sfunc = g, stype = int); alter aggregate f (int) rename to h; drop aggregate if exists h (int)", "", "", "misc misc misc"),
         Case("EXPLAIN of a statement", "explain select a from t; explain verbose delete from t", "", "", "misc misc"),
     ],
     "containers": [
@@ -53,18 +54,24 @@ SNOWFLAKE: Cases = {
     "functions": [
         Case("a table function of the session", "create function f() returns table (x int) as $$ select x from a $$; insert into b select * from table(f())", "A", "B", "misc write"),
         Case("a function of another schema", "insert into b select * from table(d.s.f(1))", "", "B", "write", "append", confidence="partial"),
+        Case("an expression as a function's body", "create function f(x int) returns int as $$ x + 1 $$; insert into b select f(x) from a", "A", "B", "misc write"),
+        Case("a subquery within such an expression", "create function f(x int) returns int as 'case when x > 0 then (select max(y) from c) end'; insert into b select f(x) from a", "A C", "B", "misc write"),
+        Case("a body that begins with a function called like a verb", "create function f(x text) returns text as $$ /* - */ replace(x, 'a', 'b') $$; insert into b select f(x) from a", "A", "B", "misc write"),
         Case("the store's own functions", "insert into b select * from table(generator(rowcount => 3)), table(information_schema.query_history()), lateral flatten(input => '[]')", "", "B", "write", "append"),
         Case("an anonymous procedure", "with p as procedure () returns int language sql as $$ begin insert into b select * from a; end $$ call p()", "A", "B", "write misc"),
         Case("an anonymous procedure in another language", "with p as procedure () returns int language python runtime_version = '3.11' handler = 'h' packages = ('x') as $$ x $$ call p()", "", "", "misc", confidence="partial"),
         Case("a query for the values of PIVOT", "insert into b select * from a pivot(sum(x) for y in (select distinct y from c))", "A C", "B", "write", "append"),
     ],
     "containers": [
+        Case("a role of a database", "create database role d.r; drop database role d.r", "", "", "misc misc"),
         Case("schemas and databases are swapped", "alter schema a swap with b; alter database c swap with d", "", "", "misc misc", confidence="partial"),
         Case("a schema is cloned", "create or replace schema b clone a at (offset => -60)", "", "", "misc", confidence="partial"),
         Case("tables are swapped", "alter table a swap with b", "A B", "A B", "alter", "swap"),
         Case("properties of a schema", "alter schema a set data_retention_time_in_days = 1; create schema b", "", "", "misc misc"),
     ],
     "not understood": [
+        Case("IDENTIFIER of a text with a client's variable", "create table identifier('&{d}.s.t') as select x from a", "A", "", "create", confidence="partial"),
+        Case("IDENTIFIER of such a text in a query", "select x from identifier('&{d}.s.t')", "", "", confidence="partial"),
         Case("EXPLAIN of a text", 'explain "hello world"', "", "", "misc", confidence="partial"),
         Case("INSERT without INTO", "insert t values (1)", "", "T", "write", "append", confidence="partial"),
     ],
@@ -125,6 +132,7 @@ ORACLE: Cases = {
         Case("within a block", "begin delte t; end;", "", "", "misc misc", confidence="partial"),
     ],
     "understood": [
+        Case("links to databases", "drop public database link x; drop database link y", "", "", "misc misc"),
         Case("declarations, assignments and calls of a block", "declare v number; e exception; begin v := 1; p.q; r(v); end;", "", "", "misc misc misc misc misc misc"),
         Case("declarations behind a label", "begin <<l>> declare x int; y int; begin x := y; end; end;", "", "", "misc misc misc misc misc"),
         Case("statements of administrators", "noaudit select table; administer key management set keystore open", "", "", "misc misc"),
@@ -148,6 +156,10 @@ TERADATA: Cases = {
 
 MYSQL: Cases = {
     "understood": [
+        Case("an account in quotes as the definer", "create or replace definer = 'u'@'%' view v as select x from t", "t", "v", "create"),
+        Case("CURRENT_USER() as the definer", "create definer = current_user() sql security invoker view v as select x from t", "t", "v", "create"),
+        Case("a definer of an event and a procedure", "create definer = 'u'@'h' event e on schedule every 1 hour do insert into a select x from t", "t", "a", "misc"),
+        Case("a view with another definer", "alter definer = `u`@`%` view v as select x from t", "t", "v", "alter"),
         Case("INSERT and EXPLAIN", "insert t select * from y; explain t", "y", "t", "write misc", "append"),
     ],
 }  # fmt: skip
@@ -168,6 +180,8 @@ TSQL: Cases = {
         Case("a misspelled verb behind a statement", "insert into a select * from b; updat t set x = 1", "b", "a", "write misc misc", "append", confidence="partial"),
     ],
     "understood": [
+        Case("what ALTER drops", "alter table t alter column a drop sparse alter role r drop member m alter fulltext index on t drop (a)", "", "t", "alter"),
+        Case("things within a database", "drop database scoped credential c; drop database audit specification a; drop database encryption key", "", "", "misc misc misc"),
         Case("a label and statements of administrators", "done: print 'x'; dbcc checkdb; revert", "", "", "misc misc misc"),
         Case("INSERT and DELETE without a second word", "insert t select * from y; delete t where x = 1", "y", "t", "write write", "append"),
     ],

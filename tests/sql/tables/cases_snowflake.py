@@ -32,6 +32,8 @@ SNOWFLAKE: Cases = {
         Case("UPDATE FROM", "update t set x = a.x from a where t.id = a.id", "A", "T", "write", "update"),
         Case("DELETE USING", "delete from t using a where t.id = a.id", "A", "T", "write", "delete"),
         Case("TRUNCATE", "truncate table if exists t", "", "T", "write", "truncate"),
+        Case("TRUNCATE of a materialised view", "truncate materialized view v", "", "V", "write", "truncate"),
+        Case("RENAME to a name in a literal", "alter table t rename to identifier('s.u')", "T", "S.U", "alter", "rename"),
     ],
     "loading and unloading": [
         Case("COPY INTO a table from a stage", "copy into t from @stage/dir/ file_format = (type = csv)", "@STAGE/dir", "T", "write", "append"),
