@@ -12,7 +12,11 @@ MAX_SHOWN = 300
 # Letters, digits, spaces and single hyphens have no meaning in markdown.
 _PLAIN = re.compile(r"[^\W_]+(?:[ -][^\W_]+)*")
 # The start of a sentence could be read as an item of a list. An underscore within a word has no meaning.
-_MARKDOWN = re.compile(r"[\\`*{}\[\]<>#!|~&$^]|(?<![^\W_])_|_(?![^\W_])|^[-+=]|(?<=^\d)[.)]")
+_MARKDOWN = re.compile(r"[\\`*{}\[\]<>#!~&$^]|(?<![^\W_])_|_(?![^\W_])|^[-+=]|(?<=^\d)[.)]")
+# Within the text of a link, fewer characters have a meaning.
+_LINK_TEXT = re.compile(
+    r"\\(?=[!-/:-@\[-`{-~]|$)|[`*\[\]~]|<(?=[A-Za-z/!?])|&(?=[A-Za-z#])|(?<![^\W_])_|_(?![^\W_])"
+)
 # GitHub's markdown turns addresses into links, even with escaped characters.
 _ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 _WORD_JOINER = "\u2060"
@@ -50,10 +54,20 @@ def word(text: str, limit: int = MAX_SHOWN) -> str:
 def prose(text: str, limit: int = MAX_SHOWN) -> str:
     """A sentence in markdown, with a backslash before each character that could have a meaning.
 
-    Entities are not used: Prefect's first UI shows them as written.
+    Entities are not used: Prefect's first UI shows them as written. A bar is plain outside of a `cell`.
     """
+    return _escaped(text, limit, _MARKDOWN)
+
+
+def link_text(text: str, limit: int = MAX_SHOWN) -> str:
+    """The text of a link, with as few backslashes as possible: Prefect's first UI shows them, but for those before
+    brackets."""
+    return _escaped(text, limit, _LINK_TEXT)
+
+
+def _escaped(text: str, limit: int, special: re.Pattern[str]) -> str:
     shown = _ADDRESS.sub(_WORD_JOINER, line(" ".join(text.split()), limit))
-    return _MARKDOWN.sub(lambda found: f"\\{found[0]}", shown)
+    return special.sub(lambda found: f"\\{found[0]}", shown)
 
 
 def xml(text: str, limit: int = MAX_SHOWN) -> str:

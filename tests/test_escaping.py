@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from prefect_lineage_events import escaping
 
@@ -82,7 +83,7 @@ def test_code_span_is_not_ended_by_its_text_and_is_one_cell(text: str) -> None:
 def test_prose_has_no_markup(text: str) -> None:
     prose = escaping.prose(text)
     unescaped = re.sub(r"\\[!-/:-@\[-`{-~]", "", prose)
-    assert not re.search(r"[<>\[\]`*|\\!&#~$]", unescaped)
+    assert not re.search(r"[<>\[\]`*\\!&#~$]", unescaped)
     assert not re.search(r"(?<![^\W_])_|_(?![^\W_])", re.sub(r"\\[!-/:-@\[-`{-~]", "x", prose))
     assert "://" not in prose
     assert not re.search(r"\bwww\.", prose, re.IGNORECASE)
@@ -101,3 +102,31 @@ def test_xml_text_has_no_markup(text: str) -> None:
     assert element.text == (escaping.line(text) or None)
     assert element.get("x") == escaping.line(text)
     assert not list(element)
+
+
+@given(ANY)
+def test_text_of_a_link_is_shown_as_it_is(text: str) -> None:
+    parsed = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(f"[x{escaping.link_text(text)}](address)")
+    (paragraph,) = (token for token in parsed if token.type == "inline")
+    inner = (paragraph.children or [])[1:-1]
+    assert [token.type for token in (paragraph.children or []) if token.type.startswith("link")] == [
+        "link_open",
+        "link_close",
+    ]
+    assert {token.type for token in inner} <= {"text", "text_special"}
+    shown = "".join(token.content for token in inner).replace("\u2060", "")
+    assert shown == "x" + escaping.line(" ".join(text.split())).replace("\u2060", "")
+
+
+@pytest.mark.parametrize("name", ["load & transform", "ETL #1", "a > b", "${day}", "C:\\data", "x_y", "n!", "a{b}", "<3"])
+def test_names_of_links_have_no_needless_backslash(name: str) -> None:
+    assert escaping.link_text(name) == name
+
+
+@given(ANY)
+def test_prose_and_text_of_a_link_are_one_cell_with_their_bars(text: str) -> None:
+    bars = escaping.line(" ".join(text.split())).replace("\\|", "").count("|")
+    for escape in (escaping.prose, escaping.link_text):
+        cell = escaping.cell(escape(text))
+        assert not re.search(r"(?<!\\)(?:\\\\)*\|", cell)
+        assert cell.count("|") >= bars

@@ -14,7 +14,7 @@ from uuid import UUID
 from prefect_lineage_events.assembler.artifact_keys import dataset_key, flow_key
 from prefect_lineage_events.assembler.pages.markup import shortened
 from prefect_lineage_events.datasets import Dataset
-from prefect_lineage_events.escaping import prose
+from prefect_lineage_events.escaping import link_text
 
 if TYPE_CHECKING:
     from prefect_lineage_events.history.model import RunKind
@@ -27,17 +27,17 @@ _ROOT = "../.."
 
 def flow_page(flow_name: str, flow_id: UUID) -> str:
     """The flow's name, as a link to the lineage of its newest run."""
-    return f"[{prose(shortened(flow_name, _MAX_FLOW))}]({_ROOT}/artifacts/key/{flow_key(flow_name, flow_id)})"
+    return f"[{link_text(shortened(flow_name, _MAX_FLOW))}]({_ROOT}/artifacts/key/{flow_key(flow_name, flow_id)})"
 
 
 def dataset_page(dataset: Dataset) -> str:
     """The dataset's name, as a link to its own page."""
-    return f"[{prose(shortened(dataset.name))}]({_ROOT}/artifacts/key/{dataset_key(dataset)})"
+    return f"[{link_text(shortened(dataset.name))}]({_ROOT}/artifacts/key/{dataset_key(dataset)})"
 
 
 def run(text: str, run_id: UUID, kind: RunKind) -> str:
     """A name or a time as a link to Prefect's page of a run."""
-    return f"[{prose(shortened(text))}]({_ROOT}/runs/{kind}/{run_id})"
+    return f"[{link_text(shortened(text))}]({_ROOT}/runs/{kind}/{run_id})"
 
 
 def events(dataset: Dataset) -> str:

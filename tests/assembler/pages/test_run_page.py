@@ -32,7 +32,7 @@ ORDERS, REPORT = Dataset("postgres://db:5432", "shop.orders"), Dataset("postgres
 # An address of ours holds nothing that could end it.
 OWN_LINKS = (
     r"\[events\]\(\.\./\.\./events\?[\w.~%=&-]+\)|!\[[\w ]+\]\(data:image/svg\+xml;base64,[\w+/=]+\)"
-    r"|(?<!\\)\[(?:\\.|[^\\\[\]<>])*\]\(\.\./\.\./(?:artifacts/key|runs/flow-run|runs/task-run)/[a-z0-9-]+\)"
+    r"|(?<!\\)\[(?:\\.|[^\\\[\]<]|<(?![A-Za-z/!?]))*\]\(\.\./\.\./(?:artifacts/key|runs/flow-run|runs/task-run)/[a-z0-9-]+\)"
 )
 RUN = FlowRun(uuid4(), "busy-bee", uuid4(), "nightly", "COMPLETED")
 
