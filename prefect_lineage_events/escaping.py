@@ -14,9 +14,7 @@ _PLAIN = re.compile(r"[^\W_]+(?:[ -][^\W_]+)*")
 # The start of a sentence could be read as an item of a list. An underscore within a word has no meaning.
 _MARKDOWN = re.compile(r"[\\`*{}\[\]<>#!~&$^]|(?<![^\W_])_|_(?![^\W_])|^[-+=]|(?<=^\d)[.)]")
 # Within the text of a link, fewer characters have a meaning.
-_LINK_TEXT = re.compile(
-    r"\\(?=[!-/:-@\[-`{-~]|$)|[`*\[\]~]|<(?=[A-Za-z/!?])|&(?=[A-Za-z#])|(?<![^\W_])_|_(?![^\W_])"
-)
+_LINK_TEXT = re.compile(r"\\(?=[!-/:-@\[-`{-~]|$)|[`*\[\]~]|<(?=[A-Za-z/!?])|&(?=[A-Za-z#])|(?<![^\W_])_|_(?![^\W_])")
 # GitHub's markdown turns addresses into links, even with escaped characters.
 _ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 _WORD_JOINER = "\u2060"

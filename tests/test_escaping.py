@@ -106,7 +106,9 @@ def test_xml_text_has_no_markup(text: str) -> None:
 
 @given(ANY)
 def test_text_of_a_link_is_shown_as_it_is(text: str) -> None:
-    parsed = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(f"[x{escaping.link_text(text)}](address)")
+    parsed = (
+        MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(f"[x{escaping.link_text(text)}](address)")
+    )
     (paragraph,) = (token for token in parsed if token.type == "inline")
     inner = (paragraph.children or [])[1:-1]
     assert [token.type for token in (paragraph.children or []) if token.type.startswith("link")] == [
@@ -118,7 +120,9 @@ def test_text_of_a_link_is_shown_as_it_is(text: str) -> None:
     assert shown == "x" + escaping.line(" ".join(text.split())).replace("\u2060", "")
 
 
-@pytest.mark.parametrize("name", ["load & transform", "ETL #1", "a > b", "${day}", "C:\\data", "x_y", "n!", "a{b}", "<3"])
+@pytest.mark.parametrize(
+    "name", ["load & transform", "ETL #1", "a > b", "${day}", "C:\\data", "x_y", "n!", "a{b}", "<3"]
+)
 def test_names_of_links_have_no_needless_backslash(name: str) -> None:
     assert escaping.link_text(name) == name
 

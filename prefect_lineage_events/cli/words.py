@@ -105,11 +105,11 @@ def _how(name: str, inferred: bool) -> str:
 
 
 def gaps_table(graph: Graph, gaps: Sequence[Gap]) -> None:
-    """Print what is not known, and why."""
+    """Print what is not known, and why. What several runs or statements lack is one row."""
     shown = Names(graph, (gap.dataset for gap in gaps if gap.dataset))
     table(
         "NOT KNOWN",
         ("kind", "dataset", "reason"),
-        [(gap.kind, gap.dataset and shown(gap.dataset), gap.text) for gap in gaps],
+        dict.fromkeys((gap.kind, gap.dataset and shown(gap.dataset), gap.text) for gap in gaps),
         limit=1_000,
     )

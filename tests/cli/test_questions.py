@@ -189,3 +189,12 @@ def test_csv_holds_no_formula() -> None:
     rows = list(csv.reader(answer("export", world)[1].splitlines()))
     assert any("'=a" in row for row in rows)
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_lack_of_several_runs_is_one_row() -> None:
+    world = World()
+    for lifecycle in ("CREATE", "OVERWRITE"):
+        world.run("nightly", "raw.orders > mart.sales", unknown="mart.sales", lifecycle=lifecycle)
+    _, text, _ = answer("show mart.sales", world)
+    assert len(json.loads(answer("show mart.sales --json", world)[1])["gaps"]) == 2
+    assert text.count("its rows came out of Python") == 1

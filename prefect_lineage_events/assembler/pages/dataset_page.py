@@ -11,7 +11,7 @@ from prefect_lineage_events.assembler.pages.changes import change
 from prefect_lineage_events.assembler.pages.column_table import source_of
 from prefect_lineage_events.assembler.pages.dataset_record import MAX_FLOWS, DatasetRecord, DatasetUser, Origin, encode
 from prefect_lineage_events.assembler.pages.gaps import ROWS_KNOWN
-from prefect_lineage_events.assembler.pages.markup import moment, more, shortened, table
+from prefect_lineage_events.assembler.pages.markup import moment, more, place, shortened, table
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import code, word
 from prefect_lineage_events.events import STAR
@@ -45,7 +45,7 @@ def description(dataset: Dataset) -> str:
 def _summary(record: DatasetRecord) -> str:
     kind = record.kind if record.kind in ("table", "view", "file", "topic", "stage", "api") else "dataset"
     article = "An" if kind == "api" else "A"
-    sentences = [f"{article} {kind.upper() if kind == 'api' else kind} in {word(record.dataset.namespace)}."]
+    sentences = [f"{article} {kind.upper() if kind == 'api' else kind} {place(record.dataset.namespace)}."]
     sentences += [_last("written", record.writers)] if record.writers else ["No run is known that wrote it."]
     sentences += [_last("read", record.readers)] if record.readers else ["No run is known that read it."]
     if feed := links.events(record.dataset):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 
-from prefect_lineage_events.escaping import cell
+from prefect_lineage_events.escaping import cell, word
 
 # One of Prefect's interfaces breaks no lines in a table and cuts it at some 85 characters.
 MAX_NAME = 40
@@ -23,6 +23,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def more(there: int, shown: int, noun: str) -> list[str]:
     """A line with the number of those that are not shown; empty if there are none."""
     return ["", f"... and {there - shown:,} more {noun}."] if there > shown else []
+
+
+def place(namespace: str, preposition: str = "in") -> str:
+    """The place of the datasets of a namespace: ``in `postgres://db:5432` ``."""
+    return f"{preposition} {'the local file system' if namespace == 'file' else word(namespace)}"
 
 
 def shortened(name: str, limit: int = MAX_NAME) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 from prefect_lineage_events.assembler.pages import links
 from prefect_lineage_events.assembler.pages.changes import change_of
 from prefect_lineage_events.assembler.pages.dataset_record import DatasetRecord, DatasetUser
-from prefect_lineage_events.assembler.pages.markup import bytes_, moment, more, shortened, table
+from prefect_lineage_events.assembler.pages.markup import bytes_, moment, more, place, shortened, table
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import code, word
 from prefect_lineage_events.sentences import counted, listed
@@ -47,7 +47,7 @@ def _section(
     if len(namespaces) <= MAX_NAMESPACES:
         for namespace in namespaces:
             of_it = [use for use in shown if use.dataset.namespace == namespace]
-            parts += [f"In {word(namespace)}.", _table(of_it, neighbours, several=False)]
+            parts += [f"{place(namespace, 'In')}.", _table(of_it, neighbours, several=False)]
     else:
         parts.append(_table(shown, neighbours, several=True))
     parts += [line for line in more(len(uses), MAX_DATASETS, "datasets") if line]
