@@ -224,7 +224,8 @@ class Dialect:
     json_arrows: Literal["none", "first", "all"] = "none"
     # Words that look like columns and are values, beside those of SQL:2016, 5.2 and 6.4. docs.oracle.com: Oracle SQL
     # Reserved Words, Pseudocolumns; postgresql.org/docs/current/sql-keywords-appendix.html; dev.mysql.com: Keywords and
-    # Reserved Words; learn.microsoft.com: Reserved Keywords, OUTPUT clause; docs.teradata.com: Built-In Functions
+    # Reserved Words; learn.microsoft.com: Reserved Keywords, OUTPUT clause; docs.teradata.com: Built-In Functions;
+    # cwiki.apache.org: Hive, Enhanced Aggregation
     constants: frozenset[str] = frozenset()
 
     @property
@@ -275,10 +276,11 @@ _TSQL = Dialect(
     select_into_creates=True, into_optional=True, from_optional=True, calls_by_name=True, text_aliases=True,
     implicit_recursion=True, column_naming="none",
 )  # fmt: skip
+_GROUPING = frozenset({"grouping__id"})
 _SPARK = Dialect(
     plain="lower", quoted="lower", default_schema="default", use_names_schema=True, use_resets_schema=True,
     drop_database_restricts=True, identifier_clause=True, path_tables=True, text_tables=True, double_quoted_texts=True,
-    struct_fields=True,
+    struct_fields=True, constants=_GROUPING,
 )  # fmt: skip
 _PRESTO = Dialect(
     plain="lower", quoted="lower", prepares=True, struct_fields=True, column_naming="trino", use_names_schema=True
@@ -337,6 +339,7 @@ DIALECTS: dict[str, Dialect] = {
     "hive": Dialect(
         plain="lower", quoted="lower", levels=2, default_schema="default", drop_database_restricts=True,
         renames_into_current_schema=True, double_quoted_texts=True, struct_fields=True, column_naming="hive",
+        constants=_GROUPING,
     ),
     "impala": Dialect(
         plain="lower", quoted="lower", levels=2, default_schema="default", renames_into_current_schema=True

@@ -116,7 +116,8 @@ class Branch:
     def write(self, then: exp.Expr, env: Env | None) -> Task:
         """Add the edges of a branch."""
         items = then.args.get("expressions") or ()
-        if isinstance(then, exp.Update) and items and not any(i.__class__ is exp.Star for i in items):
+        has_star = isinstance(items, exp.Star) or any(i.__class__ is exp.Star for i in items)  # UPDATE *, SET *
+        if isinstance(then, exp.Update) and items and not has_star:
             yield from assign(self.statements, items, self.target, self.both, env=env)
         elif isinstance(then, (exp.Insert, exp.Update)):
             yield from self._insert(then.args.get("this"), _cells(then.args.get("expression")), env)

@@ -82,6 +82,9 @@ class Trace:
                 if node.args["this"].__class__ is exp.Star:
                     self.nested.append((node, how))
                     continue
+                if self.scope.rules.rows_by_name and self.scope.names_row(node):
+                    self.nested.append((exp.Column(this=exp.Star(), table=node.this.copy()), how))
+                    continue
                 lineage = lineage_of(node, self.scope)
                 steps += len(lineage) + self.scope.cost
                 add(lineage, how, self.found)

@@ -9,6 +9,13 @@ from sqlglot import exp
 from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, Row, changed, fields_of, is_open
 from prefect_lineage_events.sql.columns.rules import ColumnRules
 
+# Functions that take a row: postgresql.org: JSON functions, hstore; duckdb.org: JSON creation functions;
+# cloud.google.com/bigquery: TO_JSON, TO_JSON_STRING
+_OF_ROWS = (exp.JSONFormat, exp.JSONArrayAgg)
+_OF_ROWS_BY_NAME = frozenset(
+    {"row_to_json", "to_json", "to_jsonb", "json_agg", "jsonb_agg", "json_group_array", "to_json_string", "hstore"}
+)
+
 
 class Cte:
     """A common table expression: evaluated when first used, then kept.
@@ -151,6 +158,20 @@ class Scope:
             scope = scope.parent
         return None
 
+    def names_row(self, column: exp.Expr) -> bool:
+        """True for the table's name in `row_to_json(t)`: all of its columns, unless a source lists such a column."""
+        if column.args.get("table") is not None or not _is_taken_as_row(column):
+            return False
+        name, lower = str(column.name), str(column.name).lower()
+        scope: Scope | None = self
+        while scope is not None:
+            if any(relation.find(name, lower) is not None for relation in scope._visible()):
+                return False
+            if lower in scope.sources:
+                return scope.sources[lower].value is None
+            scope = scope.parent
+        return False
+
     def _own(self, name: str, lower: str) -> Lineage | None:
         merged = self.merged.get(lower) if self.merged else None
         if merged is not None:
@@ -233,6 +254,13 @@ class Scope:
                 return taken.lineage
             scope = scope.parent
         return with_path(self.column(name), parts[1:]) if self.rules.struct_fields else ()
+
+
+def _is_taken_as_row(column: exp.Expr) -> bool:
+    parent = column.parent.parent if isinstance(column.parent, exp.Order) else column.parent
+    if isinstance(parent, exp.Anonymous):
+        return str(parent.this).lower() in _OF_ROWS_BY_NAME
+    return isinstance(parent, _OF_ROWS)
 
 
 def _column_of(relation: Relation, path: Sequence[str], alias: str) -> Lineage:

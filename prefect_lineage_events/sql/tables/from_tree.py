@@ -46,10 +46,11 @@ _RELEVANT = (
     exp.In,
 )
 
-# The first argument is no table: a foreign key's, or the model of a function (docs.cloud.google.com: BigQuery ML).
+# The first argument is no table: a foreign key's, the name of an inline function (trino.io: WITH FUNCTION), or the
+# model of a function (docs.cloud.google.com: BigQuery ML).
 _WITH_NO_TABLE = (
-    exp.Reference, exp.Predict, exp.MLForecast, exp.MLTranslate, exp.GenerateEmbedding, exp.GenerateText,
-    exp.GenerateTable, exp.GenerateBool, exp.GenerateInt, exp.GenerateDouble,
+    exp.Reference, exp.UserDefinedFunction, exp.Predict, exp.MLForecast, exp.MLTranslate, exp.GenerateEmbedding,
+    exp.GenerateText, exp.GenerateTable, exp.GenerateBool, exp.GenerateInt, exp.GenerateDouble,
 )  # fmt: skip
 
 

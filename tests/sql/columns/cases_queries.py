@@ -35,6 +35,8 @@ QUERIES: dict[str, list[Case]] = {
         Case("LEVEL of CONNECT BY comes from no column",
              "select level as l, a from t start with a = 1 connect by prior a = b", "A <- T.A", dialect="snowflake"),
         Case("pseudo-columns are none", "select rownum as n, level as l, a from t", "A <- T.A", dialect="oracle"),
+        Case("the set of a grouping is none", "select a, grouping__id as g from t group by a with rollup", "a <- t.a",
+             dialect="hive"),
     ],
     "scalar aliases of a WITH (ClickHouse)": [
         Case("an aggregate of the query's own columns", "with sum(b) as s select a, s from t group by a",

@@ -119,6 +119,8 @@ STATEMENTS: dict[str, list[Case]] = {
              dialect="bigquery"),
     ],
     "merge": [
+        Case("all columns by a star alone",
+             "merge into n using t on n.k = t.k when matched then update * when not matched then insert *", "n.* <- t.*"),
         Case("each branch writes",
              "merge into n using t on n.k = t.k when matched and t.c > 0 then update set n.x = t.a, y = n.y + t.b "
              "when not matched then insert (k, x) values (t.k, a)",

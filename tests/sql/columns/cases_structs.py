@@ -123,7 +123,15 @@ STRUCTS: dict[str, list[Case]] = {
         Case("of a table whose columns are not known", "select any_value(q).a as m from t as q", "m <- t.a AGGREGATION",
              dialect="bigquery"),
         Case("a row of a table whose columns are not known", "select to_json_string(q) as x from t as q", "",
-             dialect="bigquery", reason="columns: "),
+             dialect="bigquery", reason=f"columns: {_UNKNOWN}"),
+        Case("such a row by the name of the table itself", "select row_to_json(v) as x, id from v", "id <- v.id",
+             dialect="postgres", reason=f"columns: {_UNKNOWN}"),
+        Case("such a row of an outer query, in order", "select (select json_agg(v order by v.a)) as x from v",
+             "x <- v.a SORT", dialect="postgres", reason=f"columns: {_UNKNOWN}"),
+        Case("a column with the name of the table", "select to_json(v) as x from (select v from w) v",
+             "x <- w.v TRANSFORMATION", dialect="postgres"),
+        Case("an element of an array with the name of its function", "select to_jsonb(e) as x "
+             "from v, jsonb_array_elements(v.items) e", "x <- v.items TRANSFORMATION", dialect="postgres"),
         Case("all fields of one of many rows", "select q.* from (select array_agg(o order by b limit 1)[offset(0)] q "
              "from t o group by a)",
              """id <- t.id AGGREGATION
