@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler import ledger, sweep_state, unresolved
+from prefect_lineage_events.assembler.stale_runs import HOW_TO_END
 from prefect_lineage_events.assembler.sweep_state import SweepState, Waiting
 from prefect_lineage_events.assembler.unresolved import Unresolved
 from prefect_lineage_events.events import (
@@ -37,7 +38,7 @@ from prefect_lineage_events.history.assembler_events import (
     refusal_of,
     runs_of,
 )
-from prefect_lineage_events.history.runs import runs_by_id
+from prefect_lineage_events.history.runs import flow_names, runs_by_id
 from prefect_lineage_events.sentences import counted
 
 if TYPE_CHECKING:
@@ -54,7 +55,15 @@ _REMEDIES = {
 # A run is assembled within this time of its end, by the automation or at the latest by the sweep.
 _ASSEMBLED_WITHIN = dt.timedelta(minutes=15)
 _REASONS = 10
+# Runs in flight that are listed; all are counted.
+_IN_FLIGHT = 10
 _AT_ONCE = 6
+_TO_DO = {
+    "waiting": "the next sweep tries them again: `prefect-lineage doctor` if they stay for hours",
+    "stale": HOW_TO_END,
+    "incomplete": "`prefect-lineage explain RUN` lists what is missing; the sweep takes what arrives late",
+    "rejected": "mend the target or its profile, then `prefect-lineage rejected --retry`",
+}
 # Runs whose time from end to delivery is looked up.
 _TIMED = 50
 
@@ -82,14 +91,32 @@ class Reason(_Value):
     time: dt.datetime | None = None
 
 
+class RunInFlight(_Value):
+    """A run that has not ended; `since` it began, or was created where it has not begun."""
+
+    run: str
+    name: str
+    flow: str
+    state: str
+    since: dt.datetime | None = None
+
+
+class Advice(_Value):
+    """The next step for the runs of one kind of reason."""
+
+    kind: str
+    text: str
+
+
 class Status(_Value):
     """The state of the assembler. Times are UTC, spans are seconds; None for what is not known.
 
     `lag_seconds`: the median time from a run's end to its delivery, of the newest runs. `running`: runs that have not
-    ended; `waiting`: ended runs that wait for another try, the oldest since `oldest_waiting`. `unassembled`:
-    runs of the last day that sent lineage and ended after the last sweep, and that no assembler took. `incomplete` and
-    `rejected`: runs of the last day that still are. `at_least`: the counts that are lower bounds (`more`: some are).
-    `trouble`: no assembler takes runs, and what to do.
+    ended, of which `in_flight` are the longest; `waiting`: ended runs that wait for another try, the oldest since
+    `oldest_waiting`. `unassembled`: runs of the last day that sent lineage and ended after the last sweep, and that no
+    assembler took. `incomplete` and `rejected`: runs of the last day that still are. `at_least`: the counts that are
+    lower bounds (`more`: some are). `advice`: the next step for each kind of reason. `trouble`: no assembler takes
+    runs, and what to do.
     """
 
     api: str
@@ -98,6 +125,7 @@ class Status(_Value):
     swept: dt.datetime | None = None
     lag_seconds: float | None = None
     running: int | None = None
+    in_flight: tuple[RunInFlight, ...] = ()
     waiting: int | None = None
     oldest_waiting: dt.datetime | None = None
     stale: int | None = None
@@ -109,6 +137,7 @@ class Status(_Value):
     at_least: tuple[str, ...] = ()
     targets: tuple[TargetStatus, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    advice: tuple[Advice, ...] = ()
     unanswered: tuple[str, ...] = ()
     trouble: str = ""
 
@@ -150,13 +179,15 @@ def read_status(client: SyncPrefectClient) -> Status:
         *(_event_reason("rejected", one, refusal_of(one)) for one in rejected.events),
     ]
     reasons.sort(key=lambda one: one.time or encoding.EPOCH, reverse=True)
+    running, in_flight = found.get("running", (None, ()))
     return Status(
         api=str(client.api_url),
         at=api.now(client),
         assembler=found.get("assembler"),
         swept=state.swept,
         lag_seconds=lag,
-        running=found.get("running"),
+        running=running,
+        in_flight=in_flight,
         waiting=len(state.waiting) if "sweep" in found else None,
         oldest_waiting=min((one.ended for one in state.waiting if one.ended), default=None),
         stale=len(stale) if "sweep" in found else None,
@@ -168,6 +199,9 @@ def read_status(client: SyncPrefectClient) -> Status:
         at_least=at_least,
         targets=tuple(_targets(delivered, rejected.events)),
         reasons=tuple(reasons[:_REASONS]),
+        advice=tuple(
+            Advice(kind=kind, text=text) for kind, text in _TO_DO.items() if kind in {r.kind for r in reasons}
+        ),
         unanswered=unanswered,
         trouble=_trouble(found.get("assembler"), ended, len(state.waiting), api.now(client)),
     )
@@ -220,13 +254,27 @@ def _assembler(client: SyncPrefectClient) -> str:
     return READY if str(getattr(found.status, "value", found.status)) == "READY" else "no process runs it"
 
 
-def _running(client: SyncPrefectClient) -> int:
-    """The number of running runs, without those of our own flows."""
+def _running(client: SyncPrefectClient) -> tuple[int, tuple[RunInFlight, ...]]:
+    """The number of running runs, and those that have been running longest; without those of our own flows."""
     state = {"state": {"type": {"any_": ["RUNNING", "CANCELLING", "PAUSED"]}}}
     own = {"flows": {"name": {"like_": OWN_FLOW_PREFIX}}}
     everything: int = api.post(client, "/flow_runs/count", {"flow_runs": state})
     ours: int = api.post(client, "/flow_runs/count", {"flow_runs": state, **own})
-    return max(0, everything - ours)
+    longest = {"flow_runs": state, "sort": "START_TIME_ASC", "limit": _IN_FLIGHT + min(ours, PAGE)}
+    rows: list[dict[str, Any]] = api.post(client, "/flow_runs/filter", longest)
+    flows = flow_names(client, [row["flow_id"] for row in rows])
+    found = (
+        RunInFlight(
+            run=str(row["id"]),
+            name=str(row["name"]),
+            flow=flows.get(row["flow_id"], "?"),
+            state=str(row["state_type"]).lower(),
+            since=api.time_of(row.get("start_time") or row.get("created")),
+        )
+        for row in rows
+    )
+    theirs = [one for one in found if not one.flow.startswith(OWN_FLOW_PREFIX)]
+    return max(0, everything - ours), tuple(theirs[:_IN_FLIGHT])
 
 
 def _timed(

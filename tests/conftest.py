@@ -101,11 +101,11 @@ class PrefectServer:
 
 
 @contextmanager
-def _running_server(name: str, **environment: str) -> Iterator[PrefectServer]:
-    """A real Prefect server on a free loopback port with a home of its own."""
+def running_server(name: str, port: int | None = None, **environment: str) -> Iterator[PrefectServer]:
+    """A real Prefect server on a loopback port, by default a free one. A server of the same name has the same home."""
     home = Path(_HOME.name) / name
     home.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     log = home / "server.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     variables = {
@@ -206,7 +206,7 @@ def _shared_servers() -> Iterator[_SharedServers]:
 @pytest.fixture(scope="module")
 def prefect_server_process(_shared_servers: _SharedServers) -> PrefectServer:
     """A server on SQLite."""
-    return _shared_servers.of_next_file("sqlite", _running_server)
+    return _shared_servers.of_next_file("sqlite", running_server)
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +218,7 @@ def prefect_on_postgres(_shared_servers: _SharedServers) -> PrefectServer:
 
     def start(name: str) -> AbstractContextManager[PrefectServer]:
         url = cluster.url(cluster.database(name.replace("-", "_")), driver="asyncpg")
-        return _running_server(name, PREFECT_API_DATABASE_CONNECTION_URL=url)
+        return running_server(name, PREFECT_API_DATABASE_CONNECTION_URL=url)
 
     return _shared_servers.of_next_file("postgres", start)
 
@@ -228,7 +228,7 @@ def unshared_prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectS
     """A server on SQLite of one test file, as its Prefect API: an automation that fired for a run of another file does
     not fire again until its window has passed.
     """
-    with _running_server(request.module.__name__) as server, _as_api(server):
+    with running_server(request.module.__name__) as server, _as_api(server):
         yield server
         _send_waiting_events()
 

@@ -170,6 +170,13 @@ def _print_status(found: Status) -> None:
         ],
     )
     table(
+        "IN FLIGHT, longest first",
+        ("flow", "run", "state", "since", "", "id"),
+        [(one.flow, one.name, one.state, time(one.since), ago(one.since, now), one.run) for one in found.in_flight],
+    )
+    if found.running and found.running > len(found.in_flight):
+        say(f"and {found.running - len(found.in_flight):,} more: prefect flow-run ls --state RUNNING")
+    table(
         "TARGETS (last day)",
         ("target", "runs", "refused", "last delivery"),
         [(one.target, one.runs, one.refused, ago(one.last, now)) for one in found.targets],
@@ -180,6 +187,7 @@ def _print_status(found: Status) -> None:
         [(time(one.time), one.kind, one.flow, one.run, one.text) for one in found.reasons],
         limit=1_000,
     )
+    table("WHAT TO DO", ("kind", "next step"), [(one.kind, one.text) for one in found.advice], limit=1_000)
     if found.trouble:
         say(found.trouble)
     elif found.reasons or found.assembler != "ready":
