@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from prefect_lineage_events.cli import main
+from prefect_lineage_events.cli.answers import ANSWERS, ERROR, WITHOUT
 from prefect_lineage_events.cli.app import application
 from prefect_lineage_events.cli.commands import COMMANDS, GROUPS, Command
 from prefect_lineage_events.cli.errors import EXIT_CODES
@@ -61,6 +62,7 @@ def _parts() -> Iterator[str]:
     yield HEAD
     yield "## Exit codes\n| code | meaning |\n|---|---|"
     yield from (f"| {code} | {meaning.replace('|', chr(92) + '|')} |" for code, meaning in EXIT_CODES.items())
+    yield from _json()
     for group in GROUPS:
         yield f"\n## {group}"
         for command in (one for one in COMMANDS if one.group == group):
@@ -73,6 +75,25 @@ def _parts() -> Iterator[str]:
                 answer = (GOLDEN / "export.mmd").read_text(encoding="utf-8")
                 yield f"\n```console\n$ prefect-lineage {EXPORTS['export.mmd']}\n{answer.rstrip()}\n```"
     yield ""
+
+
+def _json() -> Iterator[str]:
+    yield "\n## JSON"
+    yield (
+        "Each answer has the keys of this table, also where it is empty; `[...]` is a list of objects with these keys. "
+        "Keys stay as they are\nfrom version to version, and new ones may be added. `watch` prints one object a line, "
+        "and `export` one about the file that it wrote.\nA command that fails prints an object with "
+        f"{_keys(ERROR)} instead, and its message on standard error as well. Notes\nand progress never go to standard "
+        f"output. {', '.join(f'`{name}`' for name in WITHOUT[:-1])} and `{WITHOUT[-1]}` have no `--json`.\n"
+    )
+    yield "| command | keys |\n|---|---|"
+    for name, forms in ANSWERS.items():
+        yield f"| `{name}` | {'; or '.join(map(_keys, forms))} |"
+
+
+def _keys(form: str) -> str:
+    keys = ", ".join(f"`{key}`" for key in form.strip("[]").split())
+    return f"[{keys}]" if form.startswith("[") else keys
 
 
 def _help(command: Command) -> str:

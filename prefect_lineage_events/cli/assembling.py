@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from prefect_lineage_events.assembler.summary import Summary
 
 
+_NOTHING_SENT: dict[str, Any] = {
+    "run": "", "flow": None, "outcome": "", "sent": 0, "rejected": [], "refused_before": 0, "kept": [], "lacks": [],
+}  # fmt: skip
 AsJson = Annotated[bool, Parameter(help="Print JSON instead of text.")]
 
 
@@ -35,9 +38,11 @@ def assemble(
     run_id = checks.existing_run(run)
     checks.require_targets()
     assembled = assemble_run(flow_run_id=run_id)
-    print_json(_result(assembled)) if json and isinstance(assembled, options.AssemblyResult) else print(assembled)
     if not isinstance(assembled, options.AssemblyResult):
+        # The state of a run of the assembler that did not begin.
+        print_json({**_NOTHING_SENT, "run": str(run_id), "outcome": str(assembled)}) if json else print(assembled)
         return OK
+    print_json(_result(assembled)) if json else print(assembled)
     return delivered(refused=assembled.rejected or assembled.refused_before, kept=assembled.kept)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prefect_lineage_events.automation_names import AUTOMATION_NAMES
+from prefect_lineage_events.cli.output import print_json
 
 if TYPE_CHECKING:
     from prefect_lineage_events.automations.plan import Change
@@ -33,7 +33,7 @@ def show(deployments: Mapping[str, str], changes: Sequence[Change], *, as_json: 
     """Print the changes: of each deployment the name and the kind, and those of automations with their differences."""
     if as_json:
         made = [{"name": name, "change": kind} for name, kind in deployments.items()]
-        print(json.dumps({"deployments": made, "automations": [change.as_json() for change in changes]}, indent=2))
+        print_json({"deployments": made, "automations": [change.as_json() for change in changes]})
         return
     for name, kind in deployments.items():
         print(f"{kind:<7} deployment {name}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json as as_json
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from prefect_lineage_events.cli import checks, deploy_plan
 from prefect_lineage_events.cli.errors import OK, fail
+from prefect_lineage_events.cli.output import print_json
 from prefect_lineage_events.cli.parameters import positive, whole_number
 from prefect_lineage_events.cli.progress import announce
 
@@ -22,6 +22,9 @@ Settle = Annotated[
         help="Seconds from the end of a run to its assembly (default: as deployed, at first 20).", validator=positive
     ),
 ]
+
+
+AsJson = Annotated[bool, Parameter(help="Print JSON instead of text.")]
 
 
 def deploy(
@@ -53,7 +56,7 @@ def deploy(
     print_automation: Annotated[
         bool, Parameter(help="Print the automations of --with, or the default, as YAML, and change nothing.")
     ] = False,
-    json: Annotated[bool, Parameter(help="Print JSON.")] = False,
+    json: AsJson = False,
     sweep_minutes: SweepMinutes = None,
     settle: Settle = None,
 ) -> int:
@@ -69,7 +72,7 @@ def deploy(
     with get_client(sync_client=True) as client:
         chosen = chosen_automations(client, with_ or (), table=table, run=run, hours=hours, notify=notify)
         if print_automation:
-            print(deploying.automations_yaml(chosen, settle), end="")
+            _print_automations(deploying.automations_yaml(chosen, settle), as_json=json)
             return OK
         if dry_run:
             changes = deploying.planned(client, chosen, settle)
@@ -84,14 +87,14 @@ def deploy(
         confirm=deploy_plan.confirmation(yes=yes, as_json=json),
         progress=announce,
     )
-    print(as_json.dumps(deployed.as_json(), indent=2) if json else deployed)
+    print_json(deployed.as_json()) if json else print(deployed)
     if deployed.left:
         names = ", ".join(change.name for change in deployed.left)
         return fail(f"left as a person edited it: {names} -> --dry-run shows the difference, --yes replaces it")
     return OK
 
 
-def undeploy(*, json: Annotated[bool, Parameter(help="Print JSON.")] = False) -> int:
+def undeploy(*, json: AsJson = False) -> int:
     """Delete the deployments and the automations, and keep the blocks and all lineage."""
     from prefect_lineage_events import deploy as deploying
 
@@ -100,7 +103,7 @@ def undeploy(*, json: Annotated[bool, Parameter(help="Print JSON.")] = False) ->
     announce("deleting the deployments and the automations")
     deleted = deploying.undeploy()
     if json:
-        print(as_json.dumps({"deleted": deleted}, indent=2))
+        print_json({"deleted": deleted})
     else:
         print("\n".join(f"deleted {one}" for one in deleted) or "nothing was deployed")
     return OK
@@ -126,14 +129,18 @@ def serve(
     return OK
 
 
-def register() -> int:
+def register(*, json: AsJson = False) -> int:
     """Register the lineage blocks with the Prefect API."""
     from prefect_lineage_events import deploy as deploying
 
     checks.require_api_address()
     checks.require_reachable_api()
     announce("registering the lineage blocks")
-    print("blocks registered: " + (", ".join(deploying.register_blocks()) or "none (no connector is installed)"))
+    blocks = deploying.register_blocks()
+    if json:
+        print_json({"blocks": blocks})
+    else:
+        print("blocks registered: " + (", ".join(blocks) or "none (no connector is installed)"))
     return OK
 
 
@@ -142,6 +149,7 @@ def convert(
     /,
     *,
     overwrite: Annotated[bool, Parameter(help="Replace a lineage block document of that name.")] = False,
+    json: AsJson = False,
 ) -> int:
     """Save a copy of a plain connector's block document as a lineage block."""
     from prefect_lineage_events.blocks.documents import convert as convert_document
@@ -149,5 +157,16 @@ def convert(
     checks.require_api_address()
     checks.require_reachable_api()
     saved = convert_document(document, overwrite=overwrite)
-    print(f"saved as {saved}; {document} is unchanged")
+    print_json({"saved": saved, "source": document}) if json else print(f"saved as {saved}; {document} is unchanged")
     return OK
+
+
+def _print_automations(text: str, *, as_json: bool) -> None:
+    """Print automations that are given as YAML, in this form or as JSON."""
+    if as_json:
+        import yaml  # type: ignore[import-untyped]
+
+        content = yaml.safe_load(text)
+        print_json(content if "automations" in content else {"automations": [content]})
+    else:
+        print(text, end="")

@@ -48,11 +48,13 @@ def fail(message: str, code: int = FAILED) -> int:
     return code
 
 
-def failed(error: Exception) -> int:
-    """Print an error of a command on standard error. Returns the exit code."""
+def described(error: Exception) -> tuple[str, int]:
+    """The message about an error of a command, and the exit code."""
+    if isinstance(error, CommandError):
+        return str(error), FAILED
     if message := _of_delivery(error):
-        return fail(message)
-    return fail(_explain(error)) if _is_api_error(error) else fail(str(error), code=WRONG_ARGUMENTS)
+        return message, FAILED
+    return (_explain(error), FAILED) if _is_api_error(error) else (str(error), WRONG_ARGUMENTS)
 
 
 def _of_delivery(error: Exception) -> str:

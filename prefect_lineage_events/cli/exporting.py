@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from prefect_lineage_events.cli import asking
 from prefect_lineage_events.cli.errors import OK, CommandError
+from prefect_lineage_events.cli.output import print_json
 from prefect_lineage_events.cli.parameters import choice, positive, whole_number
 from prefect_lineage_events.cli.progress import working
 from prefect_lineage_events.cli.windows import Asked
@@ -41,6 +42,9 @@ def export(
     from prefect_lineage_events.graph.names import find_dataset
     from prefect_lineage_events.graph.selection import select
 
+    as_json = bool(asked and asked.json)
+    if as_json and output in (None, "-"):
+        raise ValueError("--json reports what was written: give --output as well, for the export is no JSON")
     if output and not Path(output).absolute().parent.is_dir():
         raise ValueError(f"cannot write {output}: {no_path(Path(output).absolute().parent, 'directory')}")
     graph = asking.graph_of(asked)
@@ -50,6 +54,10 @@ def export(
             _write(_openlineage(graph, around), output)
         else:
             _write([_writer(format, graph)(select(graph, around, hops))], output)
+    if output not in (None, "-"):
+        print(f"written to {output}", file=sys.stderr)
+    if as_json:
+        print_json({"output": output, "format": format, "bytes": Path(str(output)).stat().st_size})
     return OK
 
 
@@ -89,4 +97,3 @@ def _write(texts: Iterable[str], output: str | None) -> None:
             file.writelines(texts)
     except OSError as error:
         raise CommandError(f"cannot write {output}: {error}") from error
-    print(f"written to {output}", file=sys.stderr)

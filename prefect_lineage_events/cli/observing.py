@@ -66,7 +66,7 @@ def rejected(
             f"note: only refusals since {time(refusals.read_back_to)} are read; mend these, then ask again",
             file=sys.stderr,
         )
-    if retry and rows:
+    if retry and (rows or json):
         return _send_again(rows, json)
     if json:
         print_json([_as_json(row) for row in rows])

@@ -16,10 +16,10 @@ from prefect_lineage_events.cli.errors import (
     INTERRUPTED,
     OK,
     WRONG_ARGUMENTS,
-    CommandError,
+    described,
     fail,
-    failed,
 )
+from prefect_lineage_events.cli.output import print_json
 
 # Objects between two passes of the garbage collector. With Python's own 700, passes over what is imported, which is
 # never garbage, are an eighth of the CPU seconds of a question.
@@ -39,13 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Python flushes standard output once more at exit, and would print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except CommandError as error:
-        return fail(str(error))
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
         logging.getLogger(__name__).debug("The command failed", exc_info=True)
-        return failed(error)
+        return _fail(words, *described(error))
     finally:
         # A program may call this function, and go on.
         gc.set_threshold(*before)
@@ -63,6 +61,13 @@ def _run(words: list[str]) -> int:
     return result if isinstance(result, int) else OK
 
 
+def _fail(words: list[str], message: str, code: int) -> int:
+    """Print why the command failed: as text on standard error, and with --json as JSON on standard output as well."""
+    if "--json" in words:
+        print_json({"error": message, "exit_code": code})
+    return fail(message, code)
+
+
 def _reason(error: CycloptsError) -> str:
     if isinstance(error, UnusedCliTokensError):
         return f"too many arguments: {' '.join(map(repr, error.unused_tokens or ()))}"
@@ -73,6 +78,6 @@ def _wrong(words: list[str], error: CycloptsError) -> int:
     """Print the reason why the arguments are wrong, and where the right ones are explained."""
     chain, _, _ = application().parse_commands(words)
     name = " ".join([PROGRAM, *chain])
-    code = fail(_reason(error), WRONG_ARGUMENTS)
+    code = _fail(words, _reason(error), WRONG_ARGUMENTS)
     print(f"usage: {name} [OPTIONS] ...; see `{name} --help`", file=sys.stderr)
     return code

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -52,15 +53,22 @@ class Backend:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
 
-@pytest.fixture
-def backend(monkeypatch) -> Iterator[Backend]:
+@contextmanager
+def serving() -> Iterator[Backend]:
+    """A backend that takes requests."""
     found = Backend()
     thread = threading.Thread(target=found.server.serve_forever, daemon=True)
     thread.start()
-    monkeypatch.setenv("OPENLINEAGE_URL", found.url)
     yield found
     found.server.shutdown()
     found.server.server_close()
+
+
+@pytest.fixture
+def backend(monkeypatch) -> Iterator[Backend]:
+    with serving() as found:
+        monkeypatch.setenv("OPENLINEAGE_URL", found.url)
+        yield found
 
 
 def test_refused_run_is_listed_until_it_is_sent_again(prefect_server, backend, capsys, wait_for):
