@@ -1,7 +1,8 @@
 """Code blocks of the documents: their language, their text, and the hidden comment above them.
 
 A comment `<!-- file: NAME -->` above a block says that the reader saves it under that name. `<!-- needs: SERVICE -->` says
-that it runs with a service, which the test has to provide: a block with a service that no test has is only compiled.
+that it runs with a service, which the test has to provide: a block with a service that no test has is only compiled. A
+block whose first line is the comment `# NAME.yml` is saved under that name as well.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ _BLOCK = re.compile(
     r"(?P<text>.*?)^(?P=indent)```[ ]*$",
     re.MULTILINE | re.DOTALL,
 )
+_NAMED = re.compile(r"# (\S+\.ya?ml)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,10 @@ def documents() -> dict[str, str]:
 def blocks(document: str, text: str) -> Iterator[Block]:
     for number, found in enumerate(_BLOCK.finditer(text), 1):
         marks = {found["key"]: found["value"]} if found["key"] else {}
-        yield Block(document, number, found["language"], textwrap.dedent(found["text"]), **marks)
+        text = textwrap.dedent(found["text"])
+        if named := _NAMED.match(text):
+            marks["file"] = named[1]
+        yield Block(document, number, found["language"], text, **marks)
 
 
 def without_blocks(text: str) -> str:

@@ -16,6 +16,7 @@ from cyclopts import CycloptsError
 from prefect_lineage_events.cli.app import application
 from prefect_lineage_events.settings import PREFIX, LineageSettings
 from tests.code_blocks import BLOCKS, ROOT, Block
+from tests.documents.preparations import PREPARED
 from tests.environment_names import unknown_names
 from tests.test_extras import tomllib
 
@@ -27,8 +28,6 @@ _OTHERS = {
     *("python3 -m venv", "prefect artifact delete", "prefect automation create", "prefect cloud login"),
     *("pip wheel", "prefect server start"),
 }
-# Scripts of the reader.
-_SCRIPTS_OF_READERS = {"my_flow.py"}
 
 
 def faults_of(block: Block) -> list[str]:
@@ -36,12 +35,17 @@ def faults_of(block: Block) -> list[str]:
     return [fault for words in commands(block) for fault in _faults(words)]
 
 
-def commands(block: Block) -> Iterator[list[str]]:
-    """The words of each command; of a console, the commands after the prompts."""
-    lines = block.text.replace("\\\n", " ").splitlines()
+def lines(block: Block) -> list[str]:
+    """The lines that a reader gives to the shell; of a console, those after the prompts."""
+    given = block.text.replace("\\\n", " ").splitlines()
     if block.language == "console":
-        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    for line in lines:
+        return [line.removeprefix("$ ") for line in given if line.startswith("$ ")]
+    return [line for line in given if shlex.split(line, comments=True)]
+
+
+def commands(block: Block) -> Iterator[list[str]]:
+    """The words of each command."""
+    for line in lines(block):
         words: list[str] = []
         for word in shlex.split(line, comments=True):
             if word in _ENDS:
@@ -73,7 +77,7 @@ def _faults(words: list[str]) -> Iterator[str]:
             makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
             yield from (f"no target {one}" for one in targets if not re.search(rf"^{one}:", makefile, re.MULTILINE))
         case ["python", script]:
-            shown = {block.file for block in BLOCKS} | _SCRIPTS_OF_READERS
+            shown = {block.file for block in BLOCKS}.union(*(row.files for row in PREPARED.values()))
             yield from [] if script in shown else [f"no page shows {script}"]
         case _ if not any(" ".join(rest).startswith(known) for known in _OTHERS):
             yield f"{' '.join(rest)!r} is not checked by anything"

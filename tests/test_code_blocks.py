@@ -40,7 +40,7 @@ TESTED_APART = {
 COMPILED = {
     "README.md-5": "its address and its frame are left to the reader",
     "docs/backfill.md-2": "needs a Dask cluster",
-    "docs/how-to/alarms.md-1": "saves a block on a server",
+    "docs/how-to/alarms.md-1": "is run by tests/documents, on a server",
     "docs/how-to/snowflake.md-1": "needs Snowflake",
     "docs/how-to/snowflake.md-2": "needs Snowflake",
 }
