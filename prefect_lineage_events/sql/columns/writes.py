@@ -135,6 +135,7 @@ class Statements:
         queries.note(scope)
         self.decide(written or [table_of(target)])
         scope.add_qualified("inserted", target)
+        scope.add_qualified("deleted", target)
         return (yield from self._returning(node, scope, env))
 
     def delete(self, node: exp.Expr, env: Env | None) -> Task:
@@ -144,7 +145,8 @@ class Statements:
         using = args.get("using")
         for other in using if isinstance(using, list) else ():
             yield from sources.item(self.queries, other, scope, env)
-        target = yield from self._changed(args.get("this"), scope, env)
+        named = args.get("tables") or (None,)  # DELETE t, without FROM
+        target = yield from self._changed(args.get("this") or named[0], scope, env)
         yield from self.queries.decide(args.get("where"), "FILTER", scope, env)
         self.decide([table_of(target)])
         scope.add_qualified("deleted", target)
@@ -179,6 +181,8 @@ class Statements:
                 yield from queries.decide(when.args["then"].args.get("where"), "FILTER", sees, env)
         queries.note(scope)
         self.decide([ref])
+        scope.add_qualified("inserted", target)
+        scope.add_qualified("deleted", target)
         return (yield from self._returning(node, scope, env))
 
     def create(self, node: exp.Expr, env: Env | None) -> Task:
@@ -274,7 +278,14 @@ class Statements:
         returning = node.args.get("returning")
         if returning is None:
             return NOTHING
-        return (yield from projections.outputs(self.queries, returning.args.get("expressions") or (), scope, env))
+        relation = yield from projections.outputs(self.queries, returning.args.get("expressions") or (), scope, env)
+        log, listed = target_of(self.queries, returning.args.get("into"))  # learn.microsoft.com: OUTPUT ... INTO
+        if log is None:
+            return relation
+        columns = listed or insert_columns(self.queries, log, {})
+        names = target_columns(relation.outputs, columns)
+        self.put(log, relation.outputs, names, positions(relation.outputs, columns))
+        return NOTHING
 
 
 def _alias(node: exp.Expr) -> str:

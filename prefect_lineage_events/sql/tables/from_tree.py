@@ -252,7 +252,7 @@ class _Walk(NodeReader):
         into = returning.args.get("into") if returning is not None else None
         if into is None or into is False or not dialect_of(self.context.dialect).is_tsql:
             return
-        if isinstance(into, exp.Table):
+        if isinstance(into, (exp.Table, exp.Schema)):
             self._write(into, "append")
         elif isinstance(into, exp.Parameter):
             self.builder.write(variable_of(into.name))

@@ -15,6 +15,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from prefect_lineage_events.sql.packed_tokens import PackedTokens
 from prefect_lineage_events.sql.tables.clauses import clickhouse, merge_with_delete, mysql, named_target
 from prefect_lineage_events.sql.tables.metered_parser import ParserStopped, parser
+from prefect_lineage_events.sql.tables.output_clause import as_insert, without_target
 from prefect_lineage_events.sql.templates import FILLER
 
 _DISPLAY = frozenset({"TITLE", "FORMAT"})
@@ -81,6 +82,7 @@ _BEFORE_TABLE = frozenset({TokenType.FROM, TokenType.JOIN})
 _NO_FUNCTIONS = frozenset(Parser.ID_VAR_TOKENS - Parser.FUNC_TOKENS - {TokenType.DICTIONARY})
 
 # Rewriting of what sqlglot's dialect of this name does not know.
+_WITH_OUTPUT = frozenset({"tsql", "fabric"})
 _BEFORE_PARSING: dict[str, Callable[[Sequence[Token]], Sequence[Token]]] = {
     "teradata": without_phrases,
     "oracle": merge_with_delete,
@@ -105,9 +107,12 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
         tokens = _without_options(tokens)
     elif tokens[0].token_type == TokenType.REPLACE and len(tokens) > 1:
         tokens = [_insert(tokens[0]), *tokens[1:]]
+    tokens, into = without_target(tokens) if dialect in _WITH_OUTPUT else (tokens, ())
     _quiet.on = True
     try:
         trees = parser(dialect, len(tokens)).parse(list(tokens), text)
+        if into and len(trees) == 1 and trees[0] is not None:
+            _write_output(trees[0], parser(dialect, len(into)).parse(as_insert(into), text)[0])
     except ParserStopped:
         return None, "the parser took too long"
     except SqlglotError:
@@ -123,6 +128,13 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
             take_apart(tree, ())
         return None, "it does not parse"
     return trees[0], ""
+
+
+def _write_output(tree: Expr, insert: Expr | None) -> None:
+    """Put the target of OUTPUT ... INTO, with its columns, into the tree."""
+    returning = tree.args.get("returning")
+    if isinstance(returning, exp.Returning) and insert is not None:
+        returning.set("into", insert.this)
 
 
 def _is_statement(tree: Expr | None) -> bool:

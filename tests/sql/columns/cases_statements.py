@@ -170,6 +170,30 @@ STATEMENTS: dict[str, list[Case]] = {
                 N.* <~ N.Y FILTER
                 N.* <~ T.C FILTER""", dialect="oracle"),
     ],
+    "rows of OUTPUT that go into a table": [
+        Case("of a MERGE, with a list of columns",
+             "merge n as d using t as s on d.id = s.id when matched then update set d.x = s.a "
+             "output $action, inserted.id, deleted.x, s.b into dbo.log (act, k, old, v);",
+             """n.x <- t.a
+                dbo.log.k <- n.id
+                dbo.log.old <- n.x
+                dbo.log.v <- t.b""", dialect="tsql"),
+        Case("of an INSERT and an UPDATE",
+             "insert into n (x) output inserted.id into dbo.log (k) select a from t; "
+             "update d set d.x = s.a output deleted.x, s.b into [log] (old, v) from n d join t s on s.id = d.id",
+             """n.x <- t.a
+                dbo.log.k <- n.id
+                n.x <- t.a
+                log.old <- n.x
+                log.v <- t.b""", dialect="tsql"),
+        Case("of a DELETE",
+             "delete from n output deleted.x into dbo.log (old) where k = 1; "
+             "delete from n output deleted.x into @v (old) from n join t on t.id = n.id; "
+             "delete n output deleted.x into #w (old)",
+             """dbo.log.old <- n.x
+                @v.old <- n.x
+                #w.old <- n.x""", dialect="tsql"),
+    ],
     "delete": [
         Case("puts no value anywhere", "delete from t where a in (select c from u)", "",
              """t.* <~ t.a FILTER

@@ -200,7 +200,7 @@ TSQL: Cases = {
     "changes": [
         Case("UPDATE by alias", "update x set x.a = 1 from t as x join b on b.id = x.id", "b", "t", "write", "update"),
         Case("DELETE by alias", "delete x from t as x join b on b.id = x.id", "b", "t", "write", "delete"),
-        Case("OUTPUT INTO", "delete from t output deleted.* into u where x = 1", "", "t u", "write", confidence="recovered"),
+        Case("OUTPUT INTO", "delete from t output deleted.* into u where x = 1", "", "t u", "write"),
         Case("MERGE", "merge t as x using a on x.id = a.id when not matched then insert (id) values (a.id);", "a", "t", "write"),
     ],
     "scripts": [
