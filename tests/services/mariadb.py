@@ -76,14 +76,16 @@ def started() -> MariaDB | None:
 def _server(program: Path, share: Path, libraries: str) -> MariaDB:
     home = Path(tempfile.mkdtemp(prefix="lineage-mariadb-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
-    data = home / "data"
-    data.mkdir(mode=0o700)
-    own = [str(program), "--no-defaults", f"--datadir={data}", f"--basedir={share.parents[1]}"]
+    data, temporary = home / "data", home / "tmp"
+    for folder in (data, temporary):
+        folder.mkdir(mode=0o700)
+    own = [str(program), "--no-defaults", f"--datadir={data}", f"--tmpdir={temporary}", f"--basedir={share.parents[1]}"]
     own += [f"--lc-messages-dir={share}", f"--plugin-dir={share}", "--innodb-flush-log-at-trx-commit=0"]
     own += ["--lock-wait-timeout=60"]  # seconds, so that a transaction left open is an error and no endless wait
     if os.geteuid() == 0:  # the server refuses to run as root
         home.chmod(0o755)
-        shutil.chown(data, "nobody")
+        for folder in (data, temporary):
+            shutil.chown(folder, "nobody")
         own.append("--user=nobody")
     environment = {**os.environ, **({"LD_LIBRARY_PATH": libraries} if libraries else {})}
     accounts = f"FLUSH PRIVILEGES;\nCREATE USER {USER} IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO {USER};\n"
