@@ -284,7 +284,7 @@ def test_two_assemblers_at_once_send_a_run_once(target):
 
     def assemble_now():
         with get_client(sync_client=True) as client:
-            results.append(assemble_run(client, run_id))
+            results.append(assemble_run(client, run_id, AssemblyOptions(lease_timeout=600)))
 
     # The server of this test is set in a context variable, which a thread has only in a copied context.
     threads = [threading.Thread(target=contextvars.copy_context().run, args=(assemble_now,)) for _ in range(4)]

@@ -27,7 +27,9 @@ from prefect_lineage_events.history.reader import Patience
 from tests.automations.conftest import wait_for
 from tests.by_hand import closing, current_run, emit_writes, table
 
-_AT_ONCE = AssemblyOptions(patience=Patience(completeness=0.0))
+# A busy server stores a run's events late; the assembler waits until the run is complete, and no longer.
+_PATIENT = Patience(completeness=300, first_event=300)
+_COMPLETE = AssemblyOptions(patience=_PATIENT)
 # Braces, quotes and markup in a name: nothing of it may be read as a template, or end a value.
 ODD = """we"ird 'x' {{ 7 * 7 }} {% raw %} <b> \\n"""
 
@@ -212,10 +214,10 @@ def test_written_table_runs_a_deployment_with_dataset_and_schema(client: Any, re
     load("another_table")
     assert not runs_of(client, refresher[0]), "before the lineage of the run is known, nothing is started"
     for _ in range(3):
-        assemble_run(client, UUID(run_id), _AT_ONCE)
+        assemble_run(client, UUID(run_id), _COMPLETE)
     found = wait_for("the deployment's run", lambda: runs_of(client, refresher[0]))
     again = load(ODD)
-    assemble_run(client, UUID(again), _AT_ONCE)
+    assemble_run(client, UUID(again), _COMPLETE)
     found = wait_for("the second run", lambda: len(all_ := runs_of(client, refresher[0])) >= 2 and all_)
     assert [one["parameters"] for one in found] == [
         {
@@ -233,11 +235,11 @@ def test_failed_run_and_a_backfill_start_no_deployment(client: Any, refresher: t
     deploy_with(client, "table-written", table="postgres://*/fired_*", run=refresher[1])
     with pytest.raises(ValueError, match="after its writes"):
         failing()
-    assemble_run(client, UUID(ids[-1]), _AT_ONCE)
+    assemble_run(client, UUID(ids[-1]), _COMPLETE)
     past = load()
-    assemble_run(client, UUID(past), AssemblyOptions(patience=Patience(completeness=0.0), start_automations=False))
+    assemble_run(client, UUID(past), AssemblyOptions(patience=_PATIENT, start_automations=False))
     good = load()
-    assemble_run(client, UUID(good), _AT_ONCE)
+    assemble_run(client, UUID(good), _COMPLETE)
     (one,) = wait_for("the run for the good one", lambda: runs_of(client, refresher[0]))
     assert (one["parameters"]["flow_run_id"], one["parameters"]["dataset"]) == (good, uri)
 
@@ -251,9 +253,9 @@ def test_flow_that_writes_the_table_which_starts_it_is_not_started_again(
     def itself() -> str:
         return load.fn("fired_by_itself")
 
-    assemble_run(client, UUID(itself()), _AT_ONCE)
+    assemble_run(client, UUID(itself()), _COMPLETE)
     other = load()
-    assemble_run(client, UUID(other), _AT_ONCE)
+    assemble_run(client, UUID(other), _COMPLETE)
     (one,) = wait_for("the run for the other", lambda: runs_of(client, refresher[0]))
     assert one["parameters"]["flow_run_id"] == other
 
@@ -274,7 +276,7 @@ def test_stale_table_is_reported_once_after_its_last_write(client: Any, people: 
 def test_changed_schema_is_reported_once_with_its_columns(client: Any, people: str, receiver: _Receiver) -> None:
     deploy_with(client, "schema-changed", notify=people)
     name = f"changing_{uuid4().hex[:8]}"
-    options = AssemblyOptions(patience=Patience(completeness=30), affected=affected)
+    options = AssemblyOptions(patience=_PATIENT, affected=affected)
     before, after = ("id", "name"), ("name", "price")
     assemble_run(client, UUID(report(name)), options)
     for columns in (before, before, after, after):
@@ -294,7 +296,7 @@ def test_incomplete_and_refused_lineage_are_reported_once(
     monkeypatch.setenv("OPENLINEAGE_URL", f"http://127.0.0.1:{receiver.server_port}")
     for output in ("lost_a", ODD):
         run_id = load(output, skip=(1,))
-        assemble_run(client, UUID(run_id), _AT_ONCE)
+        assemble_run(client, UUID(run_id), AssemblyOptions(patience=Patience(completeness=5, first_event=300)))
     wait_for("both notifications", lambda: len(receiver.got) >= 2)
     assert sorted(one["subject"] for one in receiver.got) == [
         "Lineage of fires: load is incomplete",
