@@ -127,11 +127,14 @@ $(VENV)-lowest/.stamp: pyproject.toml tests/services/requirements-lowest.txt $(S
 	$(VENV)-lowest/bin/pip install --quiet --requirement $(VENV)-lowest/requirements.txt --editable .
 	touch $@
 
-# What runs on the ends of the ranges; `make test-latest TESTS=tests` runs all (an hour or more).
+# What runs on the ends of the ranges; `make test-latest TESTS=tests` runs all (an hour or more). CHOSEN is an expression of
+# `pytest -k`: its tests, most of one file, are shared among the workers, each with a server of its own.
 TESTS ?= tests/flows tests/stores tests/blocks
+CHOSEN ?=
+AT_AN_END = $(if $(CHOSEN),--numprocesses 2 --dist load -k "$(CHOSEN)",$(PARALLEL)) $(TESTS)
 END_SECONDS ?= $(if $(filter tests,$(TESTS)),7200,1800)
 test-lowest: $(VENV)-lowest/.stamp $(VENV)-snowflake/.stamp  ## Run TESTS, the whole flows, on the lowest versions that are supported (4 min on a quiet machine)
-	timeout $(END_SECONDS) $(VENV)-lowest/bin/python -m pytest $(PARALLEL) $(TESTS)
+	exec timeout $(END_SECONDS) $(VENV)-lowest/bin/python -m pytest $(AT_AN_END)
 
 test-harm: $(STAMP)  ## Compare small programs with and without lineage, under many kinds of failure (a few minutes)
 	timeout 600 $(BIN)/python -m pytest --tb=short tests/harm/matrix.py
@@ -154,7 +157,7 @@ $(VENV)-latest/.stamp: pyproject.toml
 	touch $@
 
 test-latest: $(VENV)-latest/.stamp $(VENV)-snowflake/.stamp  ## Run TESTS, the whole flows, on the newest versions that resolve (4 min on a quiet machine)
-	timeout $(END_SECONDS) $(VENV)-latest/bin/python -m pytest $(PARALLEL) $(TESTS)
+	exec timeout $(END_SECONDS) $(VENV)-latest/bin/python -m pytest $(AT_AN_END)
 
 test-flows: $(STAMP) $(VENV)-snowflake/.stamp  ## Run the whole flows of tests/flows alone (part of `make test`)
 	$(BIN)/python -m pytest tests/flows
