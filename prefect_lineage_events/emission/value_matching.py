@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from prefect_lineage_events.guard import guarded
@@ -40,12 +40,20 @@ _TIMES = (dt.datetime, dt.date, dt.time)
 _ROWS_OF_DRIVERS = frozenset({("sqlite3", "Row"), ("asyncpg", "Record"), ("asyncpg.protocol.record", "Record")})
 
 
+class _Row(NamedTuple):
+    """The digests of all values of a row that was read, and their number."""
+
+    note: StatementNote
+    digests: frozenset[int]
+    values: int
+
+
 @dataclass(slots=True)
 class _RunRows:
     """The rows of one run. `by_value`: the statement that read a rare value, None where several did."""
 
     by_value: dict[int, StatementNote | None] = field(default_factory=dict)
-    whole: deque[tuple[StatementNote, frozenset[int]]] = field(default_factory=lambda: deque(maxlen=_MAX_WHOLE))
+    whole: deque[_Row] = field(default_factory=lambda: deque(maxlen=_MAX_WHOLE))
     stored: int = 0
     compared: int = 0
 
@@ -62,7 +70,8 @@ def store_row(note: StatementNote, row: Any) -> None:
     with guarded("storing a row's digests"):
         run.stored += 1
         whole: list[int] = []
-        for value in _values(row):
+        values = list(_values(row))
+        for value in values:
             digests = _digests(value)
             whole += digests
             if _is_rare(value):
@@ -71,7 +80,7 @@ def store_row(note: StatementNote, row: Any) -> None:
                     if known is not note:
                         run.by_value.pop(digest, None)  # so that it is the latest one
                         run.by_value[digest] = note if known is not None and known.sql == note.sql else None
-        run.whole.append((note, frozenset(whole)))
+        run.whole.append(_Row(note, frozenset(whole), len(values)))
         while len(run.by_value) > _MAX_DIGESTS:
             run.by_value.pop(next(iter(run.by_value)), None)
 
@@ -79,7 +88,8 @@ def store_row(note: StatementNote, row: Any) -> None:
 def origins(run_key: UUID | None, parameters: Any, parameter_sets: Any = None) -> tuple[StatementNote, ...]:
     """The statements that read a row with a value among these parameters, or among those of the only set.
 
-    Values that are often equal by chance count only where one row has all bound values.
+    Values that are often equal by chance count only where one row has all bound values, and these are several, or all
+    that the row has.
     """
     run = _runs.get(run_key) if run_key is not None else None
     if run is None or run.compared >= _MAX_COMPARED:
@@ -114,10 +124,13 @@ def _run_rows(key: UUID) -> _RunRows:
     return run
 
 
-def _of_one_row(
-    bound: list[tuple[int, ...]], rows: list[tuple[StatementNote, frozenset[int]]]
-) -> tuple[StatementNote, ...]:
-    found = {note.sql: note for note, whole in rows if all(not whole.isdisjoint(digests) for digests in bound)}
+def _of_one_row(bound: list[tuple[int, ...]], rows: list[_Row]) -> tuple[StatementNote, ...]:
+    different = len(set(bound))
+    found = {
+        row.note.sql: row.note
+        for row in rows
+        if (different > 1 or row.values == 1) and all(not row.digests.isdisjoint(digests) for digests in bound)
+    }
     return tuple(found.values()) if len(found) == 1 else ()
 
 

@@ -60,6 +60,8 @@ def test_a_value_is_found_in_the_forms_in_which_programs_pass_it_on(row, paramet
         ((412,), ("load", 413)),
         ((NOW,), (NOW + dt.timedelta(seconds=1), "ok")),
         ((1,), (1, "ok")),
+        ((100, 1, 49), (1,)),
+        ((100, 1, 49), (1, 1)),
         ((0, None, "", True), (0, None, "", True)),
         ((None,), (None,)),
         ((0,), (0, None)),
