@@ -224,10 +224,11 @@ class UnnumberedEvent(_Payload):
     `constant_columns` values in the text; None if nothing is known of them. `threads` are the threads of control in
     which it ran, as paths (`3.7` was started by `3`): threads, pieces of work of a pool, asyncio tasks. The list is
     empty for the one in which the task or flow runs itself, and `*` stands for too many. `value_origins` are the ids of
-    reads whose single row had a value that this statement bound. `rows_compared` are ids of reads, with the verdict on
-    their rows beside those that were written: they were `derived` from these, `equal` to some of them and to none of
-    another read, `alike` if another read has them too, or `different`. `program_columns` are pairs (bound column,
-    column of the program's own rows that goes into it), if the names differ.
+    reads whose single row had a value that this statement bound, and of reads from which its rows were derived in part.
+    `rows_compared` are ids of reads, with the verdict on their rows beside those that were written: they were `derived`
+    from these, `equal` to some of them and to none of another read, `alike` if another read has them too, or
+    `different`. `program_columns` are pairs (bound column, column of the program's own rows that goes into it), if the
+    names differ.
     """
 
     operation: Operation

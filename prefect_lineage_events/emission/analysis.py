@@ -17,7 +17,7 @@ from prefect_lineage_events.emission.limits import portions, sql_for_event
 from prefect_lineage_events.emission.listed_files import directories, distinct
 from prefect_lineage_events.emission.notes import StatementNote
 from prefect_lineage_events.emission.pending import PendingEvent
-from prefect_lineage_events.emission.row_comparison import rows_compared
+from prefect_lineage_events.emission.row_comparison import ids_of_reads, rows_compared
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo
 from prefect_lineage_events.guard import described, guarded, logger
 from prefect_lineage_events.settings import LineageSettings
@@ -146,11 +146,10 @@ def _by_output(
         operation = statement.kind if statement.kind in ("read", "misc") else "misc"
         yield None, {"operation": operation, "result_columns": columns}
         return
-    origins = (pending.coalesced().event for origin in note.value_origins for pending in origin.pending_events)
     fields = {
         "operation": statement.kind,
         "result_columns": _returned(statement, note, state),
-        "value_origins": tuple(dict.fromkeys(e.statement.id for e in origins if e.operation == "read")),
+        "value_origins": ids_of_reads(note.value_origins),
         "rows_compared": rows_compared(note),
     }
     for table, output in outputs.items():

@@ -75,7 +75,7 @@ class StatementNote:
     thread: str = ""
     counted: Counted = "affected"
     inlined: bool = False
-    value_origins: Sequence[StatementNote] = ()
+    value_origins: Sequence[StatementNote | RecordNote] = ()
     sample: RowSample | None = None
     origins: Origins | None = None
     countable: bool = True
@@ -224,6 +224,7 @@ class RecordNote:
     effect: str | None = None
     moved: tuple[Dataset, ...] = ()
     opening: RecordNote | None = None
+    value_origins: Sequence[StatementNote | RecordNote] = ()
     sample: RowSample | None = None
     origins: Origins | None = None
     pending_events: list[Any] = field(default_factory=list)

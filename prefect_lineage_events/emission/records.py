@@ -16,7 +16,7 @@ from prefect_lineage_events.emission.limits import clean_dataset, portions
 from prefect_lineage_events.emission.many_files import as_part_of_many
 from prefect_lineage_events.emission.notes import RecordColumns, RecordNote
 from prefect_lineage_events.emission.pending import MAX_SUBSET, PendingEvent
-from prefect_lineage_events.emission.row_comparison import rows_compared
+from prefect_lineage_events.emission.row_comparison import ids_of_reads, rows_compared
 from prefect_lineage_events.emission.temporary_files import is_temporary
 from prefect_lineage_events.events import Column, EventColumnEdge, EventDataset, StatementInfo
 from prefect_lineage_events.guard import guarded
@@ -50,6 +50,7 @@ def from_record(note: RecordNote) -> list[PendingEvent]:
         "threads": (note.thread,),
         "run": note.run.info,
         "columns": _recorded_edges(note, reports),
+        "value_origins": ids_of_reads(note.value_origins),
         "rows_compared": rows_compared(note),
     }
     if note.input_columns is not None:

@@ -7,7 +7,8 @@ up among them:
 - `alike`: they are among those that were written, and so are rows of another read, or may be: of a read without a
   sample, whose rows are not known, that is all there is to say.
 - `different`: the rows that were written have nothing in common with these.
-- `derived` needs no comparison: the object that was written was derived from the one that was read (`Origins`).
+- `derived` needs no comparison: the object that was written was derived from the one that was read (`Origins`). If it
+  has other origins, which are unknown, the rows are compared, and the known reads are a part of the sources.
 A read of which neither is certain has no verdict. Small numbers and short texts are equal by chance, so they decide
 only where all values of a column, or all of a row, were read.
 """
@@ -132,7 +133,10 @@ class RowComparison:
         if key is None or (sample is None and origins is None):
             return
         with guarded("comparing rows"):
-            if origins is not None and origins.reads:
+            if origins is not None and origins.reads and origins.partial:
+                own = (read for read in origins.reads if read.run is not None and read.run.key == key)
+                note.value_origins = (*note.value_origins, *own)
+            elif origins is not None and origins.reads:
                 if all(read.run is not None and read.run.key == key for read in origins.reads):
                     note.compared = {id(read): (read, "derived") for read in origins.reads}
                 return
@@ -305,3 +309,9 @@ def rows_compared(note: ReadNote) -> tuple[tuple[UUID, RowVerdict], ...]:
             id_ = pending.coalesced().event.statement.id
             found[id_] = min(verdict, found.get(id_, verdict), key=_VERDICTS.index)
     return tuple(found.items())
+
+
+def ids_of_reads(notes: Iterable[ReadNote]) -> tuple[UUID, ...]:
+    """The ids of the statements of these reads."""
+    events = (pending.coalesced().event for note in notes for pending in note.pending_events)
+    return tuple(dict.fromkeys(event.statement.id for event in events if event.operation == "read"))

@@ -34,11 +34,13 @@ _HARMLESS = frozenset({"builtins", "datetime", "decimal", "uuid", "numpy"})
 class Origins:
     """The reads that an object of the program was derived from, by its library's own operations.
 
-    `made`: the program made it of Python's objects, by no operation on what was read.
+    `made`: the program made it of Python's objects, by no operation on what was read. `partial`: it was also derived
+    from an object of unknown origins, such as one of another process or of a cache.
     """
 
     reads: tuple[StatementNote | RecordNote, ...] = ()
     made: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

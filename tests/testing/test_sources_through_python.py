@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import sqlite3
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import polars as pl
@@ -88,6 +91,113 @@ def test_a_frame_has_the_sources_that_it_was_derived_from(program: Program, expe
     assert found
     assert found <= expected
     assert len(found) == len({edge.rpartition("/")[2].rpartition("main.")[2] for edge in expected})
+
+
+FIRST, SECOND = "six.csv", "a.csv"
+WITH_ANOTHER: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Any]] = {
+    "map": lambda a, b: a.assign(w=a["id"].map(b.set_index("id")["v"])),
+    "map of groups": lambda a, b: a.assign(w=a["id"].map(b.groupby("id")["v"].sum()).fillna(0)),
+    "insert": lambda a, b: a.insert(1, "w", b["v"]),
+    "where": lambda a, b: a.where(a["v"] > 2, b["v"], axis=0),
+    "mask of a column": lambda a, b: a.assign(w=a["v"].mask(a["v"] > 2, b["v"])),
+    "clip": lambda a, b: a.assign(w=a["v"].clip(upper=b["v"])),
+    "update": lambda a, b: a.update(b[["v"]] + 7),
+    "combine": lambda a, b: a["v"].combine(b["v"], max).to_frame("w"),
+    "combine_first": lambda a, b: a.combine_first(b.rename(columns={"v": "w"})),
+    "dot": lambda a, b: a[["v"]].head(2).T.dot(b[["v"]].head(2)),
+    "str.cat": lambda a, b: a.assign(w=a["v"].astype(str).str.cat([b["v"].astype(str)], na_rep="-")),
+    "join of a column": lambda a, b: a.join(b["v"].rename("w")),
+    "merge_asof": lambda a, b: pd.merge_asof(a, b.rename(columns={"v": "w"}), on="id"),
+    "merge_ordered": lambda a, b: pd.merge_ordered(a, b.rename(columns={"v": "w"}), on="id"),
+}
+
+
+@pytest.mark.parametrize("call", WITH_ANOTHER.values(), ids=WITH_ANOTHER)
+def test_a_frame_with_values_of_another_one_has_the_sources_of_both(
+    call: Callable[[pd.DataFrame, pd.DataFrame], Any],
+) -> None:
+    def program() -> None:
+        first, second = pd.read_csv(FIRST), pd.read_csv(SECOND)
+        made = call(first, second)
+        (first if made is None else made).to_csv("out.csv", index=False)
+
+    assert edges_of(program) == {f"{FIRST} > out.csv", f"{SECOND} > out.csv"}
+
+
+DERIVED: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "named aggregates": lambda a: a.groupby("v").agg(n=("id", "size")),
+    "sizes": lambda a: a.groupby("v", as_index=False).size(),
+    "distinct": lambda a: a.groupby("v").nunique(),
+    "shares": lambda a: (a["v"] / a.groupby("id")["v"].transform("sum")).to_frame("share"),
+    "running totals": lambda a: a.groupby("id")["v"].cumsum().to_frame("total"),
+    "a function of groups": lambda a: a.groupby("v").apply(lambda group: group["id"].sum()).to_frame("total"),
+    "one group": lambda a: next(group for _, group in a.groupby("v")).sum().to_frame("total"),
+    "counts": lambda a: a["v"].value_counts().reset_index(),
+    "counts of rows": lambda a: a.value_counts().reset_index(),
+    "a rolling mean": lambda a: a["v"].rolling(2).mean().to_frame("mean"),
+    "a rolling sum of groups": lambda a: a.groupby("id")["v"].rolling(1).sum().reset_index(),
+    "an expanding sum": lambda a: a["v"].expanding().sum().to_frame("total"),
+    "an exponential mean": lambda a: a["v"].ewm(1).mean().to_frame("mean"),
+    "days": lambda a: a.set_index(pd.to_datetime(a["id"], unit="D")).resample("D").size().to_frame("n"),
+}
+
+
+@pytest.mark.parametrize("call", DERIVED.values(), ids=DERIVED)
+def test_a_frame_derived_from_one_of_two_has_no_other_source(call: Callable[[pd.DataFrame], Any]) -> None:
+    def program() -> None:
+        first, second = pd.read_csv(FIRST), pd.read_csv(SECOND)
+        assert len(second) == 3
+        call(first).to_csv("out.csv", index=False)
+
+    assert edges_of(program) == {f"{FIRST} > out.csv"}
+
+
+CHAINED: dict[str, Callable[[pd.DataFrame], object]] = {
+    "fillna": lambda a: a["v"].fillna(0, inplace=True),
+    "where": lambda a: a["v"].where(a["v"] > 1, 0, inplace=True),
+    "mask": lambda a: a["v"].mask(a["v"] > 1, 0, inplace=True),
+    "clip": lambda a: a["v"].clip(0, 1, inplace=True),
+    "replace": lambda a: a["v"].replace(1, 2, inplace=True),
+    "update": lambda a: a["v"].update(pd.Series([7])),
+    "update of a frame": lambda a: a[["v"]].update(a[["v"]] + 1),
+    "item": lambda a: a[["v"]].__setitem__("v", 1),
+}
+
+
+@pytest.mark.parametrize("call", CHAINED.values(), ids=CHAINED)
+def test_warnings_of_chained_assignments_are_as_without_lineage(call: Callable[[pd.DataFrame], object]) -> None:
+    def warned() -> list[tuple[type[Warning], str]]:
+        frame = pd.read_csv("six.csv")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call(frame)
+        return [(one.category, one.filename) for one in caught]
+
+    plain = warned()
+    with recorded_lineage():
+        assert warned() == plain
+
+
+def test_chunks_that_a_query_returned_keep_their_source() -> None:
+    def program() -> None:
+        connection = sqlite3.connect("shop.db")
+        chunks = pd.read_sql("SELECT id, name FROM people", connection, chunksize=2)
+        assert type(chunks).__name__ == "generator" and chunks.__name__ == "_query_iterator"
+        people = pd.concat(chunks)
+        chunks.close()
+        connection.close()
+        people.merge(pd.read_csv("a.csv"), how="cross").groupby("v").agg(n=("name", "size")).to_csv("out.csv")
+
+    found = {edge.rpartition("main.")[2] for edge in edges_of(program)}
+    assert found == {"people > out.csv", "a.csv > out.csv"}
+
+
+def test_a_frame_that_was_unpickled_is_not_left_out_beside_one_that_was_read() -> None:
+    def program() -> None:
+        six = pickle.loads(pickle.dumps(pd.read_csv("six.csv")))
+        six.merge(pd.read_csv("a.csv"), on="id").groupby("id").size().to_frame("n").to_csv("out.csv")
+
+    assert edges_of(program) == {"six.csv > out.csv", "a.csv > out.csv"}
 
 
 def constants_of_the_same_shape() -> None:

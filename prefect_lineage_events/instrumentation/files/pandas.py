@@ -18,9 +18,9 @@ from prefect_lineage_events.emission.not_captured import name_early
 from prefect_lineage_events.events import Column
 from prefect_lineage_events.guard import count_loss, guarded
 from prefect_lineage_events.instrumentation.access import Access, Call, Describe, Make, is_inside, reports, suppressed
+from prefect_lineage_events.instrumentation.derived_frames import follow_pandas
 from prefect_lineage_events.instrumentation.files.locations import Location, accesses, locate
 from prefect_lineage_events.instrumentation.files.schemas import columns_of_pandas
-from prefect_lineage_events.instrumentation.frames import follow_pandas
 from prefect_lineage_events.instrumentation.kept import Kept
 from prefect_lineage_events.instrumentation.library import Library
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of, shared

@@ -8,11 +8,11 @@ from typing import Any
 from prefect_lineage_events import patches
 from prefect_lineage_events.guard import count_loss
 from prefect_lineage_events.instrumentation.access import Access, Call, Describe, reports
+from prefect_lineage_events.instrumentation.derived_frames import follow_polars
 from prefect_lineage_events.instrumentation.files.lakes import delta_target, iceberg_target
 from prefect_lineage_events.instrumentation.files.locations import accesses, locate
 from prefect_lineage_events.instrumentation.files.polars.lazy import targets
 from prefect_lineage_events.instrumentation.files.polars.scans import columns_of_schema
-from prefect_lineage_events.instrumentation.frames import follow_polars
 
 _READERS = (
     "read_csv", "read_parquet", "read_json", "read_ndjson", "read_ipc", "read_ipc_stream", "read_avro", "read_excel",
