@@ -68,12 +68,12 @@ def insert_columns(evaluator: Evaluator, ref: TableRef, args: dict[str, Any]) ->
 
 
 def target_of(evaluator: Evaluator, node: Any) -> tuple[TableRef | None, list[str]]:
-    """A table to write into, and the columns listed after it."""
+    """A table, or the table or file of a function, to write into, and the columns listed after it."""
     listed: list[str] = []
     if isinstance(node, exp.Schema):
         listed = [column_name(c, evaluator.rules) for c in node.args.get("expressions") or ()]
         node = node.args.get("this")
-    return (evaluator.resolve(node) if isinstance(node, exp.Table) else None), listed
+    return (evaluator.resolve(node) if isinstance(node, (exp.Table, exp.Func, exp.Directory)) else None), listed
 
 
 def column_name(node: exp.Expr, rules: ColumnRules) -> str:

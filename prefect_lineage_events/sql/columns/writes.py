@@ -99,7 +99,8 @@ class Statements:
             return NOTHING
         by_position = [] if args.get("by_name") else listed or insert_columns(queries, ref, args)
         names = target_columns(relation.outputs, by_position)
-        at = [] if args.get("by_name") else positions(relation.outputs, by_position)
+        by_name = args.get("by_name") or ref.kind == "file"
+        at = [] if by_name else positions(relation.outputs, by_position)
         self.put(ref, relation.outputs, names, at)
         conflict, returning = args.get("conflict"), args.get("returning")
         if conflict is None and returning is None:

@@ -226,12 +226,12 @@ class _Walk(NodeReader):
             table = self.builder.write(self.ref(table_node), temporary)
             self.builder.refs[id(table_node)] = table
             return table
+        place = self.table_function(table_node) if isinstance(table_node, exp.Func) else None
         if isinstance(table_node, exp.Directory):
-            literal = table_node.this
-            return self.builder.write(location_of(literal.name, self.context))
-        if isinstance(table_node, exp.Func):
-            return self.builder.write(self.table_function(table_node))
-        return None
+            place = location_of(table_node.this.name, self.context)
+        if table_node is not None:
+            self.builder.refs[id(table_node)] = place = self.builder.write(place)
+        return place
 
     def _effect(self, effect: Effect) -> None:
         if self.builder.effect is None:

@@ -170,6 +170,17 @@ STATEMENTS: dict[str, list[Case]] = {
                 N.* <~ N.Y FILTER
                 N.* <~ T.C FILTER""", dialect="oracle"),
     ],
+    "insert into a file or a function": [
+        Case("a directory",
+             "insert overwrite local directory '/x' row format delimited fields terminated by ',' select a as p, b from t",
+             """/x.p <- t.a
+                /x.b <- t.b""", dialect="hive"),
+        Case("a function that writes a file", "insert into function file('x.csv') select a as p, b from t",
+             """x.csv.p <- t.a
+                x.csv.b <- t.b""", dialect="clickhouse"),
+        Case("a function that writes a table", "insert into function remote('h', d.n) select a from t",
+             "d.n.a <- t.a", dialect="clickhouse"),
+    ],
     "rows of OUTPUT that go into a table": [
         Case("of a MERGE, with a list of columns",
              "merge n as d using t as s on d.id = s.id when matched then update set d.x = s.a "

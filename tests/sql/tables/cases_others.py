@@ -269,6 +269,7 @@ SPARK: Cases = {
     ],
     "changes": [
         Case("INSERT OVERWRITE DIRECTORY", "insert overwrite directory 's3://b/p' using parquet select * from a", "a", "s3://b/p", "write", confidence="recovered"),
+        Case("a directory with a row format", "insert overwrite local directory '/x' row format delimited fields terminated by ',' select b from a; insert into t select * from c", "a c", "/x t", "write write"),
         Case("a partition", "insert into t partition (d = '2024') select * from a", "a", "t", "write", "append"),
         Case("LOAD DATA", "load data inpath 's3://b/p' into table t", "s3://b/p", "t", "write"),
     ],
