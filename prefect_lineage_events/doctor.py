@@ -17,6 +17,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 
 from prefect_lineage_events.api_errors import UnusableApiError, address_advice, advice, answered, check_version
 from prefect_lineage_events.assembler import archive
+from prefect_lineage_events.assembler.file_store import ArchiveError
 from prefect_lineage_events.assembler.witness import warehouse
 from prefect_lineage_events.delivery.configuration import is_configured
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, open_once
@@ -140,7 +141,7 @@ def _stores() -> Iterator[Finding]:
         if (opened := archive.archive()) is not None:
             opened.check()
             yield Finding(True, "archive", opened.name)
-    except archive.ArchiveError as error:
+    except ArchiveError as error:
         advice = "mend it, or the setting `archive`; then `prefect-lineage backfill` adds the runs that it lacks"
         yield Finding(False, "archive", str(error), advice)
     if (block := settings().warehouse_block) is not None and PREFECT_API_URL.value():

@@ -15,7 +15,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from prefect_lineage_events import compression, encoding, snapshot_wire
+from prefect_lineage_events.assembler.file_store import ArchiveError, FileStore, described, errors_of
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.snapshot_wire import UnreadableSnapshotError
 from prefect_lineage_events.snapshots import Snapshot
@@ -44,10 +45,6 @@ _RENAMED = frozenset({"sftp", "ssh", "ftp", "smb", "hdfs", "webhdfs", "arrow_hdf
 
 Event = dict[str, Any]
 Result = TypeVar("Result")
-
-
-class ArchiveError(Exception):
-    """The archive did not take or return a file. The text has no credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,33 +95,22 @@ class Archive:
     """The files below an address: a local path, or a URL that fsspec opens. `name` is the address without secrets."""
 
     def __init__(self, address: str) -> None:
-        import fsspec  # type: ignore[import-untyped]
-
-        self.name = shown(address)
-        with _errors_of(self.name):
-            is_path = "://" not in address and "::" not in address
-            self._fs, root = fsspec.core.url_to_fs(str(Path(address).expanduser().resolve()) if is_path else address)
-        self._root = str(root).rstrip("/")
-        protocol = self._fs.protocol
-        self._protocols = frozenset([protocol] if isinstance(protocol, str) else protocol)
-
-    @property
-    def _is_local(self) -> bool:
-        """Return whether the files are this machine's own, and not a cache of another store's."""
-        return "file" in self._protocols
+        self._store = FileStore(address)
+        self.name = self._store.name
+        self._fs, self._root = self._store.fs, self._store.root
 
     def write(self, snapshot: Snapshot, events: Sequence[Event]) -> str:
         """Write the run's file, in place of an earlier one; returns its path. Raises ArchiveError."""
         path = path_of(snapshot.run.id, snapshot.run.ended)
         data = packed(snapshot, events)
-        with _errors_of(self.name):
+        with errors_of(self.name):
             self._write(f"{self._root}/{path}", data)
         return path
 
     def _write(self, target: str, data: bytes) -> None:
-        if self._is_local:
+        if self._store.is_local:
             _write_local(Path(target), data)
-        elif self._protocols & _RENAMED:
+        elif self._store.protocols & _RENAMED:
             self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
             self._fs.pipe_file(written := f"{target}.{uuid4().hex}", data)
             self._fs.mv(written, target)
@@ -134,10 +120,10 @@ class Archive:
     def list(self, start: dt.datetime, end: dt.datetime) -> Iterator[tuple[UUID, str]]:
         """The ids and paths of the runs that ended on the days of [start, end], day by day. Raises ArchiveError."""
         first, last = (at.astimezone(dt.timezone.utc).date().isoformat() for at in (start, end))
-        with _errors_of(self.name):
-            for day in sorted(self._names(self._root)):
+        with errors_of(self.name):
+            for day in sorted(self._store.names(self._root)):
                 if first <= day <= last:
-                    for name in sorted(self._names(f"{self._root}/{day}")):
+                    for name in sorted(self._store.names(f"{self._root}/{day}")):
                         if run_id := _run_id(name):
                             yield run_id, f"{day}/{name}"
 
@@ -152,24 +138,18 @@ class Archive:
         """Raise ArchiveError if the store does not answer, or if a local folder may not be written. Writes nothing."""
 
         def look() -> None:
-            with _errors_of(self.name):
-                if self._is_local:
+            with errors_of(self.name):
+                if self._store.is_local:
                     _check_local(Path(self._root))
-                list(self._names(self._root))
+                list(self._store.names(self._root))
 
         _within(_SECONDS, look)
-
-    def _names(self, folder: str) -> Iterator[str]:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            # Another process may have written since this one listed the folder.
-            self._fs.invalidate_cache()
-            yield from (str(path).rstrip("/").rpartition("/")[2] for path in self._fs.ls(folder, detail=False))
 
     def read(self, paths: Sequence[str], *, events: bool = True) -> Iterator[ArchivedRun]:
         """The runs in these files, in order; a file that is gone is left out. Raises ArchiveError for the store."""
         for start in range(0, len(paths), _FILES_AT_ONCE):
             page = paths[start : start + _FILES_AT_ONCE]
-            with _errors_of(self.name):
+            with errors_of(self.name):
                 found = self._fs.cat([f"{self._root}/{path}" for path in page], on_error="return")
             # A run that ended again on another day has two files of one name.
             by_name = {"/".join(str(name).rsplit("/", 2)[1:]): data for name, data in found.items()}
@@ -179,7 +159,7 @@ class Archive:
                 if run_id is None or data is None or isinstance(data, FileNotFoundError):
                     continue
                 if isinstance(data, BaseException):
-                    raise ArchiveError(_described(data, self.name)) from None
+                    raise ArchiveError(described(data, self.name)) from None
                 yield unpacked(data, run_id, path, events=events)
 
 
@@ -233,17 +213,6 @@ def _write(snapshot: Snapshot, events: Sequence[Event]) -> None:
     opened = archive()
     if opened is not None:
         opened.write(snapshot, events)
-
-
-def shown(address: str) -> str:
-    """An address for people: without user, password and options, where keys may stand."""
-    parts = []
-    for link in address.split("::"):
-        scheme, separator, rest = link.partition("://")
-        rest = (rest if separator else link).partition("?")[0]
-        head, slash, tail = rest.partition("/")
-        parts.append(f"{scheme}{separator}{head.rpartition('@')[2]}{slash}{tail}" if separator else link)
-    return "::".join(parts)
 
 
 def path_of(run_id: UUID, ended: dt.datetime | None) -> str:
@@ -306,26 +275,6 @@ def _check_local(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     if not os.access(existing, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-
-@contextmanager
-def _errors_of(name: str) -> Iterator[None]:
-    """A block whose errors become ArchiveError, without the credentials that their texts may contain."""
-    try:
-        yield
-    except ArchiveError:
-        raise
-    except Exception as error:  # noqa: BLE001  (each store has errors of its own)
-        raise ArchiveError(_described(error, name)) from None
-
-
-def _described(error: BaseException, name: str) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{name}: {error.strerror}"
-    if isinstance(error, ImportError):
-        return f"{name}: {error}"
-    # Texts of clouds' errors may repeat keys and signed addresses.
-    return f"{name}: {type(error).__name__}"
 
 
 def _within(seconds: float, call: Callable[[], Result]) -> Result:

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler import archive, lease, ledger
-from prefect_lineage_events.assembler.archive import ArchivedRun, ArchiveError
+from prefect_lineage_events.assembler.archive import ArchivedRun
+from prefect_lineage_events.assembler.file_store import ArchiveError
 from prefect_lineage_events.assembler.latest_run import restore_latest_run
 from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
 from prefect_lineage_events.assembler.options import AssemblyOptions, AssemblyResult

@@ -21,7 +21,8 @@ from typing import Any
 from prefect.settings import PREFECT_HOME
 
 from prefect_lineage_events import encoding
-from prefect_lineage_events.assembler.archive import SUFFIX, Archive, ArchiveError, shown
+from prefect_lineage_events.assembler.archive import SUFFIX, Archive
+from prefect_lineage_events.assembler.file_store import ArchiveError, shown
 from prefect_lineage_events.assembler.outbox import RETRY_DELAYS
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, Unplaced, deliver, event_id
 from prefect_lineage_events.delivery.targets import Target

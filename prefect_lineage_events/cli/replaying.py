@@ -32,7 +32,7 @@ def replay(
     json: Annotated[bool, Parameter(help="Print JSON instead of text.")] = False,
 ) -> int:
     """Send the events of an archive or of JSON-lines files to a backend."""
-    from prefect_lineage_events.assembler.archive import ArchiveError
+    from prefect_lineage_events.assembler.file_store import ArchiveError
     from prefect_lineage_events.assembler.replay import replay as replay_events
     from prefect_lineage_events.delivery.deliver import TransientDeliveryError, open_once
 

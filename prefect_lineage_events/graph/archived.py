@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from uuid import UUID
 
 from prefect_lineage_events.assembler import archive
-from prefect_lineage_events.assembler.archive import ArchiveError
+from prefect_lineage_events.assembler.file_store import ArchiveError
 from prefect_lineage_events.graph.graph import Graph
 from prefect_lineage_events.graph.values import Gap
 from prefect_lineage_events.snapshots import Snapshot

@@ -16,8 +16,9 @@ from uuid import UUID, uuid4
 import fsspec
 import pytest
 
-from prefect_lineage_events.assembler import archive, archived_runs, ledger
-from prefect_lineage_events.assembler.archive import Archive, ArchiveError, ArchiveMark
+from prefect_lineage_events.assembler import archive, archived_runs, file_store, ledger
+from prefect_lineage_events.assembler.archive import Archive, ArchiveMark
+from prefect_lineage_events.assembler.file_store import ArchiveError
 from prefect_lineage_events.flows import assemble, backfill
 from prefect_lineage_events.graph import archived
 from prefect_lineage_events.graph.graph import Window
@@ -195,7 +196,7 @@ def test_a_file_that_unpacks_to_too_much_is_not_read(monkeypatch):
     ],
 )
 def test_an_address_is_shown_without_credentials(address, shown):
-    assert archive.shown(address) == shown
+    assert file_store.shown(address) == shown
 
 
 def test_an_error_holds_no_credentials(monkeypatch):
