@@ -147,6 +147,7 @@ class _ShapeWire:
     schema_changes: tuple[tuple[int, str], ...] = ()
     left_out: tuple[tuple[str, int], ...] = ()
     paths: tuple[tuple[int, str], ...] = ()
+    producer: str = ""
 
 
 _SHAPE: TypeAdapter[_ShapeWire] = TypeAdapter(_ShapeWire)
@@ -202,6 +203,7 @@ def _packed(shape: Shape) -> str:
         schema_changes=tuple((number(dataset), text) for dataset, text in shape.schema_changes),
         left_out=shape.left_out,
         paths=tuple((number, edge.path) for number, edge in enumerate(lineage.columns) if edge.path),
+        producer=shape.producer,
     )
     named = replace(wire, datasets=tuple((dataset.namespace, dataset.name) for dataset in numbers))
     text = json.dumps(_SHAPE.dump_python(named, mode="json", exclude_defaults=True), separators=(",", ":"))
@@ -273,7 +275,8 @@ def _decode_shape(packed: str) -> Shape:
             for target, rows, candidates, columns in wire.unknown
         ),
     )
-    return Shape(lineage, tuple((at(number), text) for number, text in wire.schema_changes), wire.left_out)
+    changes = tuple((at(number), text) for number, text in wire.schema_changes)
+    return Shape(lineage, changes, wire.left_out, wire.producer)
 
 
 def _use(wire: _UseWire, at: Callable[[int], Dataset]) -> DatasetUse:

@@ -77,12 +77,14 @@ class Shape:
     """The part that runs of a flow have in common: their lineage without numbers.
 
     Shapes with equal texts are one object (`snapshot_wire.decode`). `left_out` counts what was beyond the bounds of a
-    snapshot, by name (`statements`, `column edges`).
+    snapshot, by name (`statements`, `column edges`). `producer` is another program that said it in events of its own;
+    empty for the lineage of this project.
     """
 
     lineage: Lineage = field(default_factory=Lineage)
     schema_changes: tuple[tuple[Dataset, str], ...] = ()
     left_out: tuple[tuple[str, int], ...] = ()
+    producer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +163,10 @@ def snapshot_of(found: RunLineage) -> Snapshot:
         complete=completeness.complete,
         missing=completeness.lacks(),
         not_captured=completeness.not_captured,
-        sizes_read=_if_any(use.size for use in lineage.inputs),
-        sizes_written=_if_any(use.size for use in lineage.outputs),
-        files_read=_if_any(use.files for use in lineage.inputs),
-        files_written=_if_any(use.files for use in lineage.outputs),
+        sizes_read=if_any(use.size for use in lineage.inputs),
+        sizes_written=if_any(use.size for use in lineage.outputs),
+        files_read=if_any(use.files for use in lineage.inputs),
+        files_written=if_any(use.files for use in lineage.outputs),
     )
 
 
@@ -207,7 +209,7 @@ def flow_run_of(snapshot: Snapshot, parents: tuple[ParentRun, ...] = ()) -> Flow
     )
 
 
-def _if_any(numbers: Iterable[int | None]) -> tuple[int | None, ...]:
+def if_any(numbers: Iterable[int | None]) -> tuple[int | None, ...]:
     """The numbers; empty if all of them are None."""
     found = tuple(numbers)
     return () if all(number is None for number in found) else found

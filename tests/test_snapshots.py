@@ -146,7 +146,8 @@ FILES = replace(LINEAGE, inputs=(*LINEAGE.inputs, FILE_USE), outputs=(*LINEAGE.o
 
 def _of_files() -> Snapshot:
     many = replace(FILES, statements=FILES.statements * (snapshots.MAX_STATEMENTS + 1))
-    return snapshot_of(replace(FOUND, run=replace(RUN, kind="task-run", job="a", tags=("b",)), lineage=many))
+    snapshot = snapshot_of(replace(FOUND, run=replace(RUN, kind="task-run", job="a", tags=("b",)), lineage=many))
+    return replace(snapshot, shape=replace(snapshot.shape, producer="dbt"))
 
 
 def _values(value: object) -> Iterator[object]:

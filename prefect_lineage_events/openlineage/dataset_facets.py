@@ -27,7 +27,12 @@ from prefect_lineage_events.stitching.model import Bundle, Column, ColumnEdge, D
 from prefect_lineage_events.stitching.provenance import DIRECT
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
-_TYPES = {"table": "TABLE", "view": "VIEW", "file": "FILE", "topic": "TOPIC", "stream": "STREAM", "stage": "STAGE"}
+TYPES = {"table": "TABLE", "view": "VIEW", "file": "FILE", "topic": "TOPIC", "stream": "STREAM", "stage": "STAGE"}
+
+# Descriptions, which `reading` finds again.
+KNOWN_FROM = "known from: "
+INFERRED = "inferred from equal column names"
+READS = "reads "
 
 _SUBSET = "1-0-0/BaseSubsetDatasetFacet.json#/$defs/"
 _FILE = re.compile(r"\.(?:parquet|csv|tsv|txt|json[l]?|ndjson|avro|orc|feather|arrow|ipc)(?:\.\w+)?\Z", re.IGNORECASE)
@@ -78,7 +83,7 @@ def explicit_lineage(lineage: Lineage) -> Facet | None:
 
 
 def _source(dataset: Dataset, evidence: Evidence) -> Described:
-    known = {"type": "DIRECT", "description": f"known from: {evidence}"}
+    known = {"type": "DIRECT", "description": f"{KNOWN_FROM}{evidence}"}
     return {**_named(dataset), "type": "DATASET", "transformations": [known]}
 
 
@@ -160,7 +165,7 @@ def _facets(use: DatasetUse, documented: DatasetUse) -> dict[str, Facet]:
     uri = namespace if _URI.fullmatch(namespace) else None
     facets = {
         "dataSource": facet("1-0-1/DatasourceDatasetFacet", name=namespace, uri=uri),
-        "datasetType": facet("1-0-1/DatasetTypeDatasetFacet", datasetType=_TYPES.get(use.kind, use.kind.upper())),
+        "datasetType": facet("1-0-1/DatasetTypeDatasetFacet", datasetType=TYPES.get(use.kind, use.kind.upper())),
     }
     put(facets, "symlinks", symlinks(use))
     if use.columns:
@@ -207,6 +212,6 @@ def _field(source: tuple[Dataset, str], transformations: list[Described]) -> Des
 
 def _transformation(edge: ColumnEdge) -> Described:
     kind = {"type": "DIRECT" if edge.transformation in DIRECT else "INDIRECT", "subtype": edge.transformation}
-    notes = ["inferred from equal column names"] if edge.inferred else []
-    notes += [f"reads {edge.source_part}"] if edge.path else []
+    notes = [INFERRED] if edge.inferred else []
+    notes += [f"{READS}{edge.source_part}"] if edge.path else []
     return {**kind, "description": "; ".join(notes)} if notes else kind

@@ -15,7 +15,9 @@ Facet = dict[str, Any]
 Event = dict[str, Any]
 
 OWN_VERSION = version("prefect-lineage-events")
-PRODUCER = f"https://github.com/prefect-lineage-events/prefect-lineage-events/{OWN_VERSION}"
+# The beginning of the producer in events of our own, of any version.
+OWN_PRODUCER = "https://github.com/prefect-lineage-events/prefect-lineage-events/"
+PRODUCER = f"{OWN_PRODUCER}{OWN_VERSION}"
 RUN_EVENT = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _ANY_RUN_FACET = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunFacet"
 _SPEC = "https://openlineage.io/spec/facets"

@@ -25,12 +25,15 @@ import httpx
 import pytest
 from prefect import get_client
 
+from prefect_lineage_events.assembler import snapshot_store
 from prefect_lineage_events.assembler.assemble import assemble_run
 from prefect_lineage_events.assembler.options import AssemblyOptions
 from prefect_lineage_events.delivery.profiles.marquez import MARQUEZ
+from prefect_lineage_events.event_snapshots import EventRuns
 from prefect_lineage_events.events import OPERATION_EVENTS
 from prefect_lineage_events.history import api
 from tests.conftest import PrefectServer
+from tests.events_read import as_events_tell
 from tests.flows.expectation import Expectation, ExpectedJob
 from tests.flows.lineage import SentLineage, sent_lineage
 from tests.flows.services import SERVICES
@@ -90,6 +93,8 @@ def test_flow_has_expected_lineage(
     assert not differences, "\n".join(["", *differences])
     if expected.events is not None:
         assert sum(_lineage_events(run) for run in runs) <= expected.events
+    if expected.settings.get("granularity") != "task":
+        _check_read_again(runs, events)
     _check_marquez(standin, events)
 
 
@@ -144,6 +149,17 @@ def _lineage_events(flow_run_id: UUID) -> int:
         related = {"id": [f"prefect.flow-run.{flow_run_id}"]}
         body = {"filter": {"related": related, "event": {"name": sorted(OPERATION_EVENTS)}}, "limit": 1}
         return int(api.post(client, "/events/filter", body)["total"])
+
+
+def _check_read_again(runs: list[UUID], events: list[Event]) -> None:
+    """The file's events hold the snapshots that were stored in Prefect."""
+    read = EventRuns()
+    for event in events:
+        read.add(event)
+    with get_client(sync_client=True) as client:
+        for stored in snapshot_store.read(client, runs):
+            if stored.run_id in read and stored.snapshot is not None:
+                assert as_events_tell(read.snapshot(stored.run_id)) == as_events_tell(stored.snapshot)
 
 
 def _check_marquez(url: str, events: list[Event]) -> None:
