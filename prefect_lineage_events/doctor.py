@@ -138,9 +138,12 @@ def _targets() -> list[Finding]:
 def _stores() -> Iterator[Finding]:
     """Findings on the archive and on the block of the warehouse, where the settings of this process name them."""
     try:
-        if (opened := archive.archive()) is not None:
+        if archive.is_written() and (opened := archive.archive()) is not None:
             opened.check()
             yield Finding(True, "archive", opened.name)
+        elif (files := archive.event_files()) is not None:
+            files.check()
+            yield Finding(True, "archive", f"{files.name}: files of events, which are only read")
     except ArchiveError as error:
         advice = "mend it, or the setting `archive`; then `prefect-lineage backfill` adds the runs that it lacks"
         yield Finding(False, "archive", str(error), advice)

@@ -252,7 +252,8 @@ class LineageSettings(PrefectBaseSettings):
     archive: SecretStr | None = Field(
         default=None,
         description="Folder or bucket in which assemblers keep the lineage of each run past Prefect's retention: a "
-        "local path, or an address such as `s3://bucket/lineage` that fsspec opens. Off by default.",
+        "local path, or an address such as `s3://bucket/lineage` that fsspec opens; or the files of a file target, "
+        "which are only read. Off by default.",
     )
     running_events: bool = Field(
         default=False,

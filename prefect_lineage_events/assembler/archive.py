@@ -12,6 +12,7 @@ import errno
 import json
 import logging
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from prefect_lineage_events import compression, encoding, snapshot_wire
+from prefect_lineage_events.assembler.event_files import EventFiles
 from prefect_lineage_events.assembler.file_store import ArchiveError, FileStore, described, errors_of
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.snapshot_wire import UnreadableSnapshotError
@@ -40,6 +42,7 @@ _PAUSE = 300.0
 _MAX_UNPACKED = 256 * 1024 * 1024
 _FILES_AT_ONCE = 100
 _LONGEST_FAULT = 200
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 # Stores that show a file while it is written; others have it whole or not at all.
 _RENAMED = frozenset({"sftp", "ssh", "ftp", "smb", "hdfs", "webhdfs", "arrow_hdfs"})
 
@@ -74,7 +77,7 @@ class ArchiveMark:
     @property
     def current(self) -> bool:
         """Return whether the run is in the archive of the settings."""
-        return not self.fault and self.place == _place()
+        return not self.fault and self.place == place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,11 @@ class Archive:
         else:
             self._fs.pipe_file(target, data)
 
+    def has_days(self) -> bool:
+        """Return whether the archive has the folder of a day. Raises ArchiveError."""
+        with errors_of(self.name):
+            return any(map(_DAY.fullmatch, self._store.names(self._root)))
+
     def list(self, start: dt.datetime, end: dt.datetime) -> Iterator[tuple[UUID, str]]:
         """The ids and paths of the runs that ended on the days of [start, end], day by day. Raises ArchiveError."""
         first, last = (at.astimezone(dt.timezone.utc).date().isoformat() for at in (start, end))
@@ -156,7 +164,7 @@ class Archive:
             for path in page:
                 data = by_name.get(path)
                 run_id = _run_id(path)
-                if run_id is None or data is None or isinstance(data, FileNotFoundError):
+                if run_id is None or data is None or isinstance(data, (FileNotFoundError, NotADirectoryError)):
                     continue
                 if isinstance(data, BaseException):
                     raise ArchiveError(described(data, self.name)) from None
@@ -173,12 +181,42 @@ def is_on() -> bool:
     return bool(_address())
 
 
+def is_written() -> bool:
+    """Return whether the settings name an archive that assemblers write to: not the files of a file target.
+
+    One request to the store, once. A store that is away counts as an archive: writing to it says what is wrong.
+    """
+    global _away_until
+    address = _address()
+    if address and address not in _written:
+        if time.monotonic() < _away_until:
+            return True
+        try:
+            _written[address] = _within(_SECONDS, lambda: not _holds_events_only(address))
+        except Exception as error:  # noqa: BLE001  (stores have errors of their own; the delivery goes on)
+            _away_until = time.monotonic() + _PAUSE
+            logger.warning("The archive cannot be read: %s", error if isinstance(error, ArchiveError) else type(error))
+            return True
+    return _written.get(address, False)
+
+
+def _holds_events_only(address: str) -> bool:
+    return EventFiles(address).exist() and not Archive(address).has_days()
+
+
+def event_files() -> EventFiles | None:
+    """The files of events at the archive's address, or None if it has none. Raises ArchiveError."""
+    files = EventFiles(address) if (address := _address()) else None
+    return files if files is not None and files.exist() else None
+
+
 def _address() -> str:
     configured = settings().archive
     return configured.get_secret_value().strip() if configured else ""
 
 
-def _place() -> str:
+def place() -> str:
+    """A digest of the archive's address."""
     return encoding.digest_of(_address())[:16]
 
 
@@ -188,6 +226,7 @@ def _opened(address: str) -> Archive:
 
 
 _away_until = 0.0
+_written: dict[str, bool] = {}
 
 
 def store(snapshot: Snapshot, events: Sequence[Event], known: ArchiveMark | None) -> ArchiveMark:
@@ -196,7 +235,7 @@ def store(snapshot: Snapshot, events: Sequence[Event], known: ArchiveMark | None
     digest = encoding.digest_of([snapshot_wire.encode(snapshot), list(events)])
     if known is not None and known.current and known.digest == digest:
         return known
-    mark = ArchiveMark(_place(), digest)
+    mark = ArchiveMark(place(), digest)
     if time.monotonic() < _away_until:
         return replace(mark, fault="the archive failed a moment ago, and was not tried again")
     try:

@@ -1,4 +1,8 @@
-"""Delivery of runs from the archive: those whose events Prefect has deleted, and deleted runs."""
+"""Delivery of runs from the archive: those whose events Prefect has deleted, and deleted runs.
+
+The archive may be the files of a file target. Of these, only runs of Prefect are delivered: `replay` sends those of
+other producers.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ import datetime as dt
 import logging
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler import archive, lease, ledger
 from prefect_lineage_events.assembler.archive import ArchivedRun
-from prefect_lineage_events.assembler.file_store import ArchiveError
+from prefect_lineage_events.assembler.event_history import EventHistory, gap_texts
+from prefect_lineage_events.assembler.file_store import ArchiveError, FileStore
 from prefect_lineage_events.assembler.latest_run import restore_latest_run
 from prefect_lineage_events.assembler.ledger import DeliveryState, Entry
 from prefect_lineage_events.assembler.options import AssemblyOptions, AssemblyResult
@@ -31,11 +37,17 @@ logger = logging.getLogger(__name__)
 _TEXT = "The lineage of this run was delivered from the archive: Prefect has deleted its events."
 
 
+# The runs of a file are read once for all that ended within this time of each other.
+_SPAN = dt.timedelta(days=3)
+
+
 def find(run: FlowRun) -> ArchivedRun | None:
     """The run in the archive; None if it is not there, or cannot be read."""
     try:
         opened = archive.archive()
         found = next(opened.read([archive.path_of(run.id, run.ended)]), None) if opened else None
+        if found is None or found.snapshot is None:
+            found = _in_files(run) or found
     except ArchiveError as error:
         logger.warning("The archive cannot be read: %s", error)
         return None
@@ -50,13 +62,66 @@ def absent(start: dt.datetime, end: dt.datetime, known: Collection[UUID]) -> Ite
     try:
         opened = archive.archive()
         paths = list(opened.newest(start, end, known)) if opened else []
+        snapshots: dict[UUID, Snapshot] = {}
         for found in opened.read(paths, events=False) if opened else ():
             if found.snapshot is None:
                 logger.warning("An archived run is left out: %s", found.fault)
-            elif found.snapshot.run.ended and start <= found.snapshot.run.ended <= end:
-                yield flow_run_of(found.snapshot), found.snapshot.run.parent_id
+            else:
+                snapshots[found.run_id] = found.snapshot
+        for run_id, snapshot in {**_all_in_files(start, end), **snapshots}.items():
+            if run_id not in known and snapshot.run.ended and start <= snapshot.run.ended <= end:
+                yield flow_run_of(snapshot), snapshot.run.parent_id
     except ArchiveError as error:
         logger.warning("The archive cannot be read: %s", error)
+
+
+_lock = Lock()
+_histories: dict[str, EventHistory] = {}
+
+
+def _in_files(run: FlowRun) -> ArchivedRun | None:
+    """The run in the files of events. Raises ArchiveError."""
+    if run.ended is None:
+        return None
+    with _lock:
+        history = _history(run.ended, run.ended)
+        if history is None:
+            return None
+        if run.id not in history:
+            history.refresh()
+        snapshot = history.snapshot(run.id)
+        if snapshot is None or snapshot.run.ended is None:
+            return None
+        events = history.events(run.id)
+    return ArchivedRun(run.id, history.files.root, snapshot, events) if events else None
+
+
+def _all_in_files(start: dt.datetime, end: dt.datetime) -> dict[UUID, Snapshot]:
+    """The runs of Prefect in the files of events, those that ended near the window too. Raises ArchiveError."""
+    with _lock:
+        history = _history(start, end)
+        if history is None:
+            return {}
+        history.refresh()
+        for text, _ in gap_texts(history):
+            logger.warning("Of the archive: %s", text)
+        found = {run_id: history.snapshot(run_id) for run_id in history.own_runs()}
+    return {run_id: snapshot for run_id, snapshot in found.items() if snapshot}
+
+
+def _history(start: dt.datetime, end: dt.datetime) -> EventHistory | None:
+    """The runs of the files that ended in [start, end], and near it: as read last, if that was for this window too."""
+    place = archive.place()
+    history = _histories.get(place)
+    if history is None or start < history.start or (history.end is not None and end > history.end):
+        _histories.clear()
+        files = archive.event_files()
+        if files is None:
+            return None
+        history = EventHistory(files, start - _SPAN, end + _SPAN)
+        history.refresh()
+        _histories[place] = history
+    return history
 
 
 def deliver(client: SyncPrefectClient, run: FlowRun, options: AssemblyOptions) -> AssemblyResult | None:
@@ -72,6 +137,8 @@ def deliver(client: SyncPrefectClient, run: FlowRun, options: AssemblyOptions) -
         record = _Record(client, run, found.snapshot)
         sent, refused, kept, failures = 0, [], [], []
         for target in options.chosen_targets():
+            if _is_from(found, target):
+                continue
             outbox = _outbox(found, target, record, force=options.force)
             if outbox is None:
                 continue
@@ -90,6 +157,12 @@ def deliver(client: SyncPrefectClient, run: FlowRun, options: AssemblyOptions) -
     if not (sent or refused or kept):
         return outcome
     return replace(outcome, outcome="sent", sent=sent, rejected=tuple(refused), kept=tuple(kept))
+
+
+def _is_from(found: ArchivedRun, target: Target) -> bool:
+    """Return whether the run was read from the file of this target."""
+    path = target.endpoint.get("log_file_path")
+    return isinstance(path, str) and f"{FileStore(path).root}/".startswith(f"{found.path.rstrip('/')}/")
 
 
 def _outbox(found: ArchivedRun, target: Target, record: _Record, *, force: bool) -> Outbox | None:

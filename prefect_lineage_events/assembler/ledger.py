@@ -112,8 +112,8 @@ class Entry:
 
     @property
     def lacks_archive(self) -> bool:
-        """Return whether the settings name an archive that the run is not in."""
-        return archive.is_on() and not (self.archived is not None and self.archived.current)
+        """Return whether assemblers write to an archive that the run is not in."""
+        return archive.is_written() and not (self.archived is not None and self.archived.current)
 
     def is_done(self, run: FlowRun, *target_ids: str) -> bool:
         """Return whether each of these targets has all of the run as it ended."""

@@ -8,7 +8,6 @@ as the target has taken or refused it, so a replay that was stopped goes on ther
 from __future__ import annotations
 
 import datetime as dt
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,36 +15,23 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from prefect.settings import PREFECT_HOME
 
 from prefect_lineage_events import encoding
 from prefect_lineage_events.assembler.archive import SUFFIX, Archive
+from prefect_lineage_events.assembler.event_files import Event, EventFiles, Fault
 from prefect_lineage_events.assembler.file_store import ArchiveError, shown
 from prefect_lineage_events.assembler.outbox import RETRY_DELAYS
 from prefect_lineage_events.delivery.deliver import TransientDeliveryError, Unplaced, deliver, event_id
 from prefect_lineage_events.delivery.targets import Target
+from prefect_lineage_events.event_snapshots import uuid_of
 from prefect_lineage_events.nearness import no_path
 
-Event = dict[str, Any]
-
 _LONGEST_WAIT = 60.0
-_MAX_LINE = 64 * 1024 * 1024
 _EVER = (encoding.EPOCH, dt.datetime(2199, 12, 31, tzinfo=dt.timezone.utc))
 # Refusals and faults that a result lists; `refused` and `unreadable` count all.
 MAX_LISTED = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A part of the source that cannot be read. `place`: the file, and the line in it."""
-
-    place: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.reason}"
 
 
 @dataclass(slots=True)
@@ -72,27 +58,29 @@ class Replayed:
 def read_events(source: str) -> Iterator[Event | Fault]:
     """The OpenLineage events in a file or folder, oldest first where the source has an order.
 
-    `source`: an archive (a local folder or an fsspec address) or one of its files; a JSON-lines file, as the target of
+    `source`: an archive (a local folder or an fsspec address) or one of its files; a file of events, as the target of
     that kind writes it, or a folder of such files. Raises ValueError, with what was expected, if there is none.
     """
     path = Path(source).expanduser()
-    if "://" in source:
-        yield from _archived(Archive(source))
-    elif path.is_dir():
-        lines = sorted(one for one in path.iterdir() if one.is_file() and _is_lines(one))
-        has_days = any(one.is_dir() for one in path.iterdir())
-        if not lines and not has_days:
-            raise ValueError(f"{path} has neither archived runs (day/run{SUFFIX}) nor JSON-lines files (*.jsonl)")
-        for one in lines:
-            yield from _lines(one)
-        if has_days:
-            yield from _archived(Archive(str(path)))
-    elif path.name.endswith(SUFFIX) and path.is_file():
-        yield from _archived_file(path)
-    elif path.is_file():
-        yield from _lines(path)
-    else:
+    if "://" not in source and not path.exists():
         raise ValueError(no_path(path, "file or folder"))
+    if "://" not in source and path.name.endswith(SUFFIX) and uuid_of(path.name.removesuffix(SUFFIX)):
+        yield from _archived_file(path)
+        return
+    address = source if "://" in source else str(path)
+    files, days = EventFiles(address), Archive(address)
+    has_files, has_days = files.exist(), days.has_days()
+    if "://" not in source and not has_files and not has_days:
+        raise ValueError(f"{path} has neither archived runs (day/run{SUFFIX}) nor JSON-lines files (*.jsonl)")
+    if has_files:
+        for one in files.new_events():
+            if isinstance(one, Fault):
+                yield one
+            else:
+                place, event = one
+                yield event if _is_event(event) else Fault(str(place), "it is no event of a run")
+    if has_days:
+        yield from _archived(days)
 
 
 def replay(
@@ -271,27 +259,6 @@ def _archived_file(path: Path) -> Iterator[Event | Fault]:
     if run.snapshot is None:
         yield Fault(run.path, run.fault)
     yield from run.events
-
-
-def _is_lines(path: Path) -> bool:
-    return path.suffix in (".jsonl", ".ndjson") or ".jsonl" in path.name
-
-
-def _lines(path: Path) -> Iterator[Event | Fault]:
-    """The events in a JSON-lines file, which is read line by line."""
-    with path.open("rb") as source:
-        number = 0
-        while line := source.readline(_MAX_LINE):
-            number += 1
-            place = f"{path}, line {number}"
-            if not line.strip():
-                continue
-            try:
-                event = json.loads(line)
-            except (ValueError, RecursionError):
-                yield Fault(place, "it is no JSON")
-                continue
-            yield event if _is_event(event) else Fault(place, "it is no event of a run")
 
 
 def _is_event(event: object) -> bool:

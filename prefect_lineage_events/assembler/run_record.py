@@ -78,7 +78,7 @@ class RunRecord:
 
     def archive(self, api_url: str) -> bool:
         """Write the run to the archive, where the settings name one; returns whether the text must change."""
-        if not (archive.is_on() and self._lineage.run.ended_for_good):
+        if not (archive.is_written() and self._lineage.run.ended_for_good):
             return False
         before = self._entry.archived
         mark = archive.store(snapshot_of(self._lineage), plain_events(self._lineage, api_url), before)

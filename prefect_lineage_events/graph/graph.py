@@ -50,6 +50,11 @@ class Window:
 ALWAYS = Window()
 
 
+def how_known(shape: Shape, evidence: HowKnown) -> HowKnown:
+    """The evidence of an edge; of another producer's only that it said so."""
+    return f"as {shape.producer} said" if shape.producer else evidence
+
+
 @dataclass(eq=False, slots=True)
 class ShapeRuns:
     """A shape and the runs that have it: `ended` ones in order of their end, those `in_flight` of their begin."""
@@ -299,7 +304,7 @@ class Graph:
             if use.renamed_from:
                 yield Link(use.renamed_from, use.dataset, "rename", runs)
         for edge in lineage.edges:
-            yield Link(edge.source, edge.target, edge.evidence, runs)
+            yield Link(edge.source, edge.target, how_known(runs.shape, edge.evidence), runs)
 
     def _link(self, link: Link) -> None:
         self._into[link.target].append(link)
@@ -324,8 +329,8 @@ def _drop(index: dict[_Key, list[_OfRuns]], key: _Key, runs: ShapeRuns) -> None:
 def _bundled(bundle: Bundle, dataset: Dataset, direction: Direction, runs: ShapeRuns) -> Iterator[Link]:
     """The edges of a bundle into (or out of) the dataset. They are made when asked for: a bundle may have 250,000."""
     if direction == "upstream":
-        yield from (Link(source, dataset, how, runs) for source, how in bundle.sources)
+        yield from (Link(source, dataset, how_known(runs.shape, how), runs) for source, how in bundle.sources)
     else:
         for source, how in bundle.sources:
             if source == dataset:
-                yield from (Link(dataset, target, how, runs) for target in bundle.targets)
+                yield from (Link(dataset, target, how_known(runs.shape, how), runs) for target in bundle.targets)

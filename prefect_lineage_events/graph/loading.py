@@ -16,8 +16,9 @@ from uuid import UUID
 
 from prefect_lineage_events.assembler import snapshot_store
 from prefect_lineage_events.assembler.snapshot_store import FoundSnapshot
-from prefect_lineage_events.graph import absent_runs, archived, refusals, unstored
+from prefect_lineage_events.graph import absent_runs, refusals, unstored
 from prefect_lineage_events.graph import gaps as questions
+from prefect_lineage_events.graph.archived import ArchivedRuns
 from prefect_lineage_events.graph.cache import SnapshotCache
 from prefect_lineage_events.graph.from_events import ReadRun, count_events, read_runs
 from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
@@ -100,6 +101,7 @@ class LoadedGraph:
         self.graph = Graph()
         self.loaded_at: dt.datetime | None = None
         self._listing = Listing(self._client, self.start)
+        self._archived = ArchivedRuns(self.start, self.window.end)
         # The time of each stored snapshot's last change.
         self._stored: dict[UUID, dt.datetime] = {}
         # Ended runs without a snapshot that may have touched something, and runs in flight, with the number of their
@@ -115,7 +117,7 @@ class LoadedGraph:
     @property
     def gaps(self) -> tuple[Gap, ...]:
         """All that the graph does not know: what is left out of it, and what its runs lack."""
-        return (*self._lost, *self._left_out, *self._faults.values(), *questions.gaps(self.graph))
+        return (*self._lost, *self._archived.gaps, *self._left_out, *self._faults.values(), *questions.gaps(self.graph))
 
     def absent_run(self, text: str) -> RunDetails | None:
         """The run that this text names and that the graph does not hold, with the reasons; None for no run."""
@@ -140,7 +142,7 @@ class LoadedGraph:
         changed = self._refresh_in_flight() if self.window.end is None else set()
         listed = self._listing.refresh(until, again=changed, progress=self._listing_progress)
         gone = listed.gone - self._in_flight.keys()
-        gone -= archived.kept_of(self.graph, gone)
+        gone -= self._archived.kept_of(self.graph, gone)
         for run_id in gone:
             self._forget(run_id)
         if before is None:
@@ -148,7 +150,7 @@ class LoadedGraph:
         else:
             updated = self._updated_since(max(self._stored.values(), default=before))
             with_snapshot = updated | self._read_snapshots([id_ for id_ in listed.new if id_ not in updated])
-        kept = self._read_archive(until, with_snapshot) if before is None else set()
+        kept, from_archive = self._read_archive(until)
         without = [id_ for id_ in listed.new if id_ not in with_snapshot and id_ not in kept]
         found = unstored.find(self._client, without, self.start, until, before_history=listed.before_history)
         self._lost += found.gaps
@@ -159,7 +161,7 @@ class LoadedGraph:
         changed |= self._read_unstored(until)
         self._read_refusals()
         self.loaded_at = api.now(self._client)
-        return frozenset(changed | with_snapshot | kept | gone)
+        return frozenset(changed | with_snapshot | from_archive | gone)
 
     def _read_refusals(self) -> None:
         """Take over what targets refuse now of the window's runs: a retry may have mended it since the last load."""
@@ -206,17 +208,20 @@ class LoadedGraph:
     def _read_page(self, run_ids: list[UUID]) -> list[FoundSnapshot]:
         return list(snapshot_store.read(self._client, run_ids))
 
-    def _read_archive(self, until: dt.datetime, known: Collection[UUID]) -> set[UUID]:
-        """Read runs that Prefect has no snapshot of, from the archive; returns these."""
-        kept = set()
-        for number, one in enumerate(archived.read(self.start, until, {*known, *self._in_flight}), 1):
-            if isinstance(one, Gap):
-                self._lost.append(one)
+    def _read_archive(self, until: dt.datetime) -> tuple[set[UUID], set[UUID]]:
+        """Read runs that Prefect has no snapshot of, from the archive; returns those that are whole there, and all."""
+        kept, changed = set(), set()
+        for number, one in enumerate(self._archived.news(until, {*self._stored, *self._in_flight}), 1):
+            run_id = one if isinstance(one, UUID) else one.run.id
+            changed.add(run_id)
+            if isinstance(one, UUID):
+                self.graph.remove(one)
             else:
                 self.graph.add(one)
-                kept.add(one.run.id)
+                if one.run.ended is not None:
+                    kept.add(run_id)
             self._progress(Progress("reading the archive", number))
-        return kept
+        return kept, changed
 
     def _updated_since(self, since: dt.datetime) -> set[UUID]:
         """Read the snapshots that were written since then; returns the runs of the window among them."""

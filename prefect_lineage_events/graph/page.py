@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
+from typing import cast, get_args
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.escaping import xml
@@ -15,10 +16,10 @@ from prefect_lineage_events.graph.changes import columns_now
 from prefect_lineage_events.graph.graph import Graph
 from prefect_lineage_events.graph.selection import Selection
 from prefect_lineage_events.graph.uses import readers, writers
-from prefect_lineage_events.graph.values import Use
+from prefect_lineage_events.graph.values import HowKnown, Use
 from prefect_lineage_events.rendering.svg import data_uri, svg
 from prefect_lineage_events.sentences import counted
-from prefect_lineage_events.stitching.model import DatasetUse, Edge, Lineage
+from prefect_lineage_events.stitching.model import DatasetUse, Edge, Evidence, Lineage
 
 MAX_DRAWN = 120
 MAX_ROWS = 5_000
@@ -118,8 +119,13 @@ def _drawn(graph: Graph, found: Selection) -> Lineage:
         inputs=tuple(DatasetUse(dataset) for dataset in found.datasets if dataset not in written),
         outputs=tuple(DatasetUse(dataset) for dataset in found.datasets if dataset in written),
         edges=tuple(
-            Edge(by_uri[edge.source], by_uri[edge.target], "sql" if edge.how[0] == "rename" else edge.how[0])
+            Edge(by_uri[edge.source], by_uri[edge.target], _evidence(edge.how[0]))
             for edge in found.edges
             if edge.source in by_uri and edge.target in by_uri
         ),
     )
+
+
+def _evidence(how: HowKnown) -> Evidence:
+    """The evidence as which an edge is drawn: others than those of a run were stated."""
+    return cast("Evidence", how) if how in get_args(Evidence) else "recorded"

@@ -9,7 +9,7 @@ from itertools import islice
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.graph.evidence import all_statements, run_ref
 from prefect_lineage_events.graph.gaps import gaps_of, run_summary
-from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window
+from prefect_lineage_events.graph.graph import ALWAYS, Graph, Window, how_known
 from prefect_lineage_events.graph.values import (
     ChangedSchema,
     ColumnPair,
@@ -36,6 +36,7 @@ _WHY: dict[HowKnown, str] = {
     "asset": "an asset of Prefect names the source as upstream of the target",
     "rename": "the run gave the source this name",
 }
+_SAID = "events of another producer name the source and the target"
 _THROUGH = "statements read the source and write the target, through tables that were gone at the run's end"
 
 
@@ -73,7 +74,7 @@ def explained(graph: Graph, snapshot: Snapshot) -> RunExplanation:
     pairs: dict[tuple[Dataset, Dataset], HowKnown] = {
         (use.renamed_from, use.dataset): "rename" for use in lineage.outputs if use.renamed_from
     }
-    pairs |= lineage.pairs()
+    pairs |= {pair: how_known(snapshot.shape, evidence) for pair, evidence in lineage.pairs().items()}
     edges = tuple(
         _explained_edge(snapshot, source, target, how, columns[source, target])
         for (source, target), how in islice(sorted(pairs.items()), MAX_EDGES)
@@ -106,7 +107,7 @@ def _explained_edge(
         source=source.uri,
         target=target.uri,
         how=how,
-        why=_THROUGH if how == "sql" and either and not both else _WHY[how],
+        why=_THROUGH if how == "sql" and either and not both else _WHY.get(how, _SAID),
         statements=tuple(both or either),
         columns=tuple(
             ColumnPair(

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from prefect_lineage_events.naming import part_of_column
 
-# Evidence of an edge, as in `stitching.model`, and `rename` for a table that got another name.
-HowKnown = Literal["sql", "warehouse", "recorded", "task graph", "same task", "same flow", "asset", "rename"]
+# Evidence of an edge, as in `stitching.model` (`sql`, `warehouse`, `recorded`, `task graph`, `same task`, `same flow`,
+# `asset`); `rename` for a table that got another name; `as dbt said` for an edge that another producer's events state.
+HowKnown = str
 Effect = Literal["value", "decision"]
 
 

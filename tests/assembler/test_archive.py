@@ -20,7 +20,7 @@ from prefect_lineage_events.assembler import archive, archived_runs, file_store,
 from prefect_lineage_events.assembler.archive import Archive, ArchiveMark
 from prefect_lineage_events.assembler.file_store import ArchiveError
 from prefect_lineage_events.flows import assemble, backfill
-from prefect_lineage_events.graph import archived
+from prefect_lineage_events.graph.archived import ArchivedRuns
 from prefect_lineage_events.graph.graph import Window
 from prefect_lineage_events.graph.loading import load
 from prefect_lineage_events.history import event_log, reader
@@ -39,6 +39,8 @@ EVENTS = [{"eventType": "COMPLETE", "run": {"runId": str(FOUND.run.id)}}]
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch):
     monkeypatch.setattr(archive, "_away_until", 0.0)
+    archive._written.clear()
+    archived_runs._histories.clear()
 
 
 @pytest.fixture
@@ -358,7 +360,7 @@ def test_a_run_that_is_in_the_archive_twice_is_one_run(folder):
     opened.write(again, EVENTS)
     end = later + dt.timedelta(days=1)
     assert [run.state for run, _ in archived_runs.absent(NOON, end, ())] == ["FAILED"]
-    assert list(archived.read(NOON, end, ())) == [again]
+    assert list(ArchivedRuns(NOON, None).news(end, ())) == [again]
     assert [run.state for run, _ in archived_runs.absent(NOON, NOON + dt.timedelta(hours=1), ())] == ["COMPLETED"]
 
 
