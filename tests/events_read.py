@@ -1,4 +1,4 @@
-"""What events hold of a snapshot, for tests that read events."""
+"""The part of a snapshot that events hold, for tests that read events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read(*events: dict[str, Any]) -> Snapshot:
     return runs.snapshot(run_id)
 
 
-def as_events_tell(snapshot: Snapshot) -> Snapshot:
+def held_by_events(snapshot: Snapshot) -> Snapshot:
     """The snapshot without what `docs/archive.md` names as lost, and with its edges in the order of events."""
     shape = snapshot.shape
     lineage = shape.lineage

@@ -30,7 +30,7 @@ from prefect_lineage_events.stitching.model import (
     UnknownSource,
 )
 from prefect_lineage_events.stitching.provenance import OF_ROWS
-from tests.events_read import as_events_tell, read
+from tests.events_read import held_by_events, read
 from tests.openlineage.test_golden import SHAPES
 from tests.stitching.histories import Story
 from tests.stitching.lineages import run as stitched
@@ -45,7 +45,7 @@ EVENTS = plain_events(OURS, API)
 
 def test_a_run_of_ours_is_read_as_it_was_assembled():
     found = read(*EVENTS)
-    assert as_events_tell(found) == as_events_tell(snapshot_of(OURS))
+    assert held_by_events(found) == held_by_events(snapshot_of(OURS))
     assert found.run == snapshot_of(OURS).run
     assert found.lineage.inputs[0].rows == 7
 
@@ -100,7 +100,7 @@ def lineages(draw) -> Lineage:
 def test_any_lineage_is_read_as_it_was_assembled(lineage, is_complete):
     completeness = Completeness() if is_complete else Completeness(dropped=2, reasons=("queue full",))
     found = replace(FOUND, lineage=lineage, completeness=completeness, schema_changes={})
-    assert as_events_tell(read(*plain_events(found, API))) == as_events_tell(snapshot_of(found))
+    assert held_by_events(read(*plain_events(found, API))) == held_by_events(snapshot_of(found))
 
 
 def test_the_job_has_one_statement_with_all_texts():

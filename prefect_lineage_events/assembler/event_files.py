@@ -65,7 +65,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """How far a file was read, and what it was like then."""
+    """The place in a file up to which it was read, and its size and stamp then."""
 
     size: int
     stamp: str

@@ -18,7 +18,7 @@ MAX_LISTED = 20
 
 @dataclass(slots=True)
 class Lacks:
-    """What is not known of the files' content, by numbers: `faults` are the first unreadable parts."""
+    """The parts of the files that are not known, by numbers: `faults` are the first unreadable parts."""
 
     unreadable: int = 0
     faults: list[Fault] = field(default_factory=list)
@@ -113,7 +113,7 @@ class EventHistory:
 
 
 def gap_texts(history: EventHistory) -> Iterator[tuple[str, bool]]:
-    """What is not known of the files' content, in words; True for unreadable parts."""
+    """The lacks of the files' content, in words; True for unreadable parts."""
     lacks = history.lacks
     yield from ((f"{fault}", True) for fault in lacks.faults)
     if more := lacks.unreadable - len(lacks.faults):

@@ -1,4 +1,4 @@
-"""Values in events that anybody may have written: of the type that is expected, or empty. Pure."""
+"""Values in events of any producer: of the type that is expected, or empty. Pure."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def lineage_in(event: Json, sanitised_sql: Sanitise, *, own: bool) -> EventLinea
 
 
 def joined(*parts: EventLineage) -> EventLineage:
-    """The lineage of several events of one run, or of its tasks. A later part describes a dataset anew."""
+    """The lineage of several events of one run, or of its tasks. The latest description of a dataset counts."""
     lineages = [part.lineage for part in parts]
     explicit = any(part.explicit for part in parts)
     inputs, outputs = _union([one.inputs for one in lineages]), _union([one.outputs for one in lineages])

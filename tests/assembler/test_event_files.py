@@ -29,7 +29,7 @@ from prefect_lineage_events.graph.walks import upstream
 from prefect_lineage_events.settings import settings
 from prefect_lineage_events.snapshots import snapshot_of
 from tests.assembler.loads import daily_load, now
-from tests.events_read import as_events_tell
+from tests.events_read import held_by_events
 from tests.services.moto import moto, moto_server
 from tests.test_event_snapshots import EVENTS, OURS, foreign
 
@@ -108,7 +108,7 @@ def _pretty(folder: Path) -> str:
 def test_a_file_target_is_read_in_each_of_its_forms(form, tmp_path):
     history = read(form(tmp_path))
     snapshot = history.snapshot(RUN)
-    assert as_events_tell(snapshot) == as_events_tell(snapshot_of(OURS))
+    assert held_by_events(snapshot) == held_by_events(snapshot_of(OURS))
     assert list(history.events(RUN)) == EVENTS
     assert texts(history) == ""
 
@@ -276,7 +276,7 @@ def test_a_deleted_run_is_read_from_the_file_and_once(file, client):
     assert list(file.parent.iterdir()) == [file]
     client.delete_flow_run(run_id)
     found = load(client, Window(start)).graph.snapshot(run_id)
-    assert as_events_tell(found) == as_events_tell(before)
+    assert held_by_events(found) == held_by_events(before)
 
 
 def test_a_refresh_reads_events_of_other_producers(file, client):

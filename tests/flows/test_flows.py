@@ -33,7 +33,7 @@ from prefect_lineage_events.event_snapshots import EventRuns
 from prefect_lineage_events.events import OPERATION_EVENTS
 from prefect_lineage_events.history import api
 from tests.conftest import PrefectServer
-from tests.events_read import as_events_tell
+from tests.events_read import held_by_events
 from tests.flows.expectation import Expectation, ExpectedJob
 from tests.flows.lineage import SentLineage, sent_lineage
 from tests.flows.services import SERVICES
@@ -159,7 +159,7 @@ def _check_read_again(runs: list[UUID], events: list[Event]) -> None:
     with get_client(sync_client=True) as client:
         for stored in snapshot_store.read(client, runs):
             if stored.run_id in read and stored.snapshot is not None:
-                assert as_events_tell(read.snapshot(stored.run_id)) == as_events_tell(stored.snapshot)
+                assert held_by_events(read.snapshot(stored.run_id)) == held_by_events(stored.snapshot)
 
 
 def _check_marquez(url: str, events: list[Event]) -> None:

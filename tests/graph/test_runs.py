@@ -8,17 +8,16 @@ import pytest
 
 from prefect_lineage_events.graph import runs
 from prefect_lineage_events.graph.runs import explained, recent_runs, run_details
-from prefect_lineage_events.graph.values import HowKnown
 from prefect_lineage_events.snapshot_wire import decode, encode
 from prefect_lineage_events.snapshots import snapshot_of
-from prefect_lineage_events.stitching.model import RunLineage
+from prefect_lineage_events.stitching.model import Evidence, RunLineage
 from tests.graph.worlds import World, table
 from tests.stitching.histories import Story
 from tests.stitching.lineages import run as stitched
 
 
 def test_each_way_in_which_an_edge_is_known_has_its_reason():
-    assert set(get_args(HowKnown)) == runs._WHY.keys()
+    assert {*get_args(Evidence), "rename"} == runs._WHY.keys()
 
 
 def run_of(story: Story):
