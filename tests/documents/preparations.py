@@ -79,7 +79,7 @@ PREPARED = {
         before={
             "prefect-lineage backfill": (
                 _RUN_WITH_LINEAGE,
-                "until prefect-lineage show my-flow; do sleep 1; done",  # until its events are stored
+                "sleep 1; until prefect-lineage show my-flow; do sleep 3; done",  # until its events are stored
             )
         },
         jobs=frozenset({"my-flow"}),

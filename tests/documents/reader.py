@@ -32,7 +32,7 @@ _SERVING = {
 }
 # Questions are asked again until events are stored and the assembler has run, as the pages say.
 _QUESTIONS = tuple(f"prefect-lineage {command.name} " for command in COMMANDS if command.group == ASK)
-_ANSWERED_WITHIN = 300
+_ANSWERED_WITHIN, _ASKED_EVERY = 300, 3
 
 
 def lines_of(block: Block) -> list[str]:
@@ -127,7 +127,7 @@ def _run(line: str, block: Block, shell: Shell) -> None:
             fault = failed
         if time.monotonic() > deadline:
             raise fault
-        time.sleep(1)
+        time.sleep(_ASKED_EVERY)
 
 
 def _wait_for_server(shell: Shell) -> None:
