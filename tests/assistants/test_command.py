@@ -61,7 +61,7 @@ def test_failure_is_one_line_with_a_remedy(arguments, environment, message):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode in (1, 2)

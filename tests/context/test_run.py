@@ -33,7 +33,7 @@ if __name__ == "__main__":
 
 def standard_error(before: str) -> str:
     program = _PROGRAM.format(before=before)
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=600)
     return done.stderr
 
 

@@ -373,7 +373,7 @@ def test_pickled_frame_is_known_in_another_process(touched: Touched, shop: Path)
         "import pickle, sys, polars as pl; frame = pl.scan_parquet('orders.parquet').select('id');"
         "sys.stdout.buffer.write(pickle.dumps(frame))"
     )
-    data = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=60).stdout
+    data = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=600).stdout
     touched.take()
     pickle.loads(data).collect()
     note = _note(touched)
