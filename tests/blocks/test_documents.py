@@ -67,7 +67,7 @@ def test_document_that_exists_is_replaced_only_when_asked(saved: str, capsys: py
 
 @pytest.mark.parametrize("reference", ["warehouse", "secret/warehouse", "sqlalchemy-connector/"])
 def test_document_of_another_type_is_refused(reference: str, prefect_server: PrefectServer) -> None:
-    with pytest.raises(ValueError, match="is no document of|there is no document"):
+    with pytest.raises(ValueError, match=r"is no document of|there is no document"):
         convert(reference)
 
 
