@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from prefect_lineage_events.cli import asking, checks
 from prefect_lineage_events.cli.errors import MAX_LINE, OK, delivered
 from prefect_lineage_events.cli.output import print_json, say
+from prefect_lineage_events.cli.progress import working
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.moments import relative_moment
 
@@ -37,7 +38,8 @@ def assemble(
     checks.require_reachable_api()
     run_id = checks.existing_run(run)
     checks.require_targets()
-    assembled = assemble_run(flow_run_id=run_id)
+    with working("assembling the run"):
+        assembled = assemble_run(flow_run_id=run_id)
     if not isinstance(assembled, options.AssemblyResult):
         # The state of a run of the assembler that did not begin.
         print_json({**_NOTHING_SENT, "run": str(run_id), "outcome": str(assembled)}) if json else print(assembled)
@@ -53,7 +55,8 @@ def sweep(*, json: AsJson = False) -> int:
     checks.require_api_address()
     checks.require_reachable_api()
     checks.require_targets()
-    summary = sweep_runs()
+    with working("assembling missed runs"):
+        summary = sweep_runs()
     print_json(_outcomes(summary)) if json else print(summary)
     return delivered(failed=summary.broken, refused=summary.refused, kept=summary.kept)
 
@@ -88,13 +91,14 @@ def backfill(
         checks.require_targets(target)
     if dry_run:
         # Not by the flow: a dry run leaves nothing behind, and a flow run is something.
-        with get_client(sync_client=True) as client:
+        with get_client(sync_client=True) as client, working("looking at the runs"):
             options = AssemblyOptions(targets=target, reanalyse=reanalyse, force=force)
             summary = preview(client, window, flow, options)
     else:
-        summary = backfill_runs(
-            start=window.start, end=window.end, flows=flow, targets=target, reanalyse=reanalyse, force=force
-        )
+        with working("assembling runs"):
+            summary = backfill_runs(
+                start=window.start, end=window.end, flows=flow, targets=target, reanalyse=reanalyse, force=force
+            )
     if json:
         print_json(_outcomes(summary))
         return delivered(failed=summary.broken, refused=summary.refused, kept=summary.kept)

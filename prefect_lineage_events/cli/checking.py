@@ -9,13 +9,15 @@ from cyclopts import Parameter
 
 from prefect_lineage_events.cli.errors import FAILED, OK
 from prefect_lineage_events.cli.output import print_json
+from prefect_lineage_events.cli.progress import working
 
 
 def doctor(*, json: Annotated[bool, Parameter(help="Print JSON instead of text.")] = False) -> int:
     """Check the installation, and print findings with their remedies."""
     from prefect_lineage_events.doctor import examine
 
-    findings = examine()
+    with working("checking the installation"):
+        findings = examine()
     if json:
         print_json([asdict(finding) for finding in findings])
     else:

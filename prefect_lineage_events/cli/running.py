@@ -20,6 +20,7 @@ from prefect_lineage_events.cli.errors import (
     fail,
 )
 from prefect_lineage_events.cli.output import print_json
+from prefect_lineage_events.cli.progress import without_progress
 
 # Objects between two passes of the garbage collector. With Python's own 700, passes over what is imported, which is
 # never garbage, are an eighth of the CPU seconds of a question.
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = gc.get_threshold()
     gc.set_threshold(_OBJECTS_A_PASS)
     try:
-        code = _run(words)
+        with without_progress("--json" in words):
+            code = _run(words)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
