@@ -42,10 +42,14 @@ _TAIL = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A part of the source that cannot be read. `place`: the file, and the line in it."""
+    """A part of the source that cannot be read. `place`: the file, and the line in it.
+
+    `unfinished` is the path of a file whose last line is half written: the rest may still come.
+    """
 
     place: str
     reason: str
+    unfinished: str = ""
 
     def __str__(self) -> str:
         return f"{self.place}: {self.reason}"
@@ -244,7 +248,7 @@ class EventFiles:
                 if offset == 0 and _JSON.match(file.path):
                     yield Fault(shown, "it is no JSON")
                 else:
-                    yield Fault(place, "it is half written, or the file was cut here")
+                    yield Fault(place, "it is half written, or the file was cut here", file.path)
                 break
             at, offset, number, last = offset, offset + size, number + 1, line
             if event is not None:

@@ -18,14 +18,21 @@ MAX_LISTED = 20
 
 @dataclass(slots=True)
 class Lacks:
-    """The parts of the files that are not known, by numbers: `faults` are the first unreadable parts."""
+    """The parts of the files that are not known, by numbers: `faults` are the first unreadable parts.
+
+    `unfinished` are the files whose last line is half written now.
+    """
 
     unreadable: int = 0
     faults: list[Fault] = field(default_factory=list)
+    unfinished: dict[str, Fault] = field(default_factory=dict)
     of_no_run: int = 0
     left_out: int = 0
 
     def add(self, fault: Fault) -> None:
+        if fault.unfinished:
+            self.unfinished[fault.unfinished] = fault
+            return
         self.unreadable += 1
         if len(self.faults) < MAX_LISTED:
             self.faults.append(fault)
@@ -55,6 +62,7 @@ class EventHistory:
                 self.lacks.add(one)
                 continue
             place, event = one
+            self.lacks.unfinished.pop(place.path, None)
             run_id = self._take(place, event)
             if run_id is not None:
                 changed.add(run_id)
@@ -115,7 +123,7 @@ class EventHistory:
 def gap_texts(history: EventHistory) -> Iterator[tuple[str, bool]]:
     """The lacks of the files' content, in words; True for unreadable parts."""
     lacks = history.lacks
-    yield from ((f"{fault}", True) for fault in lacks.faults)
+    yield from ((f"{fault}", True) for fault in (*lacks.faults, *lacks.unfinished.values()))
     if more := lacks.unreadable - len(lacks.faults):
         yield f"{more:,} more lines or events cannot be read", True
     if lacks.of_no_run:
