@@ -23,7 +23,7 @@ PAGE = Path(__file__).resolve().parent / "cli.md"
 # The recorded answer that is shown with a command.
 SHOWN = {
     "show": "show_dataset", "upstream": "upstream_column", "downstream": "downstream", "path": "path",
-    "impact": "impact_column", "schema": "schema", "diff": "diff", "search": "search", "freshness": "freshness",
+    "impact": "impact_column", "schema": "schema", "runs": "runs", "diff": "diff", "search": "search", "freshness": "freshness",
     "unused": "unused", "conflicts": "conflicts", "explain": "explain_run",
 }  # fmt: skip
 

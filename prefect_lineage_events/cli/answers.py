@@ -17,6 +17,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "path": ("source target edges columns",),
     "impact": ("dataset column values decisions unknown flows cut",),
     "schema": ("dataset versions",),
+    "runs": ("[run inputs outputs complete in_flight]",),
     "diff": (
         "before after inputs_added inputs_removed outputs_added outputs_removed edges_added edges_removed "
         "columns_added columns_removed rows",

@@ -92,6 +92,14 @@ COMMANDS = (
         ("schema mart.sales --since 30d",),
     ),
     Command(
+        "runs",
+        "listing:runs",
+        ASK,
+        "List what ran: the runs of a window, what each read and wrote, and what is not known of them.",
+        "Newest first. A name keeps only the runs of this flow, or those that touched this dataset.",
+        ("runs --since yesterday", "runs mart.sales", "runs nightly --gaps --since 30d"),
+    ),
+    Command(
         "diff",
         "showing:diff",
         ASK,

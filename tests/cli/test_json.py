@@ -86,6 +86,7 @@ def test_answer_of_each_command_has_the_documented_keys(
         ["explain", run_id, "--since", "1h"],
         ["explain", "INSERT INTO a SELECT x FROM b"],
         ["search", "nothing-has-this", "--since", "1h"],
+        ["runs", "--since", "1h"],
         ["unused", "--since", "2020-01-01", "--as-of", "2020-01-02"],
         ["freshness", "--late", "--since", "2020-01-01", "--as-of", "2020-01-02"],
         ["conflicts", "--since", "2020-01-01", "--as-of", "2020-01-02"],

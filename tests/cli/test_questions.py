@@ -81,6 +81,8 @@ def test_json_is_the_answer_of_the_graph() -> None:
         ("diff run-1 run-9", "did you mean run-"),
         ("diff run-1 00000000-0000-0000-0000-000000000000", "is not among the 7 runs"),
         ("freshness nowhere", "there is no dataset 'nowhere'"),
+        ("runs nightlyy", "did you mean nightly?"),
+        ("runs mart.sale", "did you mean shop.mart.sales?"),
         ("export nowhere --format dot", "there is no dataset 'nowhere'"),
     ],
 )
