@@ -23,13 +23,12 @@ _STATUS = {"COMPLETED": "succeeded", "FAILED": "failed", "CRASHED": "failed"}
 
 
 def emit(run: RunLineage) -> None:
-    """Emit a materialisation for each output and a reference for each source. Repeated, this changes nothing."""
+    """Emit a materialisation for each written output, a reference for each source. Repeated, this changes nothing."""
     status = _STATUS.get(run.run.state)
     if status is None:
         return
     upstream = _upstream(run)
-    outputs = [use for use in run.lineage.outputs if use.lifecycle != "DROP" and use.dataset not in run.assets]
-    outputs = [use for use in outputs if _is_key(use.dataset)]
+    outputs = [use for use in run.written if use.dataset not in run.assets and _is_key(use.dataset)]
     for source in sorted({source for use in outputs for source in upstream[use.dataset]}):
         _emit(run, "prefect.asset.referenced", _resource(source), [])
     for use in outputs:

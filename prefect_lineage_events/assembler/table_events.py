@@ -1,7 +1,8 @@
-"""`lineage.table-written`: an event for each output of a run that completed, to which automations react.
+"""`lineage.table-written`: an event for each dataset that a completed run wrote, to which automations react.
 
 A write is in the lineage when it was committed, and a run's lineage is read when the run has ended. So the event says
-that the table has its rows, and that the run which wrote them succeeded.
+that the table has its rows, and that the run which wrote them succeeded. A table that the run only defined has no new
+rows, and gets no event.
 """
 
 from __future__ import annotations
@@ -24,19 +25,18 @@ _MAX_COLUMNS = 1_000
 
 
 def written(run: RunLineage) -> Iterator[DatasetEvent]:
-    """The events of a run: none of one that did not complete, or of datasets that it dropped."""
+    """The events of a run: none of one that did not complete, or of datasets that it dropped or only defined."""
     if run.run.state != "COMPLETED":
         return
-    for use in run.lineage.outputs:
-        if use.lifecycle != "DROP":
-            yield DatasetEvent(
-                TABLE_WRITTEN_EVENT,
-                # Another id when the run is repeated under its id: it has written the table again.
-                uuid5(run.run.id, f"{TABLE_WRITTEN_EVENT} {use.dataset.uri} {run.run.ended}"),
-                use.dataset,
-                use.kind,
-                _payload(run.run, use),
-            )
+    for use in run.written:
+        yield DatasetEvent(
+            TABLE_WRITTEN_EVENT,
+            # Another id when the run is repeated under its id: it has written the table again.
+            uuid5(run.run.id, f"{TABLE_WRITTEN_EVENT} {use.dataset.uri} {run.run.ended}"),
+            use.dataset,
+            use.kind,
+            _payload(run.run, use),
+        )
 
 
 def _payload(run: FlowRun, use: DatasetUse) -> dict[str, Any]:

@@ -50,6 +50,17 @@ def created_in(resolved_steps: Iterable[ResolvedStep]) -> frozenset[Dataset]:
     return frozenset(name for lifetime in created for name in (lifetime.first_name, lifetime.name))
 
 
+def only_defined(resolved_steps: Iterable[ResolvedStep]) -> frozenset[Dataset]:
+    """The datasets that statements only defined: none of them brought, changed or removed rows."""
+    defined: set[Dataset] = set()
+    changed: set[Dataset] = set()
+    for one in resolved_steps:
+        changed |= {lifetime.as_target for lifetime in one.renamed_lifetimes}
+        if one.target is not None:
+            (defined if one.step.only_defines else changed).add(one.target.as_target)
+    return frozenset(defined - changed)
+
+
 def build_lineage(
     resolved_steps: Sequence[ResolvedStep],
     writes: Sequence[WriteSources],

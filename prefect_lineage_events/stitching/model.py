@@ -226,6 +226,7 @@ class RunLineage:
     """The stitched lineage of one flow run.
 
     `lineage` is that of the whole run, `tasks` that of its tasks, `body` that of the flow's own body without its tasks.
+    `defined` are the outputs of which no statement brought, changed or removed rows (CREATE TABLE IF NOT EXISTS).
     `assets` are the outputs for which Prefect emitted asset events itself. `last` is the start of the last statement.
     `from_cache`: the run touched nothing because all of its tasks were cached, in a flow whose runs have lineage.
     `definition` is that of its flow, or of the task that ran outside any; `engine_version` is the version of Prefect in
@@ -241,6 +242,7 @@ class RunLineage:
     completeness: Completeness = field(default_factory=Completeness)
     schema_changes: Mapping[Dataset, str] = field(default_factory=dict)
     descendants_have_lineage: bool = False
+    defined: frozenset[Dataset] = frozenset()
     assets: frozenset[Dataset] = frozenset()
     reanalysis: Reanalysis = Reanalysis()
     last: dt.datetime | None = None
@@ -251,6 +253,11 @@ class RunLineage:
     warehouse: str = ""
     unwitnessed: int = 0
     engine_version: str = ""
+
+    @property
+    def written(self) -> tuple[DatasetUse, ...]:
+        """The outputs with other rows than before the run: without those that it dropped or only defined."""
+        return tuple(use for use in self.lineage.outputs if use.lifecycle != "DROP" and use.dataset not in self.defined)
 
     @property
     def worth_sending(self) -> bool:

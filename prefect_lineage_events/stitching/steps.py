@@ -85,6 +85,13 @@ class Step:
         return self.operation == "write" and self.effect in ("delete", "update") and bool(self.result_columns)
 
     @property
+    def only_defines(self) -> bool:
+        """Return whether it is a CREATE with a list of columns and no source of rows: the table may have been there."""
+        sources = (self.inputs, self.columns, self.bound, self.constant, self.info.rows, self.info.from_program)
+        is_definition = self.operation == "create" and self.output is not None and bool(self.output.columns)
+        return is_definition and not any(sources)
+
+    @property
     def writes_python_rows(self) -> bool:
         """Return whether the rows that it writes come out of Python."""
         inputs, output = {i.uri for i in self.inputs}, self.output.uri if self.output else None

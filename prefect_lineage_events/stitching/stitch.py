@@ -18,7 +18,7 @@ from prefect_lineage_events.stitching.column_resolution import resolve_columns
 from prefect_lineage_events.stitching.columns import Schemas
 from prefect_lineage_events.stitching.dataflow import Dataflow, WriteSources
 from prefect_lineage_events.stitching.lifetimes import ResolvedStep, resolve
-from prefect_lineage_events.stitching.lineage import build_lineage, created_in, with_symlinks
+from prefect_lineage_events.stitching.lineage import build_lineage, created_in, only_defined, with_symlinks
 from prefect_lineage_events.stitching.model import Lineage, Reanalysis, RunLineage, StatementSummary
 from prefect_lineage_events.stitching.reanalysis import MayShow, reanalyse_steps
 from prefect_lineage_events.stitching.related_runs import inherited_columns, with_related_rows
@@ -59,6 +59,7 @@ def stitch(history: RunHistory, *, infer_columns: bool = True, reanalyse: MaySho
         engine_version=history.engine_version,
         schema_changes=schemas.changes(),
         descendants_have_lineage=history.descendants_have_lineage or history.completeness.children,
+        defined=only_defined(resolved_steps),
         assets=frozenset(step.output.dataset for step in own_steps if step.evidence == "asset" and step.output),
         reanalysis=reanalysis,
         last=max((step.last for step in own_steps), default=None),

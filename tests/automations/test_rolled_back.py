@@ -1,4 +1,4 @@
-"""`table-written` after a write that was rolled back, on a real server with a flow on a real database."""
+"""`table-written` after runs that wrote no rows of a table, on a real server with a flow on a real database."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ ROOT = Path(__file__).parents[2]
 def refresh(dataset: str, flow_run_id: str) -> None: ...
 
 
-def test_rolled_back_write_starts_no_deployment(client: Any, prefect_server: Any, tmp_path: Path) -> None:
+def test_rolled_back_write_and_a_create_without_rows_start_no_deployment(
+    client: Any, prefect_server: Any, tmp_path: Path
+) -> None:
     database = tmp_path / "shop.db"
     with sqlite3.connect(database) as connection:
-        # They exist before the runs, which only write rows.
         for table in ("source", "kept", "taken_back"):
             connection.execute(f"CREATE TABLE {table} (id INTEGER)")
     deployment: Any = refresh.to_deployment("by-table")

@@ -161,9 +161,20 @@ class Story:
         return self._event("write", into_table, inputs, task, columns, info, **more)
 
     def create(
-        self, output: str, *inputs: str, task: str = "", columns: str = "", into: str = "", **info: object
+        self,
+        output: str,
+        *inputs: str,
+        task: str = "",
+        columns: str = "",
+        into: str = "",
+        binds: str | None = None,
+        constant: str = "",
+        **info: object,
     ) -> Story:
-        return self._event("create", event_dataset(output, into), inputs, task, columns, {"effect": "create", **info})
+        """`binds` and `constant`: as those of `write`."""
+        info = {"effect": "create", **info}
+        more = {"bound_columns": binds.split() if binds else None, "constant_columns": tuple(constant.split())}
+        return self._event("create", event_dataset(output, into), inputs, task, columns, info, **more)
 
     def drop(self, output: str, task: str = "", **info: object) -> Story:
         return self._event("drop", event_dataset(output), (), task, "", {"effect": "drop", **info})

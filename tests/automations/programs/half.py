@@ -1,4 +1,4 @@
-"""A flow that rolls back one write and commits another: `python -m tests.automations.programs.half DATABASE`."""
+"""A flow that defines a table, rolls back one write and commits another: `python -m tests.automations.programs.half DATABASE`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from prefect_lineage_events import instrument
 @flow(name="half committed")
 def half(database: str) -> str:
     connection = sqlite3.connect(database)
+    connection.execute("CREATE TABLE IF NOT EXISTS defined (id INTEGER)")
     connection.execute("INSERT INTO taken_back SELECT id FROM source")
     connection.rollback()
     connection.execute("INSERT INTO kept SELECT id FROM source")
