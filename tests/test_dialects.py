@@ -10,7 +10,8 @@ import pytest
 from sqlglot.dialects.dialect import Dialects
 
 import prefect_lineage_events
-from prefect_lineage_events.dialects import DIALECTS, Dialect, dialect_of
+from prefect_lineage_events.dialect_facts import Dialect
+from prefect_lineage_events.dialects import DIALECTS, dialect_of
 from prefect_lineage_events.naming import SCHEMES
 
 PACKAGE = Path(prefect_lineage_events.__file__).parent

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from prefect_lineage_events.dialects import ColumnNaming, Fold, dialect_of
+from prefect_lineage_events.dialect_facts import ColumnNaming, Fold
+from prefect_lineage_events.dialects import dialect_of
 
 _FOLDS: dict[Fold, Callable[[str], str]] = {"upper": str.upper, "lower": str.lower, "keep": str}
 
