@@ -7,6 +7,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import re
+from contextlib import suppress
 
 from prefect_lineage_events.nearness import did_you_mean, nearest
 
@@ -51,7 +52,8 @@ def relative_moment(text: str, now: dt.datetime) -> dt.datetime | None:
         midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
         return (midnight - dt.timedelta(days=_DAYS[wanted])).astimezone(dt.timezone.utc)
     if ago := _AGO.fullmatch(wanted):
-        return now - dt.timedelta(**{_UNITS[ago[2].lower()]: int(ago[1])})
+        with suppress(OverflowError):  # before the year 1
+            return now - dt.timedelta(**{_UNITS[ago[2].lower()]: int(ago[1])})
     return None
 
 

@@ -207,6 +207,15 @@ def test_the_end_of_another_producers_run_is_its_state(kind, state):
     assert (found.run.state, found.complete) == (state, True)
 
 
+@pytest.mark.parametrize("value", [[], {}, 1, None])
+@pytest.mark.parametrize("facet", ["lifecycleStateChange", "datasetType", "documentation", "prefect_dataset"])
+def test_a_value_of_another_type_is_left_out_and_the_event_is_read(facet, value):
+    event = foreign()
+    keys = (facet, "sources", "description")
+    event["outputs"][0]["facets"] = {facet: dict.fromkeys(keys, value)}
+    assert [use.dataset for use in read(event).lineage.outputs] == [SALES]
+
+
 def test_a_facet_that_says_what_comes_from_what_is_believed():
     entries = [
         {

@@ -32,6 +32,12 @@ def test_only_times_that_are_counted_from_now_are_relative() -> None:
     assert relative_moment("yesterday", NOW) is not None
 
 
+def test_time_before_the_first_year_is_none() -> None:
+    assert relative_moment("999999w", NOW) is None
+    with pytest.raises(ValueError, match="'999999w' is no time"):
+        moment("999999w", NOW)
+
+
 @pytest.mark.parametrize(
     ("text", "forms"),
     [

@@ -10,6 +10,7 @@ import datetime as dt
 import io
 import json
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ _FILES_AT_ONCE = 100
 _SMALL = 1024 * 1024
 # The store's clock may be behind that of the producers.
 _CLOCKS = dt.timedelta(days=1)
+# Errors of a compressed file that is cut, damaged, or something else.
+_OF_GZIP = (EOFError, OSError, zlib.error)
 # The end of the last line that was read: a file that was replaced has another one there.
 _TAIL = 64 * 1024
 
@@ -179,7 +182,7 @@ class EventFiles:
         return [*lines, *single]
 
     def _begins_as_event(self, path: str) -> bool:
-        with suppress(OSError, EOFError), self._open(path) as source:
+        with suppress(*_OF_GZIP), self._open(path) as source:
             head = source.read(_HEAD)
             return b'"runId"' in head and b'"eventTime"' in head
         return False
@@ -216,11 +219,11 @@ class EventFiles:
             source.seek(known.offset)
             try:
                 yield from self._each_line(source, file, known)
-            except (EOFError, OSError) as error:
+            except _OF_GZIP as error:
                 if not file.packed:
                     raise
                 self._read[file.path] = _Position(file.size, file.stamp)
-                yield Fault(self._shown(file.path), f"it is cut, or no file of gzip ({type(error).__name__})")
+                yield Fault(self._shown(file.path), f"it is cut, damaged, or no file of gzip ({type(error).__name__})")
 
     @staticmethod
     def _goes_on(source: io.BufferedReader, known: _Position) -> bool:

@@ -169,7 +169,7 @@ def _use(described: Json, dataset: Dataset, side: str, *, own: bool) -> DatasetU
     fields = [one for one in items(mapping(facets.get("schema")).get("fields")) if text(one.get("name"))]
     numbered = (at for at, one in enumerate(fields) if one.get("ordinal_position") != at + 1)
     change = mapping(facets.get("lifecycleStateChange"))
-    lifecycle, previous = change.get("lifecycleStateChange"), mapping(change.get("previousIdentifier"))
+    lifecycle, previous = text(change.get("lifecycleStateChange")), mapping(change.get("previousIdentifier"))
     type_ = text(mapping(facets.get("datasetType")).get("datasetType"))
     return DatasetUse(
         dataset,
@@ -289,7 +289,7 @@ def _unknown(event: Json, inputs: tuple[DatasetUse, ...], outputs: tuple[Dataset
         if (target := dataset_at(uri, uses)) is not None:
             stated[target] = mapping(facet)
     for target, facet in stated.items():
-        rows = facet.get("sources")
+        rows = text(facet.get("sources"))
         if rows in _ROWS_KNOWN:
             candidates = (dataset_at(uri, uses) for uri in texts(facet.get("candidates")))
             found = tuple(one for one in candidates if one is not None)

@@ -176,10 +176,25 @@ def test_a_line_that_is_too_long_is_named_and_the_next_one_read(tmp_path, monkey
     assert "line 1: it is longer than" in texts(history)
 
 
-def test_a_file_of_gzip_that_was_cut_is_said_so(tmp_path):
-    file = tmp_path / "events.jsonl.gz"
-    file.write_bytes(gzip.compress(text_of(*EVENTS, *(another(n)[1] for n in range(200))).encode())[:-300])
-    assert "it is cut" in texts(read(file))
+def _cut(data: bytes) -> bytes:
+    return data[:-300]
+
+
+def _damaged(data: bytes) -> bytes:
+    """The data with a first block of the reserved type (RFC 1951, 3.2.3)."""
+    return data[:10] + b"\x07" + data[11:]
+
+
+@pytest.mark.parametrize("spoil", [_cut, _damaged])
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.json.gz"])
+def test_a_spoiled_file_of_gzip_is_named_and_the_next_one_read(spoil, name, tmp_path):
+    data = gzip.compress(text_of(*(another(n)[1] for n in range(200))).encode())
+    (tmp_path / name).write_bytes(spoil(data))
+    for number, event in enumerate(EVENTS):
+        (tmp_path / f"b{number}.{name[2:].removesuffix('.gz')}").write_text(json.dumps(event))
+    history = read(tmp_path)
+    assert f"{name}: it is cut, damaged" in texts(history)
+    assert RUN in runs_in(history)
 
 
 def test_runs_outside_the_window_are_not_kept(tmp_path):
