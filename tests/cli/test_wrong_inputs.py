@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from prefect import flow, get_client
@@ -13,6 +12,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect_lineage_events import cli
 from tests.by_hand import emit_writes
 
+NO_RUN = "0199c7f0-93d2-7c31-8f0f-2f1f0e6a7b11"
 WINDOW = "--start 2026-01-01T00:00:00Z --end 2026-01-02T00:00:00Z"
 
 
@@ -44,7 +44,7 @@ def folder(prefect_server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ("command", "code", "message"),
     [
         ("assemble misspeled_load", 2, "did you mean misspelled load?"),
-        (f"assemble {uuid4()}", 2, "there is no flow run"),
+        (f"assemble {NO_RUN}", 2, "there is no flow run"),
         ("show mispelled --since 1h", 2, "did you mean shop.public.misspelled"),
         ("upstream misspelled.idd --since 1h", 2, "did you mean id?"),
         ("unused --since 2026-13-01", 2, "did you mean 2026-01-13?"),
