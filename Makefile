@@ -6,6 +6,8 @@ STAMP := $(VENV)/.stamp
 # Tests of a file share its services; tests/conftest.py orders the files.
 PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
+# Tests start hundreds of processes that import the package: its bytecode is kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup test bench lint workflows format types imports constraints pages docs demo package audit clean
 help:  ## List the targets

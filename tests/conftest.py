@@ -66,25 +66,30 @@ def pytest_unconfigure() -> None:
     gc.unfreeze()  # extensions print complaints about objects that exist at exit
 
 
-_frozen_for: list[Path] = []
+_collected_for: list[Path] = []
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Collect a test's garbage before the next test: connections and cursors report and log as they go.
 
-    What exists when a file's tests begin is excluded from its collections, which take 20 ms with it and one without.
+    What survives a collection is excluded from the next ones until the file ends: to look at all objects of imported
+    libraries takes 50 ms, which is longer than most tests.
     """
-    if item.path not in _frozen_for[-1:]:
-        _frozen_for.append(item.path)
+    if item.path not in _collected_for[-1:]:
+        _collected_for.append(item.path)
         gc.unfreeze()
-        gc.collect()
-        gc.freeze()
+        _collect_silently()
     result = yield
+    _collect_silently()
+    return result
+
+
+def _collect_silently() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("prefect_lineage_events.emission.worker.put", lambda _: True)
         gc.collect()
-    return result
+    gc.freeze()
 
 
 @dataclass(frozen=True)
