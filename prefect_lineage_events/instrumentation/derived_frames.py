@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from types import GeneratorType
 from typing import Any
 
@@ -56,6 +57,11 @@ def _inputs_of(other: Any) -> Iterable[Any]:
     return given or (getattr(other, "left", None), getattr(other, "right", None))
 
 
+def _frames_among(values: Iterable[Any]) -> list[Any]:
+    """The frames among the first values: a list may have millions of them, and is the user's."""
+    return [value for value in islice(values, MAX_ORIGINS) if frame_class(value).library]
+
+
 def _finalizes(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     result = function(*args, **kwargs)
     if origins_kept and instance is not None:
@@ -94,9 +100,8 @@ def _is_made(function: Callable[..., Any], instance: Any, args: tuple[Any, ...],
         caller = str(sys._getframe(1).f_globals.get("__name__", ""))
         data = args[0] if args else kwargs.get("data")
         if instance is not None and data is not None:
-            parts = list(data.values()) if type(data) is dict else list(data) if type(data) is list else [data]
-            frames = [part for part in parts[:MAX_ORIGINS] if frame_class(part).library]
-            if frames:
+            parts = data.values() if type(data) is dict else data if type(data) is list else [data]
+            if frames := _frames_among(parts):
                 inherit(instance, frames)
             elif caller.partition(".")[0] != "pandas":
                 keep(instance, Origins(made=True))
@@ -110,9 +115,9 @@ def _takes_from(position: int) -> patches.Make:
         result = function(*args, **kwargs)
         if origins_kept and instance is not None:
             with guarded("following a frame"):
-                given = [*args[position:], *(value for name, value in kwargs.items() if name != "cond")]
-                given = [one for part in given for one in (part if type(part) in (list, tuple) else (part,))]
-                if others := [one for one in given[:MAX_ORIGINS] if frame_class(one).library]:
+                given = (*args[position:], *(value for name, value in kwargs.items() if name != "cond"))
+                parts = chain.from_iterable(part if type(part) in (list, tuple) else (part,) for part in given)
+                if others := _frames_among(parts):
                     own = getattr(instance, "_orig", instance)  # of an accessor such as `str`
                     target = result if frame_class(result).library else own
                     if target is own:
