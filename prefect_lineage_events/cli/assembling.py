@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from prefect_lineage_events.cli import asking, checks
 from prefect_lineage_events.cli.errors import MAX_LINE, OK, delivered
 from prefect_lineage_events.cli.output import print_json, say
+from prefect_lineage_events.cli.parameters import AsJson
 from prefect_lineage_events.cli.progress import working
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.moments import relative_moment
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _NOTHING_SENT: dict[str, Any] = {
     "run": "", "flow": None, "outcome": "", "sent": 0, "rejected": [], "refused_before": 0, "kept": [], "lacks": [],
 }  # fmt: skip
-AsJson = Annotated[bool, Parameter(help="Print JSON instead of text.")]
 
 
 def assemble(

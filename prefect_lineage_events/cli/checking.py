@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from prefect_lineage_events.cli.errors import FAILED, OK
 from prefect_lineage_events.cli.output import print_json
+from prefect_lineage_events.cli.parameters import AsJson
 from prefect_lineage_events.cli.progress import working
 
 
-def doctor(*, json: Annotated[bool, Parameter(help="Print JSON instead of text.")] = False) -> int:
+def doctor(*, json: AsJson = False) -> int:
     """Check the installation, and print findings with their remedies."""
     from prefect_lineage_events.doctor import examine
 

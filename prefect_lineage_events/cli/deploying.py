@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from prefect_lineage_events.cli import checks, deploy_plan
 from prefect_lineage_events.cli.errors import OK, fail
 from prefect_lineage_events.cli.output import print_json
-from prefect_lineage_events.cli.parameters import positive, whole_number
+from prefect_lineage_events.cli.parameters import AsJson, positive, whole_number
 from prefect_lineage_events.cli.progress import announce
 
 # A validator within `| None` is not called by older versions of cyclopts: it stands on the whole type.
@@ -22,9 +22,6 @@ Settle = Annotated[
         help="Seconds from the end of a run to its assembly (default: as deployed, at first 20).", validator=positive
     ),
 ]
-
-
-AsJson = Annotated[bool, Parameter(help="Print JSON instead of text.")]
 
 
 def deploy(

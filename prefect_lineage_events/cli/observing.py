@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from prefect_lineage_events.cli import asking, checks
 from prefect_lineage_events.cli.errors import FAILED, OK, delivered
 from prefect_lineage_events.cli.output import heading, print_json, say, table
+from prefect_lineage_events.cli.parameters import AsJson
 from prefect_lineage_events.cli.progress import working
 from prefect_lineage_events.cli.words import ago, span, time
 from prefect_lineage_events.moments import moment
@@ -24,7 +25,7 @@ _PATIENCE = 5.0
 _SILENT = "the API did not answer in time"
 
 
-def status(*, json: Annotated[bool, Parameter(help="Print JSON instead of text.")] = False) -> int:
+def status(*, json: AsJson = False) -> int:
     """Show the lag, the last sweep, and the runs that are not delivered as they should be."""
     from prefect import get_client
     from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
@@ -44,7 +45,7 @@ def rejected(
     since: Annotated[str, Parameter(help="Only refusals since: 7d, 12h, yesterday, 2026-11-01.")] = "7d",
     target: Annotated[str | None, Parameter(help="Only this target.")] = None,
     retry: Annotated[bool, Parameter(help="Send these runs again, now that the target is mended.")] = False,
-    json: Annotated[bool, Parameter(help="Print JSON instead of text.")] = False,
+    json: AsJson = False,
 ) -> int:
     """List the runs of which a target refused events, with its reasons."""
     from prefect import get_client

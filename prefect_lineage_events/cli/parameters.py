@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from cyclopts import Token
+from cyclopts import Parameter, Token
 
 from prefect_lineage_events.nearness import did_you_mean, nearest
 
+AsJson = Annotated[bool, Parameter(help="Print JSON instead of text.")]
 # Maximum of minutes, seconds or runs: the server cannot represent times beyond it.
 MAX_VALUE = 1_000_000
 _LAST_PORT = 65_535

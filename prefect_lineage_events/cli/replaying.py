@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from prefect_lineage_events.cli.errors import CommandError, delivered
 from prefect_lineage_events.cli.output import print_json, say, table
+from prefect_lineage_events.cli.parameters import AsJson
 from prefect_lineage_events.cli.progress import working
 from prefect_lineage_events.nearness import did_you_mean, nearest
 from prefect_lineage_events.sentences import counted
@@ -29,7 +30,7 @@ def replay(
     to: Annotated[str, Parameter(help="The URL of the backend, or the name of a configured target.")],
     restart: Annotated[bool, Parameter(help="Also events that an earlier replay to it has sent.")] = False,
     dry_run: Annotated[bool, Parameter(help="Read and count, and send nothing.")] = False,
-    json: Annotated[bool, Parameter(help="Print JSON instead of text.")] = False,
+    json: AsJson = False,
 ) -> int:
     """Send the events of an archive or of JSON-lines files to a backend."""
     from prefect_lineage_events.assembler.file_store import ArchiveError

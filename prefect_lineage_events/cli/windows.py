@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from prefect_lineage_events.cli.parameters import AsJson
 from prefect_lineage_events.moments import moment
 
 
@@ -22,7 +23,7 @@ class Asked:
     as_of: Annotated[
         str | None, Parameter(help="The answer as it was at this time: only runs that had ended by then.")
     ] = None
-    json: Annotated[bool, Parameter(help="Print JSON instead of text.")] = False
+    json: AsJson = False
 
 
 def bounds(asked: Asked, now: dt.datetime) -> tuple[dt.datetime | None, dt.datetime | None]:
