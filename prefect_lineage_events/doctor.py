@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 _CONFIGURATION = "see OPENLINEAGE_URL, OPENLINEAGE__TRANSPORT__* and openlineage.yml"
+_READ_ONLY = "where assemblers run, let them write to it; a machine that only asks needs no more"
 
 
 def examine() -> list[Finding]:
@@ -140,7 +141,11 @@ def _stores() -> Iterator[Finding]:
     try:
         if archive.is_written() and (opened := archive.archive()) is not None:
             opened.check()
-            yield Finding(True, "archive", opened.name)
+            if opened.may_be_written():
+                yield Finding(True, "archive", opened.name)
+            else:
+                observed = f"{opened.name}: it can be read; this user may not write to it"
+                yield Finding(True, "archive", observed, _READ_ONLY, doubtful=True)
         elif (files := archive.event_files()) is not None:
             files.check()
             yield Finding(True, "archive", f"{files.name}: files of events, which are only read")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 import sys
 import time
@@ -323,6 +324,20 @@ def test_archive_that_cannot_be_written_is_a_finding(monkeypatch, tmp_path):
         assert (finding.subject, finding.ok) == ("archive", ok)
         assert not folder.exists()
     assert "Not a directory -> mend it, or the setting" in what_is_wrong(finding)
+
+
+def test_archive_that_this_user_may_only_read_is_no_fault(monkeypatch, tmp_path):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ARCHIVE", str(tmp_path))
+    settings.cache_clear()
+    # The tests' user may be root, who may write everywhere.
+    monkeypatch.setattr("os.access", lambda _path, mode: mode != os.W_OK)
+    (finding,) = doctor._stores()
+    assert (finding.ok, finding.doubtful) == (True, True)
+    assert "it can be read; this user may not write to it" in finding.observed
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_ARCHIVE", str(tmp_path / "missing"))
+    settings.cache_clear()
+    assert not next(doctor._stores()).ok
 
 
 def test_run_that_the_archive_did_not_take_is_a_finding(monkeypatch):

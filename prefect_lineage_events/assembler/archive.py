@@ -143,7 +143,7 @@ class Archive:
         return {run_id: path for run_id, path in self.list(start, end) if run_id not in known}.values()
 
     def check(self) -> None:
-        """Raise ArchiveError if the store does not answer, or if a local folder may not be written. Writes nothing."""
+        """Raise ArchiveError if the store does not answer, or if a local folder cannot be made. Writes nothing."""
 
         def look() -> None:
             with errors_of(self.name):
@@ -152,6 +152,10 @@ class Archive:
                 list(self._store.names(self._root))
 
         _within(_SECONDS, look)
+
+    def may_be_written(self) -> bool:
+        """Return whether this user may write to the archive: False only where that is known, of a local folder."""
+        return not self._store.is_local or os.access(_existing(Path(self._root)), os.W_OK)
 
     def read(self, paths: Sequence[str], *, events: bool = True) -> Iterator[ArchivedRun]:
         """The runs in these files, in order; a file that is gone is left out. Raises ArchiveError for the store."""
@@ -306,14 +310,19 @@ def _write_local(target: Path, data: bytes) -> None:
 
 
 def _check_local(folder: Path) -> None:
-    """Raise OSError if the folder can neither be written nor made."""
-    existing = folder
-    while not existing.exists():
-        existing = existing.parent
+    """Raise OSError if the folder neither exists nor can be made."""
+    existing = _existing(folder)
     if not existing.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-    if not os.access(existing, os.W_OK):
+    if existing != folder and not os.access(existing, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder
 
 
 def _within(seconds: float, call: Callable[[], Result]) -> Result:
