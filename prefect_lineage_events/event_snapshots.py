@@ -64,7 +64,10 @@ class _Part:
 
 @dataclass(slots=True)
 class _Run:
-    """All that the events of one run said so far. `parts` are its tasks, and under None the run itself."""
+    """All that the events of one run said so far. `parts` are its tasks, and under None the run itself.
+
+    `reached`, of another producer's run: the outputs that events after its START named; None once it was seen to go on.
+    """
 
     producer: str
     run: SnapshotRun
@@ -76,6 +79,13 @@ class _Run:
     not_captured: tuple[str, ...] = ()
     left_out: tuple[tuple[str, int], ...] = ()
     changes: tuple[tuple[str, str], ...] = ()
+    reached: frozenset[Dataset] | None = frozenset()
+
+    def planned(self, parts: Sequence[_Part]) -> frozenset[Dataset]:
+        """The outputs of another producer's failed run that only its START announced: the run did not come to them."""
+        if not self.producer or self.reached is None or self.run.state not in ("FAILED", "CANCELLED"):
+            return frozenset()
+        return frozenset(use.dataset for part in parts for use in part.found.lineage.outputs) - self.reached
 
 
 class EventRuns:
@@ -170,6 +180,10 @@ class EventRuns:
             self._lineages, key, lambda: reading.lineage_in(event, _unchanged if own else _sanitised, own=own)
         )
         counts, query_id = reading.counts_in(event, own=own), query_id_in(event)
+        if rank == _RANKS["RUNNING"]:
+            run.reached = None
+        elif run.reached is not None and rank != _RANKS["START"]:
+            run.reached |= {use.dataset for use in found.lineage.outputs}
         if known is not None and not own:
             before = known
             counts, query_id = {**before.counts, **counts}, query_id or before.query_id
@@ -180,8 +194,9 @@ class EventRuns:
 
     def _shape(self, run: _Run, parts: Sequence[_Part]) -> Shape:
         """The shape of a run. Runs with equal events share it."""
-        key = (run.producer, *(part.key for part in parts), run.left_out, run.changes)
-        return _kept(self._shapes, key, lambda: _shape_of(run, parts))
+        planned = run.planned(parts)
+        key = (run.producer, *(part.key for part in parts), run.left_out, run.changes, planned)
+        return _kept(self._shapes, key, lambda: _shape_of(run, parts, planned))
 
 
 def run_of(event: Json) -> UUID | None:
@@ -249,7 +264,8 @@ def _other_run(run_id: UUID, event: Json) -> SnapshotRun:
     name = text(job.get("name"))
     return SnapshotRun(
         id=run_id,
-        name=f"{name}-{run_id.hex[:8]}",
+        # The first digits of an id may be those of its time, which many runs share.
+        name=f"{name}-{run_id.hex[-8:]}",
         flow_id=uuid5(NAMESPACE_URL, f"{text(job.get('namespace'))} {name}"),
         flow_name=name,
         state="RUNNING",
@@ -315,9 +331,9 @@ def _uses(side: Side, uses: Iterable[DatasetUse]) -> list[tuple[Side, Dataset]]:
     return [(side, use.dataset) for use in uses]
 
 
-def _shape_of(run: _Run, parts: Sequence[_Part]) -> Shape:
+def _shape_of(run: _Run, parts: Sequence[_Part], planned: frozenset[Dataset]) -> Shape:
     found = parts[0].found if len(parts) == 1 else reading.joined(*(part.found for part in parts))
-    lineage = found.lineage
+    lineage = reading.without_outputs(found.lineage, planned)
     uses = (*lineage.outputs, *lineage.inputs)
     changes = ((reading.dataset_at(uri, uses), change) for uri, change in run.changes)
     left_out = {

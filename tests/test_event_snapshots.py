@@ -216,6 +216,36 @@ def test_a_value_of_another_type_is_left_out_and_the_event_is_read(facet, value)
     assert [use.dataset for use in read(event).lineage.outputs] == [SALES]
 
 
+SALES_PLANNED = foreign("START")
+NOTHING_WRITTEN = foreign("FAIL", outputs=[])
+
+
+@pytest.mark.parametrize(
+    ("events", "wrote"),
+    [
+        ((SALES_PLANNED, NOTHING_WRITTEN), False),
+        ((NOTHING_WRITTEN, SALES_PLANNED), False),
+        ((SALES_PLANNED, foreign("ABORT", outputs=[])), False),
+        ((SALES_PLANNED, foreign("FAIL")), True),
+        ((SALES_PLANNED, foreign("RUNNING", outputs=[]), NOTHING_WRITTEN), True),
+        ((SALES_PLANNED, foreign("COMPLETE", outputs=[])), True),
+    ],
+    ids=["failed", "out of order", "aborted", "failed after it wrote", "went on", "completed"],
+)
+def test_a_failed_run_of_another_producer_wrote_nothing_that_only_its_start_announced(events, wrote):
+    lineage = read(*events).lineage
+    assert [use.dataset for use in lineage.outputs] == [SALES] * wrote
+    assert bool(lineage.pairs()) is bool(lineage.columns) is wrote
+    assert {dataset for one in lineage.statements for dataset in one.outputs} == ({SALES} if wrote else set())
+    assert ORDERS in {use.dataset for use in lineage.inputs}
+
+
+def test_runs_of_one_job_have_different_names_though_their_ids_begin_with_one_time():
+    ids = ("01a22d03-06c3-7421-94c4-5cf225a356eb", "01a22d03-06c4-716f-adff-3130829b482e")
+    names = {read(foreign(run={"runId": one})).run.name for one in ids}
+    assert names == {"shop.sales-25a356eb", "shop.sales-829b482e"}
+
+
 def test_a_facet_that_says_what_comes_from_what_is_believed():
     entries = [
         {

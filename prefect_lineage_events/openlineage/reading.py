@@ -5,7 +5,7 @@ An event may hold anything: values of another type than the specification's are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, cast, get_args
@@ -126,6 +126,29 @@ def joined(*parts: EventLineage) -> EventLineage:
             unknown=tuple({source.target: source for one in lineages for source in one.unknown}.values()),
         ),
         explicit,
+    )
+
+
+def without_outputs(lineage: Lineage, left_out: Collection[Dataset]) -> Lineage:
+    """The lineage without these outputs, and without all that goes into them."""
+    if not left_out:
+        return lineage
+    statements = (
+        replace(one, outputs=tuple(target for target in one.outputs if target not in left_out))
+        for one in lineage.statements
+    )
+    bundles = (
+        replace(one, targets=tuple(target for target in one.targets if target not in left_out))
+        for one in lineage.bundles
+    )
+    return replace(
+        lineage,
+        outputs=tuple(use for use in lineage.outputs if use.dataset not in left_out),
+        edges=tuple(edge for edge in lineage.edges if edge.target not in left_out),
+        columns=tuple(edge for edge in lineage.columns if edge.target not in left_out),
+        statements=tuple(statements),
+        bundles=tuple(one for one in bundles if one.targets),
+        unknown=tuple(one for one in lineage.unknown if one.target not in left_out),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from prefect_lineage_events.datasets import Dataset
@@ -53,6 +54,13 @@ def by_rule(dataset: Dataset) -> Iterator[Dataset]:
         place = f"{azure['container']}@{azure['account']}"
         yield Dataset(f"wasbs://{place}.blob.{azure['suffix']}", dataset.name)
         yield Dataset(f"abfss://{place}.dfs.{azure['suffix']}", dataset.name)
+
+
+@lru_cache(maxsize=65_536)
+def also_by_rule(dataset: Dataset) -> tuple[Dataset, ...]:
+    """The names by rule that stay different from the dataset's own when they are read from events."""
+    others = dict.fromkeys(other.canonical() for other in by_rule(dataset))
+    return tuple(other for other in others if other != dataset)
 
 
 def _type(dataset: Dataset) -> str:
