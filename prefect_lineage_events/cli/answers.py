@@ -17,7 +17,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "path": ("source target edges columns",),
     "impact": ("dataset column values decisions unknown flows cut",),
     "schema": ("dataset versions",),
-    "runs": ("[run inputs outputs complete in_flight]",),
+    "runs": ("[run producer inputs outputs complete in_flight]",),
     "diff": (
         "before after inputs_added inputs_removed outputs_added outputs_removed edges_added edges_removed "
         "columns_added columns_removed rows",
@@ -43,7 +43,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "register": ("blocks",),
     "convert": ("saved source",),
     "explain": (
-        "run edges more_edges statements schema_changes gaps complete",
+        "run producer edges more_edges statements schema_changes gaps complete",
         "[kind effect confidence reason inputs outputs columns indirect declared renames result_columns fingerprint "
         "sanitised]",
     ),

@@ -12,7 +12,7 @@ from prefect_lineage_events.cli import asking, checks
 from prefect_lineage_events.cli.errors import MAX_LINE, OK, CommandError
 from prefect_lineage_events.cli.output import heading, print_json, say, table
 from prefect_lineage_events.cli.windows import Asked
-from prefect_lineage_events.cli.words import Names, column_pair, gaps_table, run_text, span, statement_text
+from prefect_lineage_events.cli.words import Names, as_said, column_pair, gaps_table, run_text, span, statement_text
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.nearness import no_path
 from prefect_lineage_events.sentences import listed
@@ -118,7 +118,7 @@ def _explain_run(name: str, asked: Asked | None, as_json: bool) -> int:
 
 
 def _print_run(graph: Graph, found: RunExplanation) -> None:
-    heading(found.run.name, run_text(found.run))
+    heading(found.run.name, run_text(found.run) + (f", {as_said(found.producer)}" if found.producer else ""))
     shown = Names(
         graph,
         [
@@ -163,7 +163,7 @@ def _print_run(graph: Graph, found: RunExplanation) -> None:
     )
     table("SCHEMA CHANGES", ("dataset", "change"), [(shown(one.dataset), one.text) for one in found.schema_changes])
     gaps_table(graph, found.gaps)
-    if found.complete and not found.gaps and found.run.ended:
+    if found.complete and not found.gaps and found.run.ended and not found.producer:
         say("nothing of this run is unknown: all of its events are there, and all statements were understood")
 
 

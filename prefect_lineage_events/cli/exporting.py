@@ -16,6 +16,7 @@ from prefect_lineage_events.cli.parameters import choice, positive, whole_number
 from prefect_lineage_events.cli.progress import working
 from prefect_lineage_events.cli.windows import Asked
 from prefect_lineage_events.nearness import no_path
+from prefect_lineage_events.sentences import counted
 
 if TYPE_CHECKING:
     from prefect_lineage_events.datasets import Dataset
@@ -73,9 +74,12 @@ def _openlineage(graph: Graph, around: Sequence[Dataset]) -> Iterator[str]:
     from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 
     from prefect_lineage_events.assembler.run_lineage import job_namespace
-    from prefect_lineage_events.graph.openlineage import as_openlineage
+    from prefect_lineage_events.graph.openlineage import as_openlineage, runs_of_others
     from prefect_lineage_events.settings import settings
 
+    if others := runs_of_others(graph, around):
+        runs = counted(others, "run")
+        print(f"note: without {runs} of other producers: the files of the archive have their events", file=sys.stderr)
     namespace = job_namespace(PREFECT_API_URL.value() or "")
     return as_openlineage(
         graph,

@@ -17,6 +17,7 @@ from prefect_lineage_events.cli.words import (
     ago,
     gaps_table,
     origin,
+    run_of,
     run_text,
     span,
     statement_text,
@@ -205,7 +206,7 @@ def _print_run(graph: Graph, details: RunDetails, snapshot: Snapshot | None) -> 
     took = span((one.run.ended - one.run.started).total_seconds()) if one.run.ended and one.run.started else ""
     heading(
         one.run.name,
-        f"run of flow {one.run.flow}" + (f", deployment {one.run.deployment}" if one.run.deployment else ""),
+        run_of(one.run.flow, one.producer) + (f", deployment {one.run.deployment}" if one.run.deployment else ""),
     )
     is_running = one.in_flight and one.run.started
     state = "in flight: what it has touched so far" if is_running else one.run.state.lower()
@@ -222,7 +223,7 @@ def _print_run(graph: Graph, details: RunDetails, snapshot: Snapshot | None) -> 
         [(s.operation, s.rows, span(s.duration), s.confidence, statement_text(s)) for s in details.statements],
     )
     gaps_table(graph, details.gaps)
-    if one.complete and not details.gaps and not one.in_flight:
+    if one.complete and not details.gaps and not one.in_flight and not one.producer:
         say("complete: all events of the run are there, and nothing is unknown")
 
 

@@ -45,6 +45,16 @@ def run_text(run: RunRef) -> str:
     return f"{run.flow} / {run.name} ({', '.join(filter(None, (run.state.lower(), time(run.ended or run.started))))})"
 
 
+def as_said(producer: str) -> str:
+    """The origin of all that is known of a run of another producer."""
+    return f"as {producer} said; what it did not say is not known"
+
+
+def run_of(flow: str, producer: str) -> str:
+    """The flow of a run, or the job of a run of another producer."""
+    return f"run of job {flow}, {as_said(producer)}" if producer else f"run of flow {flow}"
+
+
 def statement_text(one: StatementRef) -> str:
     """A statement on one line: its text, or the call that it was."""
     return " ".join((one.sql or f"({one.reason or 'a call'})").split())

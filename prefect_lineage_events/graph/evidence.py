@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.encoding import EPOCH
-from prefect_lineage_events.graph.graph import ColumnLink, Graph, Link, ShapeRuns, UseLink, Window
+from prefect_lineage_events.graph.graph import ColumnLink, Graph, Link, ShapeRuns, UseLink, Window, how_known
 from prefect_lineage_events.graph.values import (
     ColumnEdgeSeen,
     DatasetRef,
     EdgeSeen,
+    HowKnown,
     RunRef,
     StatementRef,
     Use,
@@ -88,6 +89,7 @@ def column_edges_seen(links: Iterable[ColumnLink], window: Window) -> list[Colum
                 target_column=link.target_column,
                 transformation=link.transformation,
                 inferred=all(one.inferred for one in same),
+                how=_how_columns(same),
                 path=link.path,
                 flows=seen.flows,
                 runs=seen.count,
@@ -95,6 +97,14 @@ def column_edges_seen(links: Iterable[ColumnLink], window: Window) -> list[Colum
             )
         )
     return answers
+
+
+def _how_columns(same: Sequence[ColumnLink]) -> HowKnown:
+    """The best evidence of a column edge: a statement, then a statement of another producer, then equal names."""
+    if any(not one.inferred and not one.runs.shape.producer for one in same):
+        return "statement"
+    said = [how_known(one.runs.shape, "") for one in same if one.runs.shape.producer]
+    return said[0] if said else "by equal names"
 
 
 def uses_by_flow(graph: Graph, dataset: Dataset, window: Window, *, writes: bool) -> tuple[Use, ...]:

@@ -35,8 +35,7 @@ def as_csv(found: Selection) -> str:
         writer.writerow(map(_cell, (edge.source, "", edge.target, "", "", *facts)))
     for one in found.columns:
         last = one.last.ended or one.last.started
-        how = "by equal names" if one.inferred else "statement"
-        facts = (how, ", ".join(one.flows), one.runs, one.last.id, last and last.isoformat())
+        facts = (one.how, ", ".join(one.flows), one.runs, one.last.id, last and last.isoformat())
         ends = (one.source, one.source_part, one.target, one.target_column, one.transformation)
         writer.writerow(map(_cell, (*ends, *facts)))
     return text.getvalue()

@@ -20,6 +20,7 @@ def run_summary(graph: Graph, snapshot: Snapshot) -> RunSummary:
     lineage = snapshot.shape.lineage
     return RunSummary(
         run=run_ref(snapshot),
+        producer=snapshot.shape.producer,
         inputs=tuple(dataset_ref(graph, use.dataset) for use in lineage.inputs),
         outputs=tuple(dataset_ref(graph, use.dataset) for use in lineage.outputs),
         complete=snapshot.complete,

@@ -17,6 +17,7 @@ from uuid import UUID
 from prefect_lineage_events.datasets import Dataset
 from prefect_lineage_events.encoding import EPOCH
 from prefect_lineage_events.graph.values import HowKnown
+from prefect_lineage_events.openlineage.symlinks import also_by_rule
 from prefect_lineage_events.snapshots import Shape, Snapshot
 from prefect_lineage_events.stitching.model import Bundle, DatasetUse
 
@@ -250,8 +251,8 @@ class Graph:
         for writes, uses in ((False, lineage.inputs), (True, lineage.outputs)):
             for position, use in enumerate(uses):
                 self._uses[use.dataset].append(UseLink(use, position, writes, runs))
-                if use.symlinks:
-                    self._join_names(use.dataset, use.symlinks)
+                if others := (*use.symlinks, *also_by_rule(use.dataset)):
+                    self._join_names(use.dataset, others)
         for link in self._edges_of(runs):
             self._link(link)
         for bundle in lineage.bundles:

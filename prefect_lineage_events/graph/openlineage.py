@@ -30,14 +30,14 @@ def as_openlineage(
     tag_source: str = TAG_SOURCE,
     prefect_url: str | None = None,
 ) -> Iterator[str]:
-    """The events of all runs (that used one of these datasets), oldest run first, one on each line.
+    """The events of all runs of Prefect (that used one of these datasets), oldest run first, one on each line.
 
-    Snapshots hold no lineage of single tasks: the events are those of granularity `flow`.
+    Runs of other producers are left out: a snapshot does not hold their events. Snapshots hold no lineage of single
+    tasks: the events are those of granularity `flow`.
     """
     chosen = set(around)
     for snapshot in sorted(graph.snapshots(), key=lambda one: (one.run.began, str(one.run.id))):
-        lineage = snapshot.shape.lineage
-        if chosen and all(use.dataset not in chosen for use in (*lineage.inputs, *lineage.outputs)):
+        if snapshot.shape.producer or not _uses_any(snapshot, chosen):
             continue
         for event in run_events(
             _run_lineage(graph, snapshot),
@@ -50,6 +50,18 @@ def as_openlineage(
             completeness = {"complete": snapshot.complete, "lacks": list(snapshot.missing)}
             event["run"]["facets"][RUN_KEY]["completeness"] = completeness
             yield json.dumps(json_value(event), ensure_ascii=True) + "\n"
+
+
+def runs_of_others(graph: Graph, around: Collection[Dataset] = ()) -> int:
+    """The number of runs (that used one of these datasets) that other producers describe."""
+    chosen = set(around)
+    return sum(bool(one.shape.producer) and _uses_any(one, chosen) for one in graph.snapshots())
+
+
+def _uses_any(snapshot: Snapshot, chosen: Collection[Dataset]) -> bool:
+    """Return whether the run used one of these datasets; any run did if there are none."""
+    lineage = snapshot.shape.lineage
+    return not chosen or any(use.dataset in chosen for use in (*lineage.inputs, *lineage.outputs))
 
 
 def _run_lineage(graph: Graph, snapshot: Snapshot) -> RunLineage:

@@ -81,6 +81,7 @@ def explained(graph: Graph, snapshot: Snapshot) -> RunExplanation:
     )
     return RunExplanation(
         run=run_ref(snapshot),
+        producer=snapshot.shape.producer,
         edges=edges,
         more_edges=len(pairs) - len(edges),
         statements=tuple(_statement(snapshot, number, shown) for number, shown in enumerate(all_statements(snapshot))),

@@ -95,7 +95,8 @@ class ColumnEdgeSeen(Answer):
     """A column goes into another one, or decides over its rows (`target_column` is then `*`).
 
     `transformation` is in OpenLineage's words. `inferred`: known by equal names only. `path` leads to the part of the
-    source column's value that is read, such as `customer.name` in JSON; empty for all of it.
+    source column's value that is read, such as `customer.name` in JSON; empty for all of it. `how`: by statements, or
+    by a statement of another producer (`as dbt said`).
     """
 
     source: str
@@ -104,6 +105,7 @@ class ColumnEdgeSeen(Answer):
     target_column: str
     transformation: str
     inferred: bool
+    how: HowKnown
     flows: tuple[str, ...]
     runs: int
     last: RunRef
@@ -294,9 +296,10 @@ class SearchResult(Answer):
 
 
 class RunSummary(Answer):
-    """One run with what it read and wrote."""
+    """One run with what it read and wrote. `producer` is the program that says so; empty for a run of Prefect."""
 
     run: RunRef
+    producer: str = ""
     inputs: tuple[DatasetRef, ...] = ()
     outputs: tuple[DatasetRef, ...] = ()
     complete: bool = True
@@ -343,9 +346,13 @@ class ChangedSchema(Answer):
 
 
 class RunExplanation(Answer):
-    """The evidence for the lineage of one run. `more_edges` are beyond the bound of an answer."""
+    """The evidence for the lineage of one run. `more_edges` are beyond the bound of an answer.
+
+    `producer` is the program that describes the run; empty for a run of Prefect.
+    """
 
     run: RunRef
+    producer: str = ""
     edges: tuple[EdgeExplained, ...] = ()
     more_edges: int = 0
     statements: tuple[StatementOfRun, ...] = ()
