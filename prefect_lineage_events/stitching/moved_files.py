@@ -203,7 +203,7 @@ def _moved_part(step: Step) -> str:
 
 def _dropped(dataset: Dataset, step: Step) -> Step:
     """The end of a file that the run had made, by a step that moved or removed it."""
-    info = StatementInfo(id=uuid5(step.info.id, dataset.uri), started=step.info.started)
+    info = StatementInfo(id=uuid5(step.info.id, dataset.uri), started=step.info.started, reason=step.info.reason)
     output = EventDataset(namespace=dataset.namespace, name=dataset.name, kind="file")
     return replace(step, info=info, operation="drop", output=output, inputs=(), columns=())
 

@@ -17,7 +17,9 @@ import pandas as pd
 import pytest
 from prefect import flow, task
 
+from prefect_lineage_events.stitching.stitch import stitch
 from prefect_lineage_events.testing import RecordedLineage, recorded_lineage
+from tests.stitching.histories import Story
 
 LONG_AGO = 1_000_000_000
 
@@ -282,3 +284,10 @@ def test_moved_link_is_no_data(lineage: RecordedLineage) -> None:
     os.symlink("v2.csv", "current.tmp")
     os.replace("current.tmp", "current.csv")
     assert _used(lineage) == ({"orders.csv"}, {"v2.csv"})
+
+
+def test_removal_of_a_file_has_the_name_of_its_call() -> None:
+    removed = "s3://landing/in/clicks.csv"
+    story = Story().write(removed, task="T", reason="s3.PutObject").drop(removed, task="T", reason="s3.DeleteObject")
+    statements = stitch(story.history()).lineage.statements
+    assert [(one.operation, one.reason) for one in statements][-1] == ("drop", "s3.DeleteObject")
