@@ -12,7 +12,16 @@ from prefect_lineage_events.cli import asking, checks
 from prefect_lineage_events.cli.errors import MAX_LINE, OK, CommandError
 from prefect_lineage_events.cli.output import heading, print_json, say, table
 from prefect_lineage_events.cli.windows import Asked
-from prefect_lineage_events.cli.words import Names, as_said, column_pair, gaps_table, run_text, span, statement_text
+from prefect_lineage_events.cli.words import (
+    Names,
+    as_said,
+    column_pair,
+    datasets_of,
+    gaps_table,
+    run_text,
+    span,
+    statement_text,
+)
 from prefect_lineage_events.escaping import line
 from prefect_lineage_events.nearness import no_path
 from prefect_lineage_events.sentences import listed
@@ -125,6 +134,7 @@ def _print_run(graph: Graph, found: RunExplanation) -> None:
             *(uri for edge in found.edges for uri in (edge.source, edge.target)),
             *(uri for one in found.statements for uri in (*one.inputs, *one.outputs)),
             *(one.dataset for one in found.schema_changes),
+            *datasets_of(found.gaps),
         ],
     )
     rows = []
@@ -162,7 +172,7 @@ def _print_run(graph: Graph, found: RunExplanation) -> None:
         limit=1_000,
     )
     table("SCHEMA CHANGES", ("dataset", "change"), [(shown(one.dataset), one.text) for one in found.schema_changes])
-    gaps_table(graph, found.gaps)
+    gaps_table(found.gaps, shown)
     if found.complete and not found.gaps and found.run.ended and not found.producer:
         say("nothing of this run is unknown: all of its events are there, and all statements were understood")
 

@@ -94,7 +94,9 @@ def _lacks(graph: Graph, run: RunSummary) -> str:
 
     snapshot = graph.snapshot(run.run.id)
     kinds = Counter(gap.kind for gap in gaps_of(graph, snapshot)) if snapshot else {}
-    return ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    return ", ".join(
+        counted(number, kind) if kind.endswith("source") else f"{number} {kind}" for kind, number in kinds.items()
+    )
 
 
 def _named(names: Names, datasets: Iterable[DatasetRef]) -> str:

@@ -15,6 +15,7 @@ from prefect_lineage_events.cli.windows import Asked
 from prefect_lineage_events.cli.words import (
     Names,
     ago,
+    datasets_of,
     gaps_table,
     origin,
     run_of,
@@ -212,7 +213,7 @@ def _print_run(graph: Graph, details: RunDetails, snapshot: Snapshot | None) -> 
     state = "in flight: what it has touched so far" if is_running else one.run.state.lower()
     began = f", began {time(one.run.started)}" if one.run.started else ""
     say(f"{state}{began}{', took ' + took if took else ''}  {one.run.id}")
-    shown = Names(graph, (ref.uri for ref in (*one.inputs, *one.outputs)))
+    shown = Names(graph, {*(ref.uri for ref in (*one.inputs, *one.outputs)), *datasets_of(details.gaps)})
     read, written = (snapshot.rows_read, snapshot.rows_written) if snapshot else ((), ())
     for title, refs, uses in (("READ", one.inputs, read), ("WROTE", one.outputs, written)):
         rows = [(shown(ref.uri), number, ref.uri) for ref, number in zip(refs, uses, strict=True)]
@@ -222,7 +223,7 @@ def _print_run(graph: Graph, details: RunDetails, snapshot: Snapshot | None) -> 
         ("operation", "rows", "took", "how known", "statement"),
         [(s.operation, s.rows, span(s.duration), s.confidence, statement_text(s)) for s in details.statements],
     )
-    gaps_table(graph, details.gaps)
+    gaps_table(details.gaps, shown)
     if one.complete and not details.gaps and not one.in_flight and not one.producer:
         say("complete: all events of the run are there, and nothing is unknown")
 
@@ -237,7 +238,7 @@ def _print_dataset(graph: Graph, summary: DatasetSummary, now: dt.datetime) -> N
         say(f"written {_written(summary.freshness, now)}{by}{late}")
     _print_uses("WRITTEN BY", summary.writers, now)
     _print_uses("READ BY", summary.readers, now)
-    shown = Names(graph, (edge.source for edge in summary.origins))
+    shown = Names(graph, {*(edge.source for edge in summary.origins), *datasets_of(summary.gaps)})
     origins: dict[str, dict[str, None]] = {}
     for edge in summary.origins:
         origins.setdefault(edge.target_column, {})[origin(edge, shown)] = None
@@ -250,7 +251,7 @@ def _print_dataset(graph: Graph, summary: DatasetSummary, now: dt.datetime) -> N
     ]
     table("COLUMNS", ("name", "type", "from"), columns, limit=1_000)
     table("ROWS DECIDED BY", ("column",), [(one,) for one in origins.get("*", ())])
-    gaps_table(graph, summary.gaps)
+    gaps_table(summary.gaps, shown)
 
 
 def _print_uses(title: str, uses: Iterable[Use], now: dt.datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -95,8 +95,8 @@ def _dataset(uri: str) -> Dataset | None:
 
 
 def transformation(name: str, inferred: bool) -> str:
-    """OpenLineage's name of a transformation in words: `aggregation`, `identity (by equal names)`."""
-    return name.lower().replace("_", " ") + (" (by equal names)" if inferred else "")
+    """OpenLineage's name of a transformation in words: `aggregation`, `identity, by equal names`."""
+    return name.lower().replace("_", " ") + (", by equal names" if inferred else "")
 
 
 def origin(edge: ColumnEdgeSeen, names: Names) -> str:
@@ -110,13 +110,17 @@ def column_pair(source: str, target: str, name: str, inferred: bool) -> str:
 
 
 def _how(name: str, inferred: bool) -> str:
-    words = "" if name == "IDENTITY" else f" ({transformation(name, False)})"
-    return f"{words}{' (by equal names)' if inferred else ''}"
+    words = [*([] if name == "IDENTITY" else [transformation(name, False)]), *(["by equal names"] if inferred else [])]
+    return f" ({', '.join(words)})" if words else ""
 
 
-def gaps_table(graph: Graph, gaps: Sequence[Gap]) -> None:
+def datasets_of(gaps: Iterable[Gap]) -> Iterator[str]:
+    """The URIs of the datasets of which something is not known."""
+    return (gap.dataset for gap in gaps if gap.dataset)
+
+
+def gaps_table(gaps: Sequence[Gap], shown: Names) -> None:
     """Print what is not known, and why. What several runs or statements lack is one row."""
-    shown = Names(graph, (gap.dataset for gap in gaps if gap.dataset))
     table(
         "NOT KNOWN",
         ("kind", "dataset", "reason"),

@@ -193,6 +193,22 @@ def test_csv_holds_no_formula() -> None:
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
 
+@pytest.mark.parametrize("command", ["show", "explain"])
+def test_dataset_has_one_name_in_all_tables_of_an_answer(command: str) -> None:
+    world = World()
+    local = "file:///shop/own/users.csv"
+    world.run("clicks", f"{local} > s3://landing/in/users.csv", writes=local, unknown=local)
+    rows = answer(f"{command} clicks", world)[1].splitlines()
+    assert [row.split()[2] for row in rows if row.startswith("unknown source")] == ["own/users.csv"]
+    assert {word for row in rows for word in row.split() if word == "users.csv"} == set()
+
+
+def test_number_of_unknown_sources_agrees_with_its_noun() -> None:
+    world = World()
+    world.run("nightly", writes="mart.a mart.b", unknown="mart.a mart.b")
+    assert "2 unknown sources" in answer("runs", world)[1]
+
+
 def test_lack_of_several_runs_is_one_row() -> None:
     world = World()
     for lifecycle in ("CREATE", "OVERWRITE"):
