@@ -47,6 +47,7 @@ LATE_AFTER = dt.timedelta(minutes=10)
 # A run whose lease was taken at this many sweeps is not being delivered.
 BUSY_TRIES = 12
 _BAD_ENDS = ("FAILED", "CRASHED")
+_FILE = "file "  # the beginning of a file's id among targets
 
 
 def blocks(client: SyncPrefectClient) -> Finding:
@@ -84,7 +85,9 @@ def deployments(client: SyncPrefectClient) -> Finding:
         observed = f"the work pool {stopped[0]} is paused"
         return Finding(False, "deployments", observed, f"run `prefect work-pool resume {stopped[0]}`")
     if paused := [name for name, d in found.items() if d.paused]:
-        resume = "switch it on in the UI, or restart `prefect-lineage serve`"
+        pool = found[paused[0]].work_pool_name
+        again = f"run `prefect-lineage deploy --work-pool {pool}`" if pool else "restart `prefect-lineage serve`"
+        resume = f"switch it on in the UI, or {again}"
         return Finding(False, "deployments", f"{', '.join(paused)} is paused", resume)
     if not any(s.active for s in found[SWEEPER].schedules):
         return Finding(False, "deployments", f"{SWEEPER} has no active schedule", "run `prefect-lineage deploy`")
@@ -271,7 +274,9 @@ def delivery_to(client: SyncPrefectClient) -> Finding:
     lacking: list[tuple[dict[str, Any], list[str]]] = []
     for event in events:
         configured = _targets_of(event["payload"])
-        lacking += [(event, missing)] if (missing := [target for target in had if target not in configured]) else []
+        # A file is what there is before a backend is named, not what a run lacks that went to one.
+        missing = [target for target in had if target not in configured and not target.startswith(_FILE)]
+        lacking += [(event, missing)] if missing else []
         had |= dict.fromkeys(configured)
     if lacking:
         event, missing = lacking[-1]
@@ -289,7 +294,7 @@ def delivery_to(client: SyncPrefectClient) -> Finding:
         return Finding(False, "sent to", observed, advice)
     if not events:
         return Finding(True, "sent to", "nothing in the last day")
-    if all(target.startswith("file ") for target in had):
+    if all(target.startswith(_FILE) for target in had):
         return Finding(True, "sent to", f"only {', '.join(had)}", "to have it in a backend, set OPENLINEAGE_URL", True)
     return Finding(True, "sent to", f"{', '.join(had)} by all assemblers of the last day")
 

@@ -189,7 +189,9 @@ def pause(deployment_id: UUID, in_hand: Collection[UUID] = ()) -> None:
     try:
         with temporary_settings(_QUICKLY), get_client(sync_client=True) as client:
             _cancel(client, in_hand)
-            client.pause_deployment(deployment_id)
+            # `deploy --work-pool` took it over: the workers of that pool run it from now on.
+            if client.read_deployment(deployment_id).work_pool_name is None:
+                client.pause_deployment(deployment_id)
     except ObjectNotFound:
         get_logger("lineage").info("The deployments were deleted meanwhile.")
     except (httpx.HTTPError, OSError) as error:

@@ -361,6 +361,18 @@ def test_deleted_deployment_is_not_paused(client):
     serving.pause(uuid4())
 
 
+def test_deployment_of_a_work_pool_is_not_paused_by_the_end_of_serve(client, prefect_server):
+    name = "prefect-lineage-sweep/lineage"
+    served = deploy.deploy().deployments
+    process_pool(prefect_server, "taken-over-pool")
+    deploy.deploy(work_pool="taken-over-pool")
+    serving.pause(served[name])
+    assert not client.read_deployment_by_name(name).paused
+    deploy.deploy()
+    serving.pause(served[name])
+    assert client.read_deployment_by_name(name).paused
+
+
 def test_deleted_deployments_are_said(client, caplog):
     there = deploy.deploy().deployments.values()
     served = serving.Served(serving.AssemblerRunner(), [*there, uuid4()], uuid4())

@@ -285,7 +285,14 @@ def test_assembler_with_another_target_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "runs", [[], [assembled(MARQUEZ)] * 3, [assembled(MARQUEZ, FILE), assembled(MARQUEZ)]], ids=["none", "one", "added"]
+    "runs",
+    [
+        [],
+        [assembled(MARQUEZ)] * 3,
+        [assembled(MARQUEZ, FILE), assembled(MARQUEZ)],
+        [assembled(MARQUEZ), assembled(FILE)],
+    ],
+    ids=["none", "one", "added", "in place of the file"],
 )
 def test_equal_configurations_are_ok(monkeypatch, runs):
     finding = delivery_to(monkeypatch, *runs)
