@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import httpx
@@ -48,7 +48,7 @@ READY = "ready"
 # The reasons why no process assembles runs, with the remedies.
 _REMEDIES = {
     "not deployed": "no assembler is deployed: run `prefect-lineage serve`, or `deploy --work-pool NAME`",
-    "paused": "the assembler is paused: switch its deployment on in the UI, or restart `prefect-lineage serve`",
+    "paused": "the assembler is paused: switch its deployment on in the UI, or run `serve` or `deploy` again",
     "no process runs it": "no process runs the assembler: start `prefect-lineage serve`, or a worker of its work pool",
     READY: "the assembler is there, but no sweep took them: unless it is new, see `prefect-lineage doctor`",
 }
@@ -149,7 +149,7 @@ def read_status(client: SyncPrefectClient) -> Status:
         "assembler": lambda: _assembler(client),
         "sweep": lambda: sweep_state.read_with_stale(client),
         "running": lambda: _running(client),
-        "ended": lambda: _unassembled(client),
+        "ended": lambda: _ended(client),
         "deliveries": lambda: _timed(client, recent_events(client, ASSEMBLED_EVENT)),
         "incomplete": lambda: unresolved.gaps(client),
         "rejected": lambda: unresolved.refusals(client),
@@ -163,8 +163,12 @@ def read_status(client: SyncPrefectClient) -> Status:
     state, stale = found.get("sweep", (SweepState(), ()))
     delivered, lag = found.get("deliveries", ([], None))
     incomplete, rejected = found.get("incomplete", Unresolved()), found.get("rejected", Unresolved())
-    ends, read_back_to = found.get("ended", ((), None))
+    ends, undelivered, read_back_to = found.get("ended", _Ended())
     ended = [at for at in ends if state.mark is None or at > state.mark]
+    known = {one.flow_run_id for one in state.waiting}
+    # The next sweep takes those that ended since the last one; it knows why the older ones still wait.
+    since = [one for one in undelivered if state.mark is None or (one.ended and one.ended > state.mark)]
+    waiting = [*state.waiting, *(one for one in since if one.flow_run_id not in known)]
     lower_bounds = {
         "unassembled": read_back_to is not None and (state.mark is None or read_back_to > state.mark),
         "incomplete": incomplete.more,
@@ -173,7 +177,7 @@ def read_status(client: SyncPrefectClient) -> Status:
     }
     at_least = tuple(name for name, lower in lower_bounds.items() if lower)
     reasons = [
-        *(_waiting_reason("waiting", one) for one in state.waiting[:_REASONS]),
+        *(_waiting_reason("waiting", one) for one in waiting[:_REASONS]),
         *(_waiting_reason("stale", one) for one in stale[:_REASONS]),
         *(_event_reason("incomplete", one, _missing_text(one["payload"])) for one in incomplete.events),
         *(_event_reason("rejected", one, refusal_of(one)) for one in rejected.events),
@@ -188,8 +192,8 @@ def read_status(client: SyncPrefectClient) -> Status:
         lag_seconds=lag,
         running=running,
         in_flight=in_flight,
-        waiting=len(state.waiting) if "sweep" in found else None,
-        oldest_waiting=min((one.ended for one in state.waiting if one.ended), default=None),
+        waiting=len(waiting) if "sweep" in found else None,
+        oldest_waiting=min((one.ended for one in waiting if one.ended), default=None),
         stale=len(stale) if "sweep" in found else None,
         unassembled=len(ended) if "ended" in found else None,
         oldest_unassembled=min(ended, default=None),
@@ -203,7 +207,7 @@ def read_status(client: SyncPrefectClient) -> Status:
             Advice(kind=kind, text=text) for kind, text in _TO_DO.items() if kind in {r.kind for r in reasons}
         ),
         unanswered=unanswered,
-        trouble=_trouble(found.get("assembler"), ended, len(state.waiting), api.now(client)),
+        trouble=_trouble(found.get("assembler"), ended, len(waiting), api.now(client)),
     )
 
 
@@ -219,21 +223,42 @@ def _trouble(assembler: str | None, ended: Sequence[dt.datetime], waiting: int, 
     return ""
 
 
-def _unassembled(client: SyncPrefectClient) -> tuple[list[dt.datetime], dt.datetime | None]:
-    """The ends of runs of the last day that sent lineage and have no entry in the ledger (of the newest 50 events).
+class _Ended(NamedTuple):
+    """Runs of the last day that sent lineage, of the newest 50 events, as far as they are not delivered.
 
-    With the end before which there may be others; None if there are none.
+    `unassembled` are the ends of those without an entry in the ledger, `undelivered` are runs of whose events a target
+    lacks some. Before `read_back_to` there may be others; None if there are none.
     """
+
+    unassembled: Sequence[dt.datetime] = ()
+    undelivered: Sequence[Waiting] = ()
+    read_back_to: dt.datetime | None = None
+
+
+def _ended(client: SyncPrefectClient) -> _Ended:
     ends: dict[UUID, dt.datetime] = {}
+    flows: dict[UUID, str] = {}
     events = recent_events(client, CLOSED_EVENT)
     for event in events:
         ids = (str(one.get("prefect.resource.id")) for one in event.get("related") or ())
         for run_id in (id_.removeprefix("prefect.flow-run.") for id_ in ids if id_.startswith("prefect.flow-run.")):
             if known := api.id_of(run_id):
                 ends.setdefault(known, _time(event))
+                flows.setdefault(known, _flow_name(event))
     entries = ledger.read(client, list(ends))
+    undelivered = [
+        Waiting(run_id, flows[run_id], ended, f"{owed.done} of {owed.total} events are sent to {owed.target}")
+        for run_id, ended in ends.items()
+        if run_id in entries and (owed := entries[run_id].owed)
+    ]
     read_back_to = _time(events[-1]) if len(events) >= PAGE else None
-    return [ended for run_id, ended in ends.items() if run_id not in entries], read_back_to
+    return _Ended([ended for run_id, ended in ends.items() if run_id not in entries], undelivered, read_back_to)
+
+
+def _flow_name(event: Mapping[str, Any]) -> str:
+    related = event.get("related") or ()
+    found = (one for one in related if one.get("prefect.resource.role") == "flow")
+    return next((str(one.get("prefect.resource.name") or "") for one in found), "")
 
 
 def _answer(part: Callable[[], Any]) -> Any:

@@ -115,6 +115,11 @@ class Entry:
         """Return whether assemblers write to an archive that the run is not in."""
         return archive.is_written() and not (self.archived is not None and self.archived.current)
 
+    @property
+    def owed(self) -> DeliveryState | None:
+        """The delivery to a target that lacks events of the run."""
+        return next((state for state in self.targets.values() if state.done < state.total), None)
+
     def is_done(self, run: FlowRun, *target_ids: str) -> bool:
         """Return whether each of these targets has all of the run as it ended."""
         sent = [self.delivery_to(id_) for id_ in target_ids]

@@ -15,6 +15,7 @@ from prefect.runtime import flow_run
 from prefect.states import Scheduled
 
 from prefect_lineage_events import cli, status
+from prefect_lineage_events.assembler import outbox
 from prefect_lineage_events.assembler.sweep_state import SweepState
 from prefect_lineage_events.cli.sentences import sentence
 from prefect_lineage_events.events import CLOSED_EVENT
@@ -192,11 +193,30 @@ def test_run_that_was_not_assembled_is_counted_until_it_is(prefect_server, backe
 
     def ended() -> int:
         with get_client(sync_client=True) as client:
-            return len(status._unassembled(client)[0])
+            return len(status._ended(client).unassembled)
 
     before = wait_for(ended)
     cli.main(["assemble", run_id])
     assert ended() < before
+
+
+def test_run_that_a_target_did_not_take_waits(prefect_server, backend, monkeypatch, capsys, wait_for):
+    run_id = load()
+    monkeypatch.setattr(outbox, "RETRY_DELAYS", [])
+    backend.answer = 503
+    assert cli.main(["assemble", run_id]) != 0
+
+    def waiting() -> list[dict]:
+        capsys.readouterr()
+        cli.main(["status", "--json"])
+        reasons = json.loads(capsys.readouterr().out)["reasons"]
+        return [one for one in reasons if one["run"] == run_id and one["kind"] == "waiting"]
+
+    (one,) = wait_for(waiting)
+    assert (one["flow"], one["text"][:31]) == ("observed load", "0 of 2 events are sent to http ")
+    backend.answer = 200
+    cli.main(["assemble", run_id])
+    assert waiting() == []
 
 
 NOW = dt.datetime(2026, 11, 1, 12, tzinfo=dt.timezone.utc)
