@@ -21,6 +21,7 @@ LOSING_REDIRECTS = frozenset({301, 302, 303})
 _PAGE = (
     "this address responds with a web page, perhaps of a proxy or a login: see OPENLINEAGE_URL and the proxy settings"
 )
+_MAX_CAUSES = 20
 _MAX_SHOWN = 500
 # A response of several parts (RFC 4918, 13; OpenLineage's batches): the fields with parts, and those of failures.
 _MULTI_STATUS = 207
@@ -109,7 +110,17 @@ def _text(response: Any) -> str:
 
 
 def _named(error: BaseException, secrets: Iterable[str]) -> str:
-    return without_credentials(without(secrets, f"{type(error).__name__}: {error}"))
+    return without_credentials(without(secrets, f"{type(error).__name__}: {_of_the_system(error) or error}"))
+
+
+def _of_the_system(error: BaseException) -> str:
+    """The operating system's reason for an error of a client, whose text wraps it in those of each of its layers."""
+    found: BaseException | None = error
+    for _ in range(_MAX_CAUSES):
+        found = found and (found.__cause__ or found.__context__)
+        if isinstance(found, OSError) and found.errno and found.strerror:
+            return found.strerror
+    return ""
 
 
 def without(secrets: Iterable[str], text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import socket
 from email.utils import format_datetime
 
 import pytest
@@ -83,6 +84,14 @@ def test_broken_connection_is_transient():
     reported = classify(requests.ConnectionError("reset by peer"))
     assert isinstance(reported, TransientDeliveryError)
     assert reported.retry_soon
+
+
+def test_connection_that_is_refused_is_said_in_few_words():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(requests.ConnectionError) as caught:
+            requests.post(f"http://127.0.0.1:{unused.getsockname()[1]}/api/v1/lineage", timeout=5)
+    assert str(classify(caught.value)) == "ConnectionError: Connection refused"
 
 
 def test_response_of_a_wrapped_error_is_found():
