@@ -26,7 +26,7 @@ from prefect_lineage_events.history.event_log import Window
 from prefect_lineage_events.history.model import FlowRun
 from prefect_lineage_events.history.runs import ended_runs, existing_flows, parent_ids
 from prefect_lineage_events.job_names import names_deployment
-from prefect_lineage_events.moments import from_iso, suggestion
+from prefect_lineage_events.moments import from_iso, relative_moment, suggestion
 from prefect_lineage_events.nearness import nearest
 from prefect_lineage_events.settings import settings
 
@@ -128,9 +128,10 @@ class Plan:
         return sum(len(part.runs) for part in self.parts)
 
 
-def parse_window(start: dt.datetime | str, end: dt.datetime | str) -> TimeWindow:
-    """The window between two times. Raises ValueError with the expected form."""
-    window = TimeWindow(_parse_time("start", start), _parse_time("end", end))
+def parse_window(start: dt.datetime | str, end: dt.datetime | str, now: dt.datetime | None = None) -> TimeWindow:
+    """The window between two times, which may be counted from now: `7d`. Raises ValueError with the expected form."""
+    now = now or dt.datetime.now(dt.timezone.utc)
+    window = TimeWindow(_parse_time("start", start, now), _parse_time("end", end, now))
     if window.end < window.start:
         raise ValueError(f"the end {window.end.isoformat()} is before the start {window.start.isoformat()}")
     return window
@@ -266,12 +267,12 @@ def _history_begins(client: SyncPrefectClient, runs: Sequence[FlowRun]) -> dt.da
     return begins if begins > first + _NO_MORE_THAN_CLOCKS else None
 
 
-def _parse_time(name: str, value: dt.datetime | str) -> dt.datetime:
-    expected = "a time with its zone, such as 2026-01-31T06:00:00+00:00 or 2026-01-31T06:00:00Z"
+def _parse_time(name: str, value: dt.datetime | str, now: dt.datetime) -> dt.datetime:
+    expected = "7d, yesterday, or a time with its zone, such as 2026-01-31T06:00:00+00:00 or 2026-01-31T06:00:00Z"
     if isinstance(value, str):
         try:
-            value = from_iso(value)
-        except ValueError:
+            value = relative_moment(value, now) or from_iso(value)
+        except (ValueError, OverflowError):
             raise ValueError(f"{name}={value!r} is not a time: expected {expected}{suggestion(str(value))}") from None
     if value.tzinfo is None:
         raise ValueError(f"{name}={value.isoformat()} has no time zone: expected {expected}")

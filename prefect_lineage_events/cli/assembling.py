@@ -12,7 +12,6 @@ from prefect_lineage_events.cli.output import print_json, say
 from prefect_lineage_events.cli.parameters import AsJson
 from prefect_lineage_events.cli.progress import working
 from prefect_lineage_events.escaping import line
-from prefect_lineage_events.moments import relative_moment
 
 if TYPE_CHECKING:
     from prefect_lineage_events.assembler.options import AssemblyResult
@@ -81,8 +80,7 @@ def backfill(
     from prefect_lineage_events.flows import backfill as backfill_runs
 
     checks.require_api_address()
-    now = asking.now()
-    window = parse_window(relative_moment(start, now) or start, relative_moment(end, now) or end)
+    window = parse_window(start, end, asking.now())
     targets(target)
     checks.require_reachable_api()
     with get_client(sync_client=True) as client:

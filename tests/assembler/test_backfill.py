@@ -177,7 +177,8 @@ def test_a_backfill_of_old_runs_leaves_the_newest_showing(target, client):
     [
         ("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z", "is before the start"),
         ("2026-01-01", "2026-01-02T00:00:00Z", "start=.*no time zone"),
-        ("yesterday", "2026-01-02T00:00:00Z", "start='yesterday' is not a time"),
+        ("yesterdy", "2026-01-02T00:00:00Z", "start='yesterdy' is not a time.*did you mean yesterday"),
+        ("999999w", "2026-01-02T00:00:00Z", "start='999999w' is not a time"),
         (dt.datetime(2026, 1, 1), "2026-01-02T00:00:00Z", "no time zone"),
         ("0001-01-01T00:00:00+02:00", "2026-01-02T00:00:00Z", "start=.*beyond all times"),
     ],
@@ -185,6 +186,12 @@ def test_a_backfill_of_old_runs_leaves_the_newest_showing(target, client):
 def test_a_wrong_window_is_named(start, end, message):
     with pytest.raises(ValueError, match=message):
         parse_window(start, end)
+
+
+def test_times_may_be_counted_from_now():
+    noon = dt.datetime(2026, 1, 8, 12, tzinfo=dt.timezone.utc)
+    window = parse_window("7d", "now", noon)
+    assert (window.start, window.end) == (noon - dt.timedelta(days=7), noon)
 
 
 def test_times_are_taken_in_any_zone():
