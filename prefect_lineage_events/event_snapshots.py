@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from prefect_lineage_events import encoding
@@ -46,6 +47,8 @@ _MAX_PRODUCER = 60
 _MAX_SQL = 16_000
 _VERSION = re.compile(r"v?\d[\w.+-]*\Z")
 _NO_COUNTS = Counts()
+_TIMES = TypeAdapter(dt.datetime)
+_DATE = re.compile(r"\d{4}-")
 
 _Value = TypeVar("_Value")
 _Counts = dict[tuple[Side, Dataset], Counts]
@@ -107,15 +110,18 @@ class EventRuns:
         event_run_id = uuid_of(mapping(event.get("run")).get("runId"))
         if event_run_id is None or not text(mapping(event.get("job")).get("name")):
             raise ValueError("it is no event of a run")
+        at = _time(event.get("eventTime"))
+        if at is None:
+            raise ValueError("it has no time, or one of another form")
         own = _own_facet(event)
         run_id = run_of(event) or event_run_id
-        kind, at = text(event.get("eventType")).upper(), _time(event.get("eventTime"))
+        kind = text(event.get("eventType")).upper()
         run = self._runs.get(run_id)
         if run is None:
             run = _Run("", _own_run(run_id, own, event)) if own else _Run(producer_of(event), _other_run(run_id, event))
             self._runs[run_id] = run
         rank = _RANKS.get(kind, 0)
-        run.last = max(run.last, at or EPOCH)
+        run.last = max(run.last, at)
         if run_id == event_run_id:
             if own and rank >= run.rank:
                 started, ended = run.run.started, run.run.ended
@@ -273,10 +279,10 @@ def _other_run(run_id: UUID, event: Json) -> SnapshotRun:
     )
 
 
-def _take_times(run: _Run, kind: str, at: dt.datetime | None) -> None:
+def _take_times(run: _Run, kind: str, at: dt.datetime) -> None:
     """Take the run's times, and of another producer the state as well: an end counts, whatever comes after it."""
     its = run.run
-    if kind == "START" and at is not None:
+    if kind == "START":
         its = replace(its, started=at)
     if kind in _STATES:
         its = replace(its, ended=at, started=its.started or at, state=its.state if not run.producer else _STATES[kind])
@@ -381,7 +387,8 @@ def _kept(kept: dict[Any, _Value], key: object, make: Callable[[], _Value]) -> _
 
 
 def _time(value: object) -> dt.datetime | None:
+    """The time in a text of RFC 3339: also one with nanoseconds, which Python 3.10 does not read."""
     try:
-        return encoding.moment(dt.datetime.fromisoformat(str(value).replace("Z", "+00:00")))
+        return encoding.moment(_TIMES.validate_python(value)) if _DATE.match(text(value)) else None
     except ValueError:
         return None

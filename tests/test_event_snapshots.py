@@ -216,6 +216,42 @@ def test_a_value_of_another_type_is_left_out_and_the_event_is_read(facet, value)
     assert [use.dataset for use in read(event).lineage.outputs] == [SALES]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["13:00:00.5+01:00", "12:00:00.500000001Z", "12:00:00.5+0000", "12:00:00.5", "04:00:00.500-08:00"],
+)
+def test_times_of_any_zone_and_precision_are_read(text):
+    assert read(foreign(eventTime=f"2026-11-29T{text}")).run.ended == NOON + dt.timedelta(seconds=0.5)
+
+
+@pytest.mark.parametrize("time", [None, "", "soon", 5, "1764", {}])
+def test_an_event_without_a_time_is_refused(time):
+    with pytest.raises(ValueError, match="no time"):
+        EventRuns().add(foreign(eventTime=time))
+
+
+@pytest.mark.parametrize(
+    ("namespace", "ours"),
+    [
+        ("postgres://user:hunter2@db:5432", "postgres://db:5432"),
+        ("postgres://db?user=sa&password=hunter2", "postgres://db:5432"),
+        ("sqlserver://db:1433;databaseName=shop;user=sa;password=hunter2", "mssql://db:1433"),
+        ("sqlserver://db;password=hunter2", "mssql://db:1433"),
+        ("vendor://user:hunter2@db", "vendor://***@db"),
+        ("wasbs://raw@acct.blob.core.windows.net", "wasbs://raw@acct.dfs.core.windows.net"),
+    ],
+)
+def test_a_password_in_another_producers_names_is_shown_nowhere(namespace, ours):
+    source = {"namespace": namespace, "name": "shop.dbo.orders?sig=hunter2"}
+    facets = {
+        "symlinks": {"identifiers": [{"namespace": namespace, "name": "other", "type": "TABLE"}]},
+        "documentation": {"description": "read with password=hunter2"},
+    }
+    snapshot = read(foreign(inputs=[{**source, "facets": facets}]))
+    assert snapshot.lineage.inputs[0].dataset.namespace == ours
+    assert "hunter2" not in repr(snapshot)
+
+
 SALES_PLANNED = foreign("START")
 NOTHING_WRITTEN = foreign("FAIL", outputs=[])
 

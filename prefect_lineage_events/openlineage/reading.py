@@ -5,6 +5,7 @@ An event may hold anything: values of another type than the specification's are 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,6 +13,7 @@ from typing import Literal, cast, get_args
 from uuid import UUID
 
 from prefect_lineage_events import encoding
+from prefect_lineage_events.credentials import LOOKED_AT, without_credentials
 from prefect_lineage_events.datasets import Dataset, parse_uri
 from prefect_lineage_events.events import STAR
 from prefect_lineage_events.openlineage.dataset_facets import INFERRED, KNOWN_FROM, READS, TYPES
@@ -42,6 +44,10 @@ _LIFECYCLES = frozenset(get_args(Lifecycle))
 _ROWS_KNOWN = frozenset(get_args(RowsKnown))
 _KINDS = {type_: kind for kind, type_ in TYPES.items()}
 _OF_VALUES = frozenset({"CONDITIONAL", "WINDOW"})
+# What follows a host in a URL of JDBC, or in one with a query.
+_PROPERTIES = re.compile(r"[;?].*", re.DOTALL)
+# Namespaces of these schemes have a container before their host, and no user.
+_WITH_CONTAINER = frozenset({"abfs", "abfss", "wasb", "wasbs"})
 # The task run of a bundle differs from run to run, and no reader of snapshots needs it.
 _ANY_TASK = UUID(int=0)
 
@@ -172,10 +178,22 @@ def dataset_in(described: Json, *, own: bool) -> Dataset | None:
 @lru_cache(maxsize=65_536)
 def _dataset(namespace: str, name: str, own: bool) -> Dataset | None:
     try:
-        dataset = Dataset(namespace, name)
-        return dataset if own else dataset.canonical()
+        if own:
+            return Dataset(namespace, name)
+        return Dataset(*_plain(namespace, name)).canonical()
     except ValueError:
         return None
+
+
+def _plain(namespace: str, name: str) -> tuple[str, str]:
+    """The namespace and name of another producer's dataset without what URLs have beside a host and a path, such as a
+    password."""
+    scheme, separator, rest = namespace.partition("://")
+    kept = f"{scheme}{separator}{_PROPERTIES.sub('', rest)}"
+    return (
+        kept if scheme.lower() in _WITH_CONTAINER else without_credentials(kept, LOOKED_AT),
+        without_credentials(name, LOOKED_AT) if "?" in name else name,
+    )
 
 
 def _uses(event: Json, side: str, *, own: bool) -> Iterator[DatasetUse]:
@@ -193,6 +211,7 @@ def _use(described: Json, dataset: Dataset, side: str, *, own: bool) -> DatasetU
     numbered = (at for at, one in enumerate(fields) if one.get("ordinal_position") != at + 1)
     change = mapping(facets.get("lifecycleStateChange"))
     lifecycle, previous = text(change.get("lifecycleStateChange")), mapping(change.get("previousIdentifier"))
+    description = text(mapping(facets.get("documentation")).get("description"))
     type_ = text(mapping(facets.get("datasetType")).get("datasetType"))
     return DatasetUse(
         dataset,
@@ -203,18 +222,20 @@ def _use(described: Json, dataset: Dataset, side: str, *, own: bool) -> DatasetU
         symlinks=tuple(_symlinks(described, facets, dataset, own=own)),
         lifecycle=cast("Lifecycle", lifecycle) if lifecycle in _LIFECYCLES else None,
         renamed_from=dataset_in(previous, own=own),
-        description=text(mapping(facets.get("documentation")).get("description")) or None,
+        description=(description if own else without_credentials(description, LOOKED_AT)) or None,
         owners=tuple(text(one.get("name")) for one in items(mapping(facets.get("ownership")).get("owners"))),
     )
 
 
 def _symlinks(described: Json, facets: Json, dataset: Dataset, *, own: bool) -> Iterator[Dataset]:
     """Other names of the dataset: those that events stated, without those that follow from its name by a rule."""
-    stated = [dataset_in(one, own=True) for one in items(mapping(facets.get("symlinks")).get("identifiers"))]
-    if not own:
-        stated.append(dataset_in(described, own=True))
+    names = items(mapping(facets.get("symlinks")).get("identifiers"))
+    stated = [dataset_in(one, own=True) for one in (names if own else (*names, described))]
     known = {dataset, *by_rule(dataset)}
-    yield from (other for other in dict.fromkeys(stated) if other is not None and other not in known)
+    for other in dict.fromkeys(one for one in stated if one is not None):
+        is_plain = own or (other.namespace, other.name) == _plain(other.namespace, other.name)
+        if is_plain and other not in known:
+            yield other
 
 
 def _subset(condition: Json, dataset: Dataset) -> tuple[str, ...]:
