@@ -210,7 +210,7 @@ def _holds_events_only(address: str) -> bool:
 
 def event_files() -> EventFiles | None:
     """The files of events at the archive's address, or None if it has none. Raises ArchiveError."""
-    files = EventFiles(address) if (address := _address()) else None
+    files = EventFiles(address, with_rotated=True) if (address := _address()) else None
     return files if files is not None and files.exist() else None
 
 

@@ -94,10 +94,14 @@ class _File:
 
 
 class EventFiles:
-    """The files of events at an address: a file, or those in a folder. `name` is the address without secrets."""
+    """The files of events at an address: a file, or those in a folder. `name` is the address without secrets.
 
-    def __init__(self, address: str) -> None:
+    `with_rotated`: the files that were rotated away from this one belong to it, as `events.jsonl.1` to `events.jsonl`.
+    """
+
+    def __init__(self, address: str, *, with_rotated: bool = False) -> None:
         self._store = FileStore(address)
+        self._with_rotated = with_rotated
         self.name, self.root = self._store.name, self._store.root
         self._read: dict[str, _Position] = {}
 
@@ -153,16 +157,41 @@ class EventFiles:
                         yield event
 
     def _shown(self, path: str) -> str:
-        return self.name if path == self.root else f"{self.name.rstrip('/')}/{path.rpartition('/')[2]}"
+        if path == self.root:
+            return self.name
+        of_file = path.startswith(f"{self.root}.")
+        return (
+            f"{self.name}{path[len(self.root) :]}" if of_file else f"{self.name.rstrip('/')}/{path.rpartition('/')[2]}"
+        )
 
     def _files(self) -> list[_File]:
         """The files, those that were rotated away first."""
         with errors_of(self.name):
             self._store.fs.invalidate_cache()
             if _is_lines(self.root) or self._store.fs.isfile(self.root):
-                return [_file(self._store.fs.info(self.root))]
+                return self._file_and_rotated()
             found = {path: _file(info) for path, info in self._details().items()}
         return [found[path] for path in self._paths() if path in found]
+
+    def _file_and_rotated(self) -> list[_File]:
+        folder, _, name = self.root.rpartition("/")
+        rotated = re.compile(rf"{re.escape(name)}\.\d{{1,9}}(?:\.gz)?")
+        found = []
+        # Who may read the file may perhaps not list its folder.
+        with suppress(OSError):
+            listed = self._store.fs.ls(folder or "/", detail=True) if self._with_rotated else ()
+            files = (_file(info) for info in listed if info.get("type") == "file")
+            found = sorted(
+                (file for file in files if rotated.fullmatch(file.path.rpartition("/")[2])),
+                key=lambda file: _age(file.path),
+            )
+        try:
+            return [*found, _file(self._store.fs.info(self.root))]
+        except FileNotFoundError:
+            # Between the rotation and the next event there is no such file.
+            if found:
+                return found
+            raise
 
     def _details(self) -> dict[str, dict[str, Any]]:
         with suppress(FileNotFoundError, NotADirectoryError):

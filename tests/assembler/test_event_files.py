@@ -154,6 +154,34 @@ def test_a_file_that_was_replaced_is_read_from_its_beginning(tmp_path):
     assert history.refresh() == {UUID(int=1), UUID(int=2), UUID(int=3)}
 
 
+def test_files_that_were_rotated_away_belong_to_the_file_of_the_setting(address, monkeypatch):
+    fs, path = fsspec.core.url_to_fs(address)
+    fs.pipe_file(path, text_of(*EVENTS).encode())
+    _archive_at(monkeypatch, address)
+    history = EventHistory(archive.event_files(), EPOCH)
+    history.refresh()
+    fs.mv(path, f"{path}.1")
+    assert history.refresh() == {RUN}
+    fs.pipe_file(path, text_of(*another(1)).encode())
+    fs.pipe_file(f"{path}.2.gz", gzip.compress(text_of(*another(2)).encode()))
+    fs.pipe_file(f"{path}.bak", text_of(*another(3)).encode())
+    fs.pipe_file(f"{path.rpartition('/')[0]}/other.jsonl.1", b"no JSON")
+    assert history.refresh() == {UUID(int=2), UUID(int=1)}
+    assert list(history.events(RUN)) == EVENTS
+    assert texts(history) == ""
+    # A replay sends the file that it is given.
+    assert runs_in(read(address)) == {UUID(int=1)}
+
+
+def test_a_broken_line_of_a_rotated_file_is_named_by_its_file(tmp_path, monkeypatch):
+    (tmp_path / "events.jsonl").write_text(text_of(*EVENTS))
+    (tmp_path / "events.jsonl.1").write_text(text_of("no JSON"))
+    _archive_at(monkeypatch, tmp_path / "events.jsonl")
+    history = EventHistory(archive.event_files(), EPOCH)
+    history.refresh()
+    assert f"{tmp_path}/events.jsonl.1, line 1: it is no JSON" in texts(history)
+
+
 def test_broken_lines_are_counted_and_named(tmp_path):
     file = tmp_path / "events.jsonl"
     static = {"eventTime": "2026-11-29T12:00:00Z", "job": {"namespace": "a", "name": "b"}}
