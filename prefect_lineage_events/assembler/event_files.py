@@ -35,6 +35,9 @@ _BUFFER = 1024 * 1024
 # Files of one event that are read at once, and the size of such a file.
 _FILES_AT_ONCE = 100
 _SMALL = 1024 * 1024
+# The names that stores have for the time of a file's last change, and for a digest of its content.
+_TIMES = ("mtime", "LastModified", "last_modified", "updated", "created")
+_DIGESTS = ("ETag", "etag", "md5Hash", "generation")
 # The store's clock may be behind that of the producers.
 _CLOCKS = dt.timedelta(days=1)
 # Errors of a compressed file that is cut, damaged, or something else.
@@ -294,9 +297,10 @@ class EventFiles:
 
 
 def _file(info: dict[str, Any]) -> _File:
-    stamps = (info.get(name) for name in ("mtime", "LastModified", "last_modified", "updated", "ETag", "created"))
-    stamp = next((value for value in stamps if value is not None), "")
-    return _File(str(info["name"]), int(info.get("size") or 0), str(stamp), _modified(stamp))
+    times = [info[name] for name in _TIMES if info.get(name) is not None]
+    # S3 has whole seconds only: of two files of one second, the digest shows the difference.
+    stamp = [*times, *(info[name] for name in _DIGESTS if info.get(name) is not None)]
+    return _File(str(info["name"]), int(info.get("size") or 0), str(stamp), _modified(times[0]) if times else None)
 
 
 def _modified(stamp: object) -> dt.datetime | None:
