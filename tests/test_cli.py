@@ -290,6 +290,14 @@ def test_explain_prints_tables_and_columns(capsys):
     assert "b" in text
 
 
+def test_explain_says_which_dialect_it_took_where_none_is_given(capsys):
+    statement = "INSERT INTO a SELECT x FROM b"
+    assert cli.main(["explain", statement]) == 0
+    assert "read as SQL of snowflake; --dialect" in capsys.readouterr().err
+    assert cli.main(["explain", statement, "--dialect", "snowflake"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_explain_reads_standard_input_and_prints_json(prefect_server):
     done = lineage(
         "explain",

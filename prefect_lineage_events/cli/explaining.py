@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from prefect_lineage_events.graph.graph import Graph
     from prefect_lineage_events.graph.values import RunDetails, RunExplanation, StatementOfRun
 
+# The dialect of a statement without one: names without quotes are in capitals.
+_DIALECT = "snowflake"
 # Column edges that one line names.
 _COLUMNS = 4
 # A longer text is no name of a run.
@@ -48,21 +50,24 @@ def explain(
     *,
     run: Annotated[str | None, Parameter(help="A run whose name could be a statement.")] = None,
     file: Annotated[str | None, Parameter(help="Read the statements from a file.")] = None,
-    dialect: Annotated[str, Parameter(help="SQL dialect.")] = "snowflake",
+    dialect: Annotated[str | None, Parameter(help="SQL dialect (default: snowflake).")] = None,
     database: Annotated[str | None, Parameter(help="Database for names without one.")] = None,
     schema: Annotated[str | None, Parameter(help="Schema for names without one.")] = None,
     asked: Asked | None = None,
 ) -> int:
     """Show how the edges of a run are known, or what a SQL statement reads and writes."""
     as_json = bool(asked and asked.json)
-    if run or (what and what != "-" and not file and _is_run(what, dialect)):
+    chosen = dialect or _DIALECT
+    if run or (what and what != "-" and not file and _is_run(what, chosen)):
         return _explain_run(run or str(what), asked, as_json)
     from prefect_lineage_events.sql import explain as explain_text
 
     text = _sql_text(what, file)
-    found = explain_text(text, dialect, database=database, schema=schema, as_json=as_json)
+    found = explain_text(text, chosen, database=database, schema=schema, as_json=as_json)
     # Names in a statement may contain control sequences of a terminal.
     print("\n".join(line(one, len(one)) for one in found.split("\n")))
+    if dialect is None:
+        print(f"note: read as SQL of {_DIALECT}; --dialect postgres reads it as that of PostgreSQL", file=sys.stderr)
     return OK
 
 
