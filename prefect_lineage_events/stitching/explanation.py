@@ -163,11 +163,12 @@ def possibilities(
 ) -> list[Possibility]:
     """Possibilities, by the datasets that the rows are from.
 
+    Rows of unknown sources are a possibility too: those of a file that Python made, and that is gone.
     `fresh` are the ids of rows that were read since the write before, `parameters` of rows that came as parameters.
     """
     found: dict[tuple[frozenset[Lifetime], bool], Possibility] = {}
     for one, evidence in rows:
-        if one.sources:
+        if one.sources or one.provenance.incomplete:
             possibility = found.setdefault((one.sources, one.is_scalar), Possibility(one.sources))
             possibility.rows.append((one, evidence))
             possibility.fresh = possibility.fresh or id(one) in fresh

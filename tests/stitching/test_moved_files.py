@@ -291,3 +291,16 @@ def test_removal_of_a_file_has_the_name_of_its_call() -> None:
     story = Story().write(removed, task="T", reason="s3.PutObject").drop(removed, task="T", reason="s3.DeleteObject")
     statements = stitch(story.history()).lineage.statements
     assert [(one.operation, one.reason) for one in statements][-1] == ("drop", "s3.DeleteObject")
+
+
+def test_rows_of_a_file_that_python_made_and_removed_are_a_source_that_is_not_known() -> None:
+    made, known, written = "s3://landing/in/clicks.csv", "s3://landing/in/users.csv", "s3://landing/out.parquet"
+    story = Story()
+    story.task("READ")
+    story.task("WRITE", "READ")
+    story.write(made, task="READ", reason="s3.PutObject").read(made, task="READ", reason="s3.GetObject")
+    story.read(known, task="READ", reason="pandas.read_csv", rows=2, result="user country")
+    story.write(written, task="WRITE", reason="s3.PutObject").drop(made, task="WRITE", reason="s3.DeleteObject")
+    lineage = stitch(story.history()).lineage
+    assert [(one.source.uri, one.target.uri) for one in lineage.edges] == [(known, written)]
+    assert [(one.target.uri, one.rows) for one in lineage.unknown] == [(written, "partly")]
