@@ -7,7 +7,7 @@ did not answer is named in `unanswered`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from statistics import median
@@ -167,7 +167,9 @@ def read_status(client: SyncPrefectClient) -> Status:
     ended = [at for at in ends if state.mark is None or at > state.mark]
     known = {one.flow_run_id for one in state.waiting}
     # The next sweep takes those that ended since the last one; it knows why the older ones still wait.
-    since = [one for one in undelivered if state.mark is None or (one.ended and one.ended > state.mark)]
+    since = [
+        one for one in _owed(undelivered, delivered) if state.mark is None or (one.ended and one.ended > state.mark)
+    ]
     waiting = [*state.waiting, *(one for one in since if one.flow_run_id not in known)]
     lower_bounds = {
         "unassembled": read_back_to is not None and (state.mark is None or read_back_to > state.mark),
@@ -227,11 +229,11 @@ class _Ended(NamedTuple):
     """Runs of the last day that sent lineage, of the newest 50 events, as far as they are not delivered.
 
     `unassembled` are the ends of those without an entry in the ledger, `undelivered` are runs of whose events a target
-    lacks some. Before `read_back_to` there may be others; None if there are none.
+    lacks some, with this target. Before `read_back_to` there may be others; None if there are none.
     """
 
     unassembled: Sequence[dt.datetime] = ()
-    undelivered: Sequence[Waiting] = ()
+    undelivered: Sequence[tuple[Waiting, str]] = ()
     read_back_to: dt.datetime | None = None
 
 
@@ -247,12 +249,25 @@ def _ended(client: SyncPrefectClient) -> _Ended:
                 flows.setdefault(known, _flow_name(event))
     entries = ledger.read(client, list(ends))
     undelivered = [
-        Waiting(run_id, flows[run_id], ended, f"{owed.done} of {owed.total} events are sent to {owed.target}")
+        (
+            Waiting(run_id, flows[run_id], ended, f"{owed.done} of {owed.total} events are sent to {owed.target}"),
+            owed.target,
+        )
         for run_id, ended in ends.items()
         if run_id in entries and (owed := entries[run_id].owed)
     ]
     read_back_to = _time(events[-1]) if len(events) >= PAGE else None
     return _Ended([ended for run_id, ended in ends.items() if run_id not in entries], undelivered, read_back_to)
+
+
+def _owed(undelivered: Iterable[tuple[Waiting, str]], delivered: Sequence[Mapping[str, Any]]) -> Iterator[Waiting]:
+    """The runs that a target lacks, unless an assembler delivered without this target since they ended."""
+    newest = delivered[0] if delivered else None
+    configured = newest["payload"].get("targets") if newest else None
+    for one, target in undelivered:
+        is_gone = isinstance(configured, list) and target not in configured
+        if not (is_gone and newest and one.ended and _time(newest) > one.ended):
+            yield one
 
 
 def _flow_name(event: Mapping[str, Any]) -> str:
