@@ -149,8 +149,8 @@ def backfill(  # noqa: PLR0917  (a flow's parameters are its form in the UI)
     delivered.
 
     Args:
-        start: Runs that ended at this time or later: 7d, yesterday, or a time with its zone.
-        end: Runs that ended at this time or earlier: now, 12h, or a time with its zone, not before the start.
+        start: Runs that ended at this time or later. A time with its zone; from a command also 7d or yesterday.
+        end: Runs that ended at this time or earlier, in the same forms, or now. Not before the start.
         flows: Only runs of flows, or of tasks outside any flow, of these names. All, when left out.
         targets: Names, ids or addresses of targets that must have each run. When left out, one target is enough.
         reanalyse: Analyse the stored statements again with this version, and send results that differ.
