@@ -49,7 +49,7 @@ async def test_an_assistant_sees_assembled_runs_and_those_that_follow(prefect_se
 @pytest.mark.parametrize(
     ("arguments", "environment", "message"),
     [
-        (["--port", "0"], {}, "is no positive number"),
+        (["--port", "0"], {}, "is no port: give a number from 1 to 65535"),
         ([], {"PREFECT_API_URL": "http://127.0.0.1:9/api"}, "127.0.0.1:9"),
         ([], {"PREFECT_API_URL": ""}, "PREFECT_API_URL is not set"),
     ],

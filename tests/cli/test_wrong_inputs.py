@@ -43,7 +43,7 @@ def folder(prefect_server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("command", "code", "message"),
     [
-        ("assemble misspeled_load", 2, "did you mean misspelled load?"),
+        ("assemble misspeled_load", 2, "did you mean misspelled load"),
         (f"assemble {NO_RUN}", 2, "there is no flow run"),
         ("show mispelled --since 1h", 2, "did you mean shop.public.misspelled"),
         ("upstream misspelled.idd --since 1h", 2, "did you mean id?"),
@@ -55,7 +55,7 @@ def folder(prefect_server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("export --hops two", 2, "'two' is no whole number"),
         ("explain --file lod.sql", 2, "did you mean load.sql?"),
         ("explain SELECT --dialect snowflak", 2, "did you mean snowflake?"),
-        ("explain --run misspeled_load --since 1h", 2, "did you mean misspelled load?"),
+        ("explain --run misspeled_load --since 1h", 2, "did you mean misspelled load"),
         (f"backfill {WINDOW} --flow misspeled_load", 2, "did you mean 'misspelled load'?"),
         (f"backfill {WINDOW} --target markez", 2, "did you mean marquez:5000?"),
         ("backfill --start 2026-11-31T00:00:00Z --end now", 2, "did you mean 2026-11-30T00:00:00Z?"),
