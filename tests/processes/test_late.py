@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.conftest import PrefectServer
-from tests.processes.test_ways import RecordedEvents, run
+from tests.processes.test_ways import RecordedEvents, run, stored
 
 pytestmark = pytest.mark.server
-_PATIENCE = 120
 _FLOWS = {"task", "subflow", "thread", "gathered", "to-thread", "fork", "block", "retried", "siblings"}
+_USES = 19
 
 
 @pytest.fixture(scope="module")
 def reported(prefect_server_process: PrefectServer) -> Iterator[RecordedEvents]:
     """The result of the program, after all its events are stored."""
     run("late", prefect_server_process)
-    deadline = time.monotonic() + _PATIENCE
-    while not (found := RecordedEvents(prefect_server_process.api_url, "late-")).complete or len(found.flows) < len(
-        _FLOWS
-    ):
-        assert time.monotonic() < deadline, dict(found.flows)
-        time.sleep(0.5)
-    yield found
+    yield stored(prefect_server_process.api_url, "late-", flows=len(_FLOWS), uses=_USES)
 
 
 def threads(reported: RecordedEvents, flow: str) -> dict[str, list[str]]:

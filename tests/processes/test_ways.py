@@ -19,6 +19,7 @@ from tests.processes.programs import side_by_side
 pytestmark = pytest.mark.server
 _PATIENCE = 300
 _FLOWS = 10
+_USES = 39
 
 
 class RecordedEvents:
@@ -45,6 +46,12 @@ class RecordedEvents:
                 if any(counts.get(emitter, 0) != len(numbers) for emitter, numbers in seen.items()):
                     return False
         return bool(self.flows)
+
+    @property
+    def uses(self) -> int:
+        """The number of recorded reads and writes. A count of the parent alone may be complete before its child's."""
+        kinds = ("lineage.read", "lineage.write")
+        return sum(e["event"] in kinds for runs in self.flows.values() for events in runs for e in events)
 
     def tasks_by_place(self, flow: str, nth: int = 0) -> dict[str, str | None]:
         """The tasks (without the number of their run) by the recorded place in that run, None for the flow itself."""
@@ -77,6 +84,17 @@ class RecordedEvents:
         return [e for e in answer["events"] if e["payload"].get("run", {}).get("flow_run_id") == run_id]
 
 
+def stored(api_url: str, *prefixes: str, flows: int, uses: int) -> RecordedEvents:
+    """The events of these flows, once all are stored: so many reads and writes of so many flows."""
+    deadline = time.monotonic() + _PATIENCE
+    while (
+        not ((found := RecordedEvents(api_url, *prefixes)).complete and len(found.flows) >= flows) or found.uses < uses
+    ):
+        assert time.monotonic() < deadline, (len(found.flows), found.uses, dict(found.flows))
+        time.sleep(0.5)
+    return found
+
+
 def run(program: str, server: PrefectServer, expected: int = 0) -> None:
     command = [sys.executable, "-m", f"tests.processes.programs.{program}"]
     # On a loaded machine a child's events need longer than the default, after which the run counts them as lost.
@@ -91,12 +109,7 @@ def reported(prefect_server_process: PrefectServer) -> Iterator[RecordedEvents]:
     run("ways", prefect_server_process)
     run("side_by_side", prefect_server_process)
     run("interrupted", prefect_server_process, expected=-signal.SIGTERM)
-    deadline = time.monotonic() + _PATIENCE
-    api_url = prefect_server_process.api_url
-    while not (found := RecordedEvents(api_url, "ways-", "side-by-side")).complete or len(found.flows) < _FLOWS:
-        assert time.monotonic() < deadline, dict(found.flows)
-        time.sleep(0.5)
-    yield found
+    yield stored(prefect_server_process.api_url, "ways-", "side-by-side", flows=_FLOWS, uses=_USES)
 
 
 def test_statements_have_their_flow_task_and_thread(reported: RecordedEvents) -> None:
