@@ -26,6 +26,7 @@ from prefect_lineage_events.context import propagation
 UNKNOWN = "*"
 # Runs with a known root. In a process with more at a time, code of the oldest counts as a thread that it started.
 _MAX_ROOTS = 10_000
+_MAX_READINGS = 4
 # The modules of Prefect whose frames hold a run's engine, and the engine's attribute with the run.
 _ENGINES = {"prefect.flow_engine": "flow_run", "prefect.task_engine": "task_run"}
 
@@ -63,7 +64,20 @@ def add_root(run_id: UUID, root: _Root | None) -> None:
 
 
 def running_roots() -> dict[UUID, _Root]:
-    """The roots of the runs that Prefect's engines execute now in this process, found on the stacks of its threads."""
+    """The roots of the runs that Prefect's engines execute now in this process, found on the stacks of its threads.
+
+    The threads go on meanwhile, and a frame that has returned or is suspended hides those below it: what two readings
+    in a row agree on counts.
+    """
+    found = _roots_on_stacks()
+    for _ in range(_MAX_READINGS):
+        before, found = found, _roots_on_stacks()
+        if found == before:
+            break
+    return found
+
+
+def _roots_on_stacks() -> dict[UUID, _Root]:
     found: dict[UUID, _Root] = {}
     for thread, innermost in sys._current_frames().items():
         frame: FrameType | None = innermost

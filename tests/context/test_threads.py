@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -106,3 +108,13 @@ def test_work_that_a_coroutine_gives_to_a_thread_is_below_the_coroutine(monkeypa
 
 def test_a_context_that_cannot_be_tracked_is_entered() -> None:
     assert running._watching_entry(lambda entered: entered, lambda: True)(None) is None
+
+
+def test_a_stack_that_changes_while_it_is_read_hides_no_run(monkeypatch: pytest.MonkeyPatch, run_id: UUID) -> None:
+    """A thread that goes on leaves frames behind that know none below them."""
+    real, readings = sys._current_frames, iter([{threading.get_ident(): None}])
+    monkeypatch.setattr(sys, "_current_frames", lambda: next(readings, None) or real())
+    engine: dict[str, Any] = {"__name__": "prefect.flow_engine"}
+    exec("def run(self, asked): return asked()", engine)
+    found = engine["run"](SimpleNamespace(flow_run=SimpleNamespace(id=run_id)), threads.running_roots)
+    assert found[run_id].thread == threading.get_ident()
