@@ -12,6 +12,7 @@ import inspect
 import logging
 import multiprocessing
 import pickle
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, get_type_hints
 
@@ -670,7 +671,11 @@ def test_types_stay(tmp_path: Any) -> None:
         "reveal_type(whole)\nreveal_type(Drop().fetch)\n"
         "plain(7)\n"
     )
-    out, err, _ = api.run([str(program)])  # with the cache that `make types` leaves: without it, it takes minutes
+    deepest = sys.getrecursionlimit()
+    try:
+        out, err, _ = api.run([str(program)])  # with the cache that `make types` leaves: without it, it takes minutes
+    finally:
+        sys.setrecursionlimit(deepest)  # mypy raises it for its process
     revealed = [line.partition("Revealed type is ")[2].strip('"') for line in out.splitlines() if "Revealed" in line]
     assert [
         text.replace("builtins.", "").replace("typing.", "").replace("collections.abc.", "") for text in revealed

@@ -210,6 +210,7 @@ def test_calls_of_libraries_are_known_as_such(
     installed.mkdir()
     (installed / "some_library.py").write_text("import os\ndef go(a, b): os.replace(a, b)\n")
     monkeypatch.syspath_prepend(str(installed))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # an import moves the file of its bytecode
     import some_library  # type: ignore[import-not-found]
 
     some_library.go("a.csv", "b.csv")
