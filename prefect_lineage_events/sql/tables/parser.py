@@ -221,19 +221,30 @@ def _insert(token: Token) -> Token:
     return Token(TokenType.INSERT, token.text, token.line, token.col, token.start, token.end)
 
 
+# `NOT NOT ...`: the parser goes one deeper with each. Only Python's recursion limit stops sqlglot's compiled code: a
+# program that has raised it would end with a segmentation fault.
+_MAX_PREFIXES = 500
+_BETWEEN_PREFIXES = frozenset({
+    TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER, TokenType.COMMA, TokenType.R_PAREN,
+})  # fmt: skip
+
+
 def _limit_exceeded(tokens: Sequence[Token]) -> str:
     """The reason not to parse these tokens, or "": one cheap pass over them."""
     if len(tokens) <= _ALWAYS_FIT:
         return ""
     if len(tokens) > MAX_TOKENS:
         return f"it has more than {MAX_TOKENS:,} tokens"
-    depth = joins = typed = ifs = 0
+    depth = joins = typed = ifs = prefixes = 0
     is_counted = False
     last = tokens[0]
     previous = TokenType.COMMA
     before = TokenType.COMMA
     for token in tokens:
         kind = token.token_type
+        prefixes = 0 if kind in _BETWEEN_PREFIXES else prefixes + 1
+        if prefixes > _MAX_PREFIXES:
+            return "it is nested too deeply"
         if kind in _OPENING:
             depth += 1
             joins = max(joins - 1, 0) if previous == TokenType.USING else joins

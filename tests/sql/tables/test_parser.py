@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from inspect import getattr_static
 
 import pytest
@@ -155,3 +157,15 @@ def test_the_parser_is_stopped_despite_garbage_collections(monkeypatch: pytest.M
     with pytest.raises(metered_parser.ParserStopped):
         for _ in range(10):
             metered_parser._meter.check()
+
+
+@pytest.mark.parametrize("prefix", ["NOT ", "- ", "~ ", "NOT - ", "EXISTS NOT "])
+def test_prefixes_crash_no_program_that_has_raised_the_recursion_limit(prefix: str) -> None:
+    program = (
+        "import sys\n"
+        "from prefect_lineage_events.sql import analyze\n"
+        "sys.setrecursionlimit(1_000_000)\n"
+        f"print(*(one.reason for one in analyze('SELECT ' + {prefix!r} * 12_000 + 'a FROM t', dialect='')))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, "it is nested too deeply" in done.stdout) == (0, True), done.stderr[:500]
