@@ -11,7 +11,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -93,7 +93,7 @@ class _File:
 
     @property
     def packed(self) -> bool:
-        return self.path.lower().endswith(".gz")
+        return _is_packed(self.path)
 
 
 class EventFiles:
@@ -115,7 +115,9 @@ class EventFiles:
         with errors_of(self.name):
             if self._store.fs.isfile(self.root):
                 return True
-        return bool(self._paths())
+            self._store.fs.invalidate_cache()
+            names = self._details()
+        return bool(self._of_events(names))
 
     def check(self) -> None:
         """Raise ArchiveError if the files cannot be found."""
@@ -133,17 +135,14 @@ class EventFiles:
                 continue
             if (known := self._read.get(file.path)) and (known.size, known.stamp) == (file.size, file.stamp):
                 continue
-            if file.size <= _SMALL and not file.packed and not _is_lines(file.path):
+            is_small = file.size <= _SMALL and not file.packed and not _is_lines(file.path)
+            if is_small:
                 small.append(file)
-                if len(small) < _FILES_AT_ONCE:
-                    continue
-            else:
+            if not is_small or len(small) == _FILES_AT_ONCE:
                 yield from self._small(small)
-                yield from self._lines(file)
                 small = []
-                continue
-            yield from self._small(small)
-            small = []
+            if not is_small:
+                yield from self._lines(file)
         yield from self._small(small)
 
     def at(self, places: Sequence[Place]) -> Iterator[Event]:
@@ -174,7 +173,7 @@ class EventFiles:
             if _is_lines(self.root) or self._store.fs.isfile(self.root):
                 return self._file_and_rotated()
             found = {path: _file(info) for path, info in self._details().items()}
-        return [found[path] for path in self._paths() if path in found]
+        return [found[path] for path in self._of_events(found)]
 
     def _file_and_rotated(self) -> list[_File]:
         folder, _, name = self.root.rpartition("/")
@@ -202,13 +201,10 @@ class EventFiles:
             return {str(info["name"]): info for info in listed if info.get("type") == "file"}
         return {}
 
-    def _paths(self) -> list[str]:
-        """The paths of a folder's files of events; other JSON files count if they begin as events."""
-        with errors_of(self.name):
-            self._store.fs.invalidate_cache()
-            names = sorted(self._details())
-        lines = sorted(filter(_is_lines, names), key=_age)
-        single = [name for name in names if not _is_lines(name) and _JSON.match(name)]
+    def _of_events(self, paths: Collection[str]) -> list[str]:
+        """Those of a folder's files that hold events; other JSON files count if they begin as events."""
+        lines = sorted(filter(_is_lines, sorted(paths)), key=_age)
+        single = sorted(path for path in paths if not _is_lines(path) and _JSON.match(path))
         if not any(map(self._begins_as_event, islice(single, _LOOKED_AT))):
             return lines
         return [*lines, *single]
@@ -220,7 +216,7 @@ class EventFiles:
         return False
 
     def _open(self, path: str) -> io.BufferedReader:
-        compression = "gzip" if path.lower().endswith(".gz") else None
+        compression = "gzip" if _is_packed(path) else None
         return io.BufferedReader(self._store.fs.open(path, "rb", compression=compression), _BUFFER)
 
     def _small(self, files: Sequence[_File]) -> Iterator[tuple[Place, Event] | Fault]:
@@ -310,6 +306,10 @@ def _modified(stamp: object) -> dt.datetime | None:
     with suppress(OverflowError, ValueError, OSError):
         return dt.datetime.fromtimestamp(stamp, dt.timezone.utc) if isinstance(stamp, float) else None
     return None
+
+
+def _is_packed(path: str) -> bool:
+    return path.lower().endswith(".gz")
 
 
 def _is_lines(path: str) -> bool:
