@@ -33,6 +33,10 @@ for name in [n for n in os.environ if n.startswith(("PREFECT_", "OPENLINEAGE")) 
     del os.environ[name]
 os.environ |= {
     "PREFECT_HOME": str(Path(_HOME.name) / "client"),
+    # The lowest Prefect has these below the home of the user, so that a task finds results of an earlier session cached.
+    "PREFECT_LOCAL_STORAGE_PATH": str(Path(_HOME.name) / "client" / "storage"),
+    "PREFECT_MEMO_STORE_PATH": str(Path(_HOME.name) / "client" / "memo_store.toml"),
+    "PREFECT_LOGGING_SETTINGS_PATH": str(Path(_HOME.name) / "client" / "logging.yml"),
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_CLI_PROMPT": "false",
@@ -116,6 +120,7 @@ def running_server(name: str, port: int | None = None, **environment: str) -> It
     variables = {
         **os.environ,
         "PREFECT_HOME": str(home),
+        "PREFECT_MEMO_STORE_PATH": str(home / "memo_store.toml"),
         "PREFECT_UI_ENABLED": "false",
         # A server stores events up to five seconds after it received them. Here it takes half a second, which is late
         # as well.
