@@ -45,8 +45,9 @@ them, and [automations](../automations.md) react to them.
 | `lineage.schema-changed` | the assembler | the dataset | columns were added, dropped or retyped ([fields](../automations.md#changed-schemas)) |
 
 The resource of a dataset has its URI as `prefect.resource.id`, and the labels `lineage.namespace`, `lineage.name` and
-`lineage.kind`. The flow run, the task run and the flow are related resources of each event. Ids are made from the emitter and
-the number, so an event that is sent twice is stored once.
+`lineage.kind`. That of a dataset that a statement writes or creates has `lineage.rows` too: `written`, or `none` where a CREATE
+only defines the table. The flow run, the task run and the flow are related resources of each event. Ids are made from the
+emitter and the number, so an event that is sent twice is stored once.
 
 ## Compatibility
 The payload has a `schema_version` (now {version}). A later version of this package reads what all earlier ones wrote: fields are

@@ -16,7 +16,7 @@ from prefect_lineage_events import encoding, escaping
 from prefect_lineage_events.datasets import Dataset, uri_of
 from prefect_lineage_events.definitions import RunDefinitions
 from prefect_lineage_events.event_fields import MAX_LABEL, Count, Label, Moment, Name, Seconds, Text
-from prefect_lineage_events.python_rows import writes_python_rows
+from prefect_lineage_events.python_rows import only_defines, writes_python_rows
 from prefect_lineage_events.sentences import counted, listed, sentence
 
 SCHEMA_VERSION = 1
@@ -45,6 +45,8 @@ INPUT_ROLE = "lineage-input"
 # assembler's own run is one too.
 FLOW_LABEL = "lineage.flow"
 TARGET_LABEL = "lineage.target"
+# A label of the events of statements that write: whether rows may have come, or the table was only defined.
+ROWS_LABEL, ROWS_WRITTEN, NO_ROWS = "lineage.rows", "written", "none"
 EMITTER_PREFIX = "prefect-lineage.emitter."
 # Prefect refuses more than 100 related resources and truncates what it attaches itself beyond that; 85 leaves it room
 # for the run, the task, the flow, the deployment, the work pool and ten tags.
@@ -264,6 +266,10 @@ class LineageEvent(UnnumberedEvent):
         values = (self.bound_columns, self.constant_columns)
         return writes_python_rows(self.statement, self.operation, {i.uri for i in self.inputs}, output, values)
 
+    def _only_defines(self, output: EventDataset) -> bool:
+        taken = (self.bound_columns, self.constant_columns)
+        return only_defines(self.statement, self.operation, output.columns, self.inputs, self.columns, *taken)
+
     @property
     def primary(self) -> EventDataset | None:
         return self.output or (self.inputs[0] if self.inputs else None)
@@ -273,6 +279,8 @@ class LineageEvent(UnnumberedEvent):
         primary, info, names = self.primary, self.statement, [dataset.name for dataset in self.inputs]
         output = self.output.name if self.output else None
         resource = _resource(primary) if primary else _emitter_resource(self.emitter.id, "a statement not understood")
+        if self.output:
+            resource[ROWS_LABEL] = NO_ROWS if self._only_defines(self.output) else ROWS_WRITTEN
         inputs = self.inputs if self.output else self.inputs[1:]
         related = [*self.run.related(), *({**_resource(d), "prefect.resource.role": INPUT_ROLE} for d in inputs)]
         return {

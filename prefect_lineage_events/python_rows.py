@@ -1,4 +1,4 @@
-"""Statements whose rows come from Python: the rule by which the history and the stitching find them. Pure."""
+"""Rules about the rows that a statement writes: whether Python hands them over, and whether there are any. Pure."""
 
 from __future__ import annotations
 
@@ -36,3 +36,14 @@ def writes_python_rows(
     if operation != "write" or info.effect not in _CARRYING_EFFECTS:
         return False
     return not set(inputs) - ({output} if info.effect == "update" else set())
+
+
+def only_defines(
+    info: StatementInfo, operation: str, columns: Collection[object], *sources: Collection[object] | None
+) -> bool:
+    """Return whether a statement is a CREATE with a list of columns and no source of rows: the table may have been
+    there.
+
+    `columns` are those of its output; `sources` are its inputs, column edges, and the columns that take values.
+    """
+    return operation == "create" and bool(columns) and not any((*sources, info.rows, info.from_program))

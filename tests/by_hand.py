@@ -63,6 +63,16 @@ def read(input_: str, *, run: RunInfo = NO_RUN, emitter: UUID | None = None, at:
     )
 
 
+def create(output: EventDataset, rows: int | None, at: dt.datetime = NOON) -> LineageEvent:
+    """`CREATE TABLE output (...)`, or (with `rows`) `CREATE TABLE output AS ...`, as an event."""
+    return LineageEvent(
+        operation="create",
+        output=output,
+        statement=StatementInfo(id=uuid4(), dialect="postgres", sql="CREATE TABLE", rows=rows, started=at),
+        emitter=EmitterInfo(id=uuid4(), sequence=0),
+    )
+
+
 def closing(
     emitter: UUID,
     count: int,

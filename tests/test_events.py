@@ -15,6 +15,7 @@ from prefect_lineage_events.events import (
     StatementInfo,
     parse,
 )
+from tests.by_hand import create, read, table
 
 EMITTER = EmitterInfo(id=UUID(int=7), sequence=3)
 ORDERS = EventDataset(namespace="sqlite:///shop.db", name="orders")
@@ -42,6 +43,16 @@ def test_primary_and_related_datasets_have_their_names() -> None:
     event = WRITE.to_prefect()
     assert event["resource"]["prefect.resource.name"] == "revenue"
     assert [r["prefect.resource.name"] for r in event["related"]] == ["orders"]
+
+
+@pytest.mark.parametrize(("rows", "label"), [(None, "none"), (0, "none"), (3, "written")])
+def test_create_says_whether_rows_may_have_come(rows: int | None, label: str) -> None:
+    assert create(table("revenue", "id"), rows).to_prefect()["resource"]["lineage.rows"] == label
+
+
+def test_write_says_that_rows_came_and_a_read_says_nothing_of_them() -> None:
+    assert WRITE.to_prefect()["resource"]["lineage.rows"] == "written"
+    assert "lineage.rows" not in read("orders").to_prefect()["resource"]
 
 
 @pytest.mark.parametrize(

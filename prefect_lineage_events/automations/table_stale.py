@@ -2,7 +2,8 @@
 
 A write starts the time, and each later one starts it again. So the trigger fires once, when the time is over, and then
 not before the table has been written again. Writes of any run count, also of one that failed afterwards: their events
-are sent after the commit, and need no assembler.
+are sent after the commit, and need no assembler. A table that is only defined, as by CREATE TABLE IF NOT EXISTS at the
+beginning of a flow, is not written.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect_lineage_events.automations import people
 from prefect_lineage_events.automations.definition import JSON, Definition, Options
 from prefect_lineage_events.automations.tables import ANY_TABLE, pattern_of, table_of
+from prefect_lineage_events.events import ROWS_LABEL, ROWS_WRITTEN
 
 # A table that is written once a day may be some time late.
 HOURS = 26.0
@@ -26,7 +28,7 @@ def _trigger(options: Options) -> JSON:
         "posture": "Proactive",
         "after": list(_WRITES),
         "expect": list(_WRITES),
-        "match": {"prefect.resource.id": pattern_of(options.table or ANY_TABLE)},
+        "match": {"prefect.resource.id": pattern_of(options.table or ANY_TABLE), ROWS_LABEL: ROWS_WRITTEN},
         "for_each": ["prefect.resource.id"],
         "threshold": 1,
         "within": 3600 * (options.hours or HOURS),

@@ -17,7 +17,7 @@ from prefect_lineage_events.events import (
     StatementInfo,
 )
 from prefect_lineage_events.history.model import AssetEvent, RunHistory
-from prefect_lineage_events.python_rows import writes_python_rows
+from prefect_lineage_events.python_rows import only_defines, writes_python_rows
 from prefect_lineage_events.stitching.asset_keys import resolved_keys
 from prefect_lineage_events.stitching.model import Evidence
 
@@ -87,9 +87,8 @@ class Step:
     @property
     def only_defines(self) -> bool:
         """Return whether it is a CREATE with a list of columns and no source of rows: the table may have been there."""
-        sources = (self.inputs, self.columns, self.bound, self.constant, self.info.rows, self.info.from_program)
-        is_definition = self.operation == "create" and self.output is not None and bool(self.output.columns)
-        return is_definition and not any(sources)
+        columns = self.output.columns if self.output else ()
+        return only_defines(self.info, self.operation, columns, self.inputs, self.columns, self.bound, self.constant)
 
     @property
     def writes_python_rows(self) -> bool:

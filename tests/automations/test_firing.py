@@ -25,7 +25,7 @@ from prefect_lineage_events.graph.affected import affected
 from prefect_lineage_events.history import event_log
 from prefect_lineage_events.history.reader import Patience
 from tests.automations.conftest import wait_for
-from tests.by_hand import closing, current_run, emit_writes, table
+from tests.by_hand import closing, create, current_run, emit_writes, table
 
 # A busy server stores a run's events late; the assembler waits until the run is complete, and no longer.
 _PATIENT = Patience(completeness=300, first_event=300)
@@ -271,6 +271,19 @@ def test_stale_table_is_reported_once_after_its_last_write(client: Any, people: 
     assert "was last written at" in got["body"]
     assert (dt.datetime.now(dt.timezone.utc) - last).total_seconds() > 11
     assert len(firings(client, f"prefect-lineage-table-stale: {uri}", last)) <= 1
+
+
+def test_table_that_was_only_defined_does_not_count_as_written(client: Any, people: str, receiver: _Receiver) -> None:
+    defined, loaded = table("stale_defined", "id"), table("stale_loaded", "id")
+    for uri in (defined.uri, loaded.uri):
+        deploy_with(client, "table-stale", table=uri, hours=12 / 3600, notify=people)
+    began = dt.datetime.now(dt.timezone.utc)
+    for output, rows in ((defined, None), (loaded, 1)):
+        created = create(output, rows, at=dt.datetime.now(dt.timezone.utc))
+        emit_event(**created.to_prefect())
+    (got,) = wait_for("the notification", lambda: receiver.got)
+    assert got["subject"] == "shop.public.stale_loaded is stale"
+    assert firings(client, f"prefect-lineage-table-stale: {defined.uri}", began) == []
 
 
 def test_changed_schema_is_reported_once_with_its_columns(client: Any, people: str, receiver: _Receiver) -> None:
