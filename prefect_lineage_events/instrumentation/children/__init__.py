@@ -9,7 +9,7 @@ from prefect_lineage_events.instrumentation.library import Library
 
 
 def _needs_no_patch(_: Any) -> None:
-    """Do nothing: the library works through drivers that are captured."""
+    """Do nothing: the library works through others that are captured."""
 
 
 LIBRARIES: tuple[Library, ...] = (
@@ -20,15 +20,25 @@ LIBRARIES: tuple[Library, ...] = (
         package="subprocess",
         captured="`OPENLINEAGE_CONTEXT` and the parent variables in the environment of each process that a run starts, "
         "also by asyncio and anyio: lineage that dbt-ol or Spark send themselves hangs under the run",
-        not_captured="the work of the child process itself; known programs (psql, aws, dbt, ...) are named as not "
-        "captured; `os.system` and `os.spawn`",
+        not_captured="the work of the child process itself: programs of data (psql, aws, dbt, ...) and scripts "
+        "(`python load.py`) are named as not captured; `os.spawn`",
         tests=("tests/instrumentation/children/test_processes.py",),
         against="child processes, dbt-ol on DuckDB",
     ),
     Library(
         "children",
+        "os",
+        processes.patch_os,
+        package="os",
+        captured="programs and scripts that `os.system` runs, as not captured",
+        not_captured="the work of the child process itself, and variables for it: it has the environment of the flow",
+        tests=("tests/instrumentation/children/test_programs.py",),
+        against="child processes",
+    ),
+    Library(
+        "children",
         "prefect_shell.commands",
-        processes.patch_shell,
+        _needs_no_patch,
         package="prefect-shell",
         captured="the same for `ShellOperation` and `shell_run_command`",
         not_captured="as for `subprocess`",

@@ -1,15 +1,14 @@
 """Processes that a run starts by `subprocess`, `asyncio`, `anyio` or prefect-shell: all pass `subprocess.Popen`.
 
-Their environment gets the variables of `lineage_environment`, unless it has them. Known programs that read and write
-data are named as not captured, since nothing is seen of their work.
+Their environment gets the variables of `lineage_environment`, unless it has them. Programs that read and write data,
+and scripts, which may, are named as not captured, since nothing is seen of their work. Those of `os.system` are too.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
-from pathlib import PurePath
+from pkgutil import resolve_name
 from typing import Any
 
 from prefect_lineage_events import patches
@@ -21,27 +20,37 @@ from prefect_lineage_events.instrumentation.children.environment import (
     variables_of_child,
     with_spark_options,
 )
+from prefect_lineage_events.instrumentation.children.programs import SENDERS, programs_of
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction
 
-# The position of `env` among the arguments of Popen after `self`. https://docs.python.org/3/library/subprocess.html
-_ENV = 10
-_MAX_SEARCHED = 10_000
-# Programs that read and write data and send no lineage of their own. `dbt-ol` sends its own.
-_PROGRAMS = (
-    "dbt", "spark-submit", "psql", "pg_dump", "pg_restore", "mysql", "mysqldump", "mariadb", "sqlite3",
-    "duckdb", "sqlcmd", "bcp", "sqlplus", "sqlldr", "snowsql", "snow", "bq", "clickhouse",
-    "clickhouse-client", "trino", "beeline", "hdfs", "hadoop", "distcp", "aws", "s3cmd", "s5cmd", "gsutil",
-    "gcloud", "azcopy", "rclone", "rsync", "scp", "sftp", "curl", "wget", "mongodump", "mongoimport",
-    "mongoexport", "redis-cli", "kcat", "meltano", "sqlmesh", "airbyte", "sling",
-)  # fmt: skip
-# Programs that may send lineage of their own, with the run as its parent.
-_SENDERS = ("dbt-ol", "spark-submit")
-_WORD = re.compile(r"(?<![\w./-])(?:[\w./-]{0,200}/)?(" + "|".join((*_PROGRAMS, *_SENDERS)) + r")(?![\w.-])")
+# The positions of `cwd` and `env` among the arguments of Popen. https://docs.python.org/3/library/subprocess.html
+_FOLDER, _ENV = 9, 10
 
 
 def patch(module: Any) -> None:
     """Patch `subprocess`."""
     patches.add(module.Popen, "__init__", _with_environment)
+
+
+def patch_os(module: Any) -> None:
+    """Patch `os`, whose `system` takes no environment."""
+    patches.add(module, "system", _system)
+
+
+class _System(PatchedFunction):
+    """`os.system`, which is pickled by the name that users call: it is a function of another module."""
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        return resolve_name, ("os:system",)
+
+
+def _system(original: Any, is_on: Callable[[], bool]) -> Any:
+    def run(system: Callable[..., int], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+        with guarded("naming programs", count_loss):
+            _name_programs(_given(args, kwargs, 0, "command"))
+        return system(*args, **kwargs)
+
+    return _System(original, run, enabled=is_on)
 
 
 def _with_environment(original: Any, is_on: Callable[[], bool]) -> Any:
@@ -55,7 +64,7 @@ def _with_environment(original: Any, is_on: Callable[[], bool]) -> Any:
 
 
 def _changed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    _name_program(args[0] if args else kwargs.get("args"))
+    _name_programs(_given(args, kwargs, 0, "args"), _given(args, kwargs, _FOLDER, "cwd"))
     variables = variables_of_child()
     if not variables:
         return args, kwargs
@@ -75,38 +84,14 @@ def _added(given: Mapping[Any, Any] | None, variables: dict[str, str]) -> dict[A
     return environment
 
 
-def _name_program(command: Any) -> None:
-    """Name the program of a command, if it is one that works on data; count one that sends lineage of its own."""
-    if isinstance(command, str):
-        name_programs(command)
-    else:
-        first = command if isinstance(command, os.PathLike | bytes) else next(iter(command or ()), "")
-        _note_program(PurePath(os.fsdecode(first)).name)
+def _given(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name: str) -> Any:
+    return args[position] if len(args) > position else kwargs.get(name)
 
 
-def name_programs(script: str) -> None:
-    """Name the programs of a shell's script that work on data."""
-    for program in dict.fromkeys(_WORD.findall(script[:_MAX_SEARCHED])):
-        _note_program(program)
-
-
-def _note_program(program: str) -> None:
-    if program in _SENDERS:
-        count_child()
-    if program in _PROGRAMS:
-        name_library(f"{program} (a child process)")
-
-
-def patch_shell(module: Any) -> None:
-    """Patch prefect-shell, whose commands are in a file when the process is started."""
-    if hasattr(module.ShellOperation, "_prep_trigger_command"):
-        patches.add(module.ShellOperation, "_prep_trigger_command", _named)
-
-
-def _named(original: Any, is_on: Callable[[], bool]) -> Any:
-    def prepare(method: Callable[..., Any], operation: Any, args: Any, kwargs: Any) -> Any:
-        with guarded("naming programs", count_loss):
-            name_programs("\n".join(map(str, operation.commands)))
-        return method(*args, **kwargs)
-
-    return PatchedFunction(original, prepare, enabled=is_on)
+def _name_programs(command: Any, folder: Any = None) -> None:
+    """Name the programs of a command that work on data, or may; count those that send lineage of their own."""
+    for program in programs_of(command, folder):
+        if program in SENDERS:
+            count_child()
+        if program != "dbt-ol":
+            name_library(f"{program} (a child process)")

@@ -21,8 +21,8 @@ from prefect_shell import ShellOperation, shell_run_command
 from prefect_lineage_events import lineage_disabled, lineage_environment, patches, spark_properties
 from prefect_lineage_events.emission import not_captured, worker
 from prefect_lineage_events.emission.notes import ChildStartedNote, NotCapturedNote
-from prefect_lineage_events.instrumentation.children import LIBRARIES
 from prefect_lineage_events.instrumentation.children import environment as environment_of_children
+from prefect_lineage_events.instrumentation.children import processes
 from prefect_lineage_events.settings import settings
 from tests.conftest import PrefectServer
 
@@ -34,12 +34,7 @@ OURS = ("OPENLINEAGE_CONTEXT", "SPARK_SUBMIT_OPTS", "OPENLINEAGE_PARENT_ID", "OP
 
 @pytest.fixture(autouse=True)
 def patched() -> Iterator[None]:
-    import prefect_shell.commands
-
-    modules = {"subprocess": subprocess, "prefect_shell.commands": prefect_shell.commands}
-    for library in LIBRARIES:
-        if library.module in modules:
-            library.patch(modules[library.module])
+    processes.patch(subprocess)
     yield
     patches.switch_off()
 
@@ -260,10 +255,11 @@ def test_programs_that_work_on_data_are_named(prefect_server: PrefectServer, nam
             "true; cd . && /usr/bin/dbt --version || true", shell=True, check=True, stderr=subprocess.DEVNULL
         )
         ShellOperation(commands=["echo dbt-ol build", "aws --version || true"], stream_output=False).run()
+        asyncio.run(shell_run_command.fn("python -c '' || psql --version || true", stream_level=0))
         subprocess.run(["true"], check=True)
 
     nightly()
-    assert named == ["psql (a child process)", "dbt (a child process)", "aws (a child process)"]
+    assert named == [f"{name} (a child process)" for name in ("psql", "dbt", "aws", "python -c")]
 
 
 @pytest.mark.parametrize("command", ["dbt-ol run", "cd x; /opt/dbt-ol build", "spark-submit job.py"])
