@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck
@@ -24,6 +25,7 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.services.loopback import refuse_other_hosts
 from tests.services.postgres import started
+from tests.services.prefect_tables import Tables
 from tests.services.process import STARTS_WITHIN, free_port
 
 # Before anything imports Prefect, which reads its settings once: no profile, no server and no target of the developer.
@@ -40,6 +42,10 @@ os.environ |= {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_CLI_PROMPT": "false",
+    # Integrations that are installed for some tests have plugins and blocks too. To import them all would take each
+    # program a second, and each server six. `tests/documents` runs with all of them, as a reader does.
+    "PREFECT_PLUGINS_ALLOW": "prefect_lineage_events",
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
     "DO_NOT_TRACK": "1",
     # Cloud clients look for credentials of their machine at an outside address, which no test may request.
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -64,6 +70,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     servers = {"prefect_server_process", "unshared_prefect_server"}
     starting = {item.path for item in items if servers & set(getattr(item, "fixturenames", ()))}
     items.sort(key=lambda item: (item.path.parent.name != "flows", item.path not in starting))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """The scheduler of `--dist loadfile`, which the Makefile gives; pytest-xdist's own for its other values."""
+    from tests.scheduling import Scheduling
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_unconfigure() -> None:
@@ -109,11 +123,16 @@ class PrefectServer:
         return {**os.environ, "PREFECT_API_URL": self.api_url}
 
 
+_tables = Tables(Path(_HOME.name))
+
+
 @contextmanager
 def running_server(name: str, port: int | None = None, **environment: str) -> Iterator[PrefectServer]:
     """A real Prefect server on a loopback port, by default a free one. A server of the same name has the same home."""
     home = Path(_HOME.name) / name
     home.mkdir(parents=True, exist_ok=True)
+    if "PREFECT_API_DATABASE_CONNECTION_URL" not in environment:
+        _tables.give(home)
     port = port or free_port()
     log = home / "server.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
@@ -131,6 +150,7 @@ def running_server(name: str, port: int | None = None, **environment: str) -> It
         process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=variables)
     try:
         _wait_until_healthy(process, f"http://127.0.0.1:{port}/api/health", log)
+        _tables.keep(home)
         yield PrefectServer(f"http://127.0.0.1:{port}/api", process.pid, log)
     finally:
         process.terminate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
 import pytest
 
@@ -45,6 +46,13 @@ def test_plugin_instruments_drivers_imported_before_prefect(module: str, block: 
 
 
 def test_plugin_instruments_an_unchanged_program() -> None:
+    assert get_engine_in_a_fresh_process(**_ON) == "PatchedFunction"
+
+
+def test_plugin_instruments_beside_the_plugins_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_PLUGINS_ALLOW")  # of tests/conftest.py
+    if len(entry_points(group="prefect.plugins")) < 2:
+        pytest.skip("no other package with a plugin is installed")
     assert get_engine_in_a_fresh_process(**_ON) == "PatchedFunction"
 
 
