@@ -2,9 +2,9 @@
 
 A lease is an artifact without a key, which Prefect shows nowhere and makes no event of. Prefect has no unique field
 that stays invisible, so a lease is created before others are looked for: of two created at once, at least one assembler
-sees the other. A lease is held while it is the run's only one; of those that wait for that, the one with the lowest id
-stays. It lasts for the setting `claim_seconds` and is renewed while its owner runs, however long a delivery takes. The
-lease of an owner that exited is taken over.
+sees the other. A lease is held while it is the run's only one. Of those that wait for that, the one with the lowest id
+stays, and the others wait until they see none. A lease lasts for the setting `claim_seconds` and is renewed while its
+owner runs, however long a delivery takes. The lease of an owner that exited is taken over.
 """
 
 from __future__ import annotations
@@ -56,9 +56,13 @@ def hold(client: SyncPrefectClient, flow_run_id: UUID, timeout: float) -> Iterat
     """
     deadline = time.monotonic() + timeout
     while not (lease_id := try_acquire(client, flow_run_id)):
-        if time.monotonic() >= deadline:
-            raise BusyError(f"another assembler is delivering flow run {flow_run_id} right now")
-        time.sleep(_RETRY_SECONDS)
+        # Those that wait look before they create: leases of many would keep each of them from being the only one.
+        while True:
+            if time.monotonic() >= deadline:
+                raise BusyError(f"another assembler is delivering flow run {flow_run_id} right now")
+            time.sleep(_RETRY_SECONDS)
+            if not _valid(client, _leases(client, flow_run_id)):
+                break
     try:
         with _renewed(client, lease_id):
             yield

@@ -101,6 +101,22 @@ def test_at_most_one_of_several_assemblers_acquires_the_lease(client):
     assert lease.try_acquire(client, run_id)
 
 
+def test_waiting_assembler_creates_no_lease_while_there_is_one(client, monkeypatch):
+    # Leases of many that wait would keep each of them from being the only one: where the API is slow, for ever.
+    run_id = uuid4()
+    with lease.hold(client, run_id, 0):
+        created, original = [], publishing.create_artifact
+
+        def create(*args, **kwargs):
+            created.append(kwargs)
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(publishing, "create_artifact", create)
+        with pytest.raises(lease.BusyError), lease.hold(client, run_id, 5 * lease._RETRY_SECONDS):
+            pass
+    assert len(created) == 1
+
+
 @pytest.mark.parametrize(
     "data",
     ["", "no time at all", "2026-13-45 me", "9999-12-31T00:00:00+00:00 me", "2026-01-01", None, 7, {"until": []}],

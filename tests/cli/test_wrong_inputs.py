@@ -73,7 +73,7 @@ def folder(prefect_server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ),
         ("deploy --with schema-changed --notify custom-webhok/ops", 2, "did you mean custom-webhook/ops?"),
         ("convert sqlalchemy-conector/warehouse", 2, "did you mean sqlalchemy-connector/warehouse"),
-        ("convert sqlalchemy-connector/warehose", 2, "did you mean sqlalchemy-connector/warehouse?"),
+        ("convert sqlalchemy-connector/warehose", 2, "did you mean sqlalchemy-connector/warehouse"),
         ("register now", 2, "too many arguments: 'now'"),
         ("completion bsh", 2, "did you mean bash"),
         ("mcp --port 99999", 2, "no port"),
