@@ -134,6 +134,8 @@ $(VENV)-lowest/.stamp: pyproject.toml tests/services/requirements-lowest.txt $(S
 TESTS ?= tests/flows tests/stores tests/blocks
 CHOSEN ?=
 AT_AN_END = $(if $(CHOSEN),--numprocesses 2 --dist load -k "$(CHOSEN)",$(PARALLEL)) $(TESTS)
+# Its newest version is another one than the pinned one, for which the stand-in was made.
+OPENED_AT_LATEST = $(if $(CHOSEN),,tests/instrumentation/opened/test_snowflake.py)
 END_SECONDS ?= $(if $(filter tests,$(TESTS)),7200,1800)
 test-lowest: $(VENV)-lowest/.stamp $(VENV)-snowflake/.stamp  ## Run TESTS, the whole flows, on the lowest versions that are supported (4 min on a quiet machine)
 	exec timeout $(END_SECONDS) $(VENV)-lowest/bin/python -m pytest $(AT_AN_END)
@@ -159,7 +161,7 @@ $(VENV)-latest/.stamp: pyproject.toml
 	touch $@
 
 test-latest: $(VENV)-latest/.stamp $(VENV)-snowflake/.stamp  ## Run TESTS, the whole flows, on the newest versions that resolve (4 min on a quiet machine)
-	exec timeout $(END_SECONDS) $(VENV)-latest/bin/python -m pytest $(AT_AN_END)
+	exec timeout $(END_SECONDS) $(VENV)-latest/bin/python -m pytest $(AT_AN_END) $(OPENED_AT_LATEST)
 
 test-flows: $(STAMP) $(VENV)-snowflake/.stamp  ## Run the whole flows of tests/flows alone (part of `make test`)
 	$(BIN)/python -m pytest tests/flows

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 _FOLDER = sys.argv[1]
 sys.path.insert(0, _FOLDER)
@@ -21,7 +22,7 @@ snowflake.__path__ = [f"{_FOLDER}/snowflake"]  # the environment's own connector
 
 import pandas as pd  # noqa: E402
 from snowflake.connector._internal.binding_converters import ParamStyle  # noqa: E402
-from snowflake.connector.connection import SnowflakeConnection  # noqa: E402
+from snowflake.connector.connection import SnowflakeConnection, _connection  # noqa: E402
 from snowflake.connector.constants import QueryStatus  # noqa: E402
 from snowflake.connector.cursor import SnowflakeCursor  # noqa: E402
 from snowflake.connector.pandas_tools import write_pandas  # noqa: E402
@@ -30,6 +31,20 @@ from prefect_lineage_events import instrument, instrument_connection  # noqa: E4
 from prefect_lineage_events.instrumentation import proxies  # noqa: E402
 from tests.instrumentation.drivers.conftest import RecordingTracer  # noqa: E402
 
+_PARAMETERS = {"AUTOCOMMIT": "true"}
+_INFO = {
+    "host": "myorg-shop.snowflakecomputing.com",
+    "account": "myorg-shop",
+    "database": "SHOP",
+    "schema": "PUBLIC",
+    "role": "ETL",
+}
+# The names in the connector's module by which a connection reaches the core.
+_CORE = {
+    "core_driver": MagicMock(),
+    "SessionParametersProxy": lambda _: _PARAMETERS,
+    "ConnectionInfoProxy": lambda _: _INFO,
+}
 _SENT = "00000000-0000-0000-0000-000000000001"
 tracers: list[RecordingTracer] = []
 
@@ -48,23 +63,10 @@ class Cursor(SnowflakeCursor):
         return [("file0.txt", "LOADED", 2, 2)]
 
 
-class Connection(SnowflakeConnection):
-    """A connection that was never opened: the attributes that the core would set are set here."""
-
-    host = "myorg-shop.snowflakecomputing.com"
-    account, database, schema, role, paramstyle = "myorg-shop", "SHOP", "PUBLIC", "ETL", ParamStyle.PYFORMAT
-    config = SimpleNamespace(authenticator="SNOWFLAKE_JWT", private_key=b"key", log_query_text=False, mfa_callback=None)
-    conn_handle = db_handle = 1
-    _reuse_results = None
-    _telemetry_client = SimpleNamespace(log_api_call=lambda *_, **__: None)
-
-    def __init__(self) -> None:
-        self._session_parameters = {"AUTOCOMMIT": "true"}
+class OpenedConnection(SnowflakeConnection):
+    """A connection that its own `__init__` opens."""
 
     def __del__(self) -> None:
-        pass
-
-    def _initialize_core_connection(self) -> None:
         pass
 
     def _should_auto_cleanup(self) -> bool:
@@ -83,6 +85,20 @@ class Connection(SnowflakeConnection):
         pass
 
 
+class Connection(OpenedConnection):
+    """A connection that was never opened: the attributes that the core would set are set here."""
+
+    host = "myorg-shop.snowflakecomputing.com"
+    account, database, schema, role, paramstyle = "myorg-shop", "SHOP", "PUBLIC", "ETL", ParamStyle.PYFORMAT
+    config = SimpleNamespace(authenticator="SNOWFLAKE_JWT", private_key=b"key", log_query_text=False, mfa_callback=None)
+    conn_handle = db_handle = 1
+    _reuse_results = None
+    _telemetry_client = SimpleNamespace(log_api_call=lambda *_, **__: None)
+
+    def __init__(self) -> None:
+        self._session_parameters = _PARAMETERS
+
+
 def connection(store: Any, *, lookup: Any = None) -> RecordingTracer:
     tracers.append(RecordingTracer(store, lookup))
     return tracers[-1]
@@ -95,10 +111,11 @@ def write(own: Any, **more: Any) -> None:
 def opened_by_the_program() -> list[Any]:
     """The statements of a connection that a program opens itself while `instrument()` is on."""
     instrument("databases")
-    own = Connection()
-    own._connect()
+    for name, value in _CORE.items():
+        setattr(_connection, name, value)
+    own = OpenedConnection(account="myorg-shop", user="etl", authenticator="SNOWFLAKE_JWT", private_key=b"key")
     own.cursor().execute("INSERT INTO a SELECT * FROM b")
-    assert isinstance(own, Connection)
+    assert isinstance(own, OpenedConnection)
     return [[s.sql, s.rows, s.query_id, s.autocommit] for s in tracers[-1].reported]
 
 

@@ -37,8 +37,9 @@ DRIVER = replace(
 
 def _patch(module: Any) -> None:
     own = module.SnowflakeConnection
-    # Connector 5 connects in `_connect`; its async connections and those of connector 4 have `connect`.
-    patches.add(own, "connect" if hasattr(own, "connect") else "_connect", traces_own(lambda: DRIVER))
+    # Connector 5 connects in `__init__`, at whose end its session is known; its async connections and those of
+    # connector 4 have `connect`.
+    patches.add(own, "connect" if hasattr(own, "connect") else "__init__", traces_own(lambda: DRIVER))
 
 
 def _nothing(_: Any) -> None:
