@@ -230,6 +230,20 @@ def test_columns_seen_before_a_connection_was_dropped_stay_known() -> None:
     duckdb.connect("other.db", read_only=True).close()  # no lock was left
 
 
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    "sql",
+    ["CREATE OR REPLACE TABLE copied AS FROM orders", "CREATE TABLE copied AS SELECT * REPLACE (1 AS id) FROM orders"],
+)
+def test_columns_read_at_the_close_stay_known_when_the_statement_is_noted_later(sql: str) -> None:
+    with duckdb.connect("other.db") as connection:
+        lookup = InstanceLookup(connection)
+        connection.execute(sql)
+        lookup.read_before_close()
+    lookup.observe(sql)
+    assert set(lookup([("main", "orders"), ("main", "copied")])) == {("main", "orders"), ("main", "copied")}
+
+
 def test_pipes_and_changed_files_are_not_opened(here: Path) -> None:
     os.mkfifo("pipe.csv")
     assert file_columns("pipe.csv", "", LATER) is None

@@ -60,6 +60,7 @@ class InstanceLookup:
         self._connection: Callable[[], Any] = weakref.ref(connection)
         self._seen: dict[_Name, DescribedColumns] = {}
         self._observed_until = 0.0
+        self._read_at_close = False
         self._in_use = threading.RLock()
 
     def __call__(self, tables: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], DescribedColumns]:
@@ -80,7 +81,8 @@ class InstanceLookup:
     def observe(self, sql: str) -> str | None:
         """Read all columns after the first statement, and after those that define tables.
 
-        Programs drop their connection right after a statement. What it has changed is then not known.
+        Programs drop their connection right after a statement. What it has changed is then not known. What was read at
+        the connection's close is later than all of its statements, and stays.
         """
         defines = _DEFINES.search(sql)
         if self._observed_until and not defines:
@@ -89,7 +91,7 @@ class InstanceLookup:
         if now >= self._observed_until and self._look():
             done = perf_counter()
             self._observed_until = done + _SHARE * (done - now)
-        elif defines and _REDEFINES.search(sql):
+        elif defines and not self._read_at_close and _REDEFINES.search(sql):
             text = sql.lower()
             self._seen = {name: columns for name, columns in self._seen.items() if name[-1] not in text}
         return copied_tables(sql, self._seen)
@@ -139,6 +141,7 @@ class InstanceLookup:
             connection, self._connection = self._connection(), _closed
             if settings().schema_lookup and connection:
                 self._seen.update(_by_name(_all_columns(connection)))
+                self._read_at_close = True
         finally:
             self._in_use.release()
 
