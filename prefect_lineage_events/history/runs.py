@@ -242,7 +242,7 @@ def _flow_run(raw: JSON, flow_name: str, parents: tuple[ParentRun, ...], deploym
         parents=parents,
         deployment_id=UUID(raw["deployment_id"]) if raw.get("deployment_id") else None,
         deployment_name=deployment.get("name"),
-        deployment_description=deployment.get("description"),
+        deployment_description=_description(deployment),
         deployment_version=version.get("version") or raw.get("deployment_version") or deployment.get("version"),
         deployment_entrypoint=deployment.get("entrypoint"),
         schedule=_schedule(deployment),
@@ -252,6 +252,12 @@ def _flow_run(raw: JSON, flow_name: str, parents: tuple[ParentRun, ...], deploym
         work_queue=raw.get("work_queue_name") or deployment.get("work_queue_name"),
         parent_task_run_id=UUID(raw["parent_task_run_id"]) if raw.get("parent_task_run_id") else None,
     )
+
+
+def _description(deployment: JSON) -> str | None:
+    """The deployment's description. Prefect's client writes the text `None` where there is none."""
+    text = str(deployment.get("description") or "").strip()
+    return text if text not in ("", "None") else None
 
 
 def _schedule(deployment: JSON) -> str | None:

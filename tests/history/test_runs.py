@@ -6,6 +6,7 @@ import datetime as dt
 from uuid import UUID, uuid4
 
 import pytest
+from prefect.client.schemas.actions import DeploymentCreate
 
 from prefect_lineage_events.history.runs import UnknownFlowRunError, descendants, ended_runs, read_run
 from tests.by_hand import NOON
@@ -54,6 +55,15 @@ def test_a_run_that_was_not_deployed_has_no_deployment():
     assert run.deployment_name is None
     assert run.schedule is None
     assert run.parents == ()
+
+
+@pytest.mark.parametrize(("given", "read"), [(None, None), ("", None), ("Loads orders.", "Loads orders.")])
+def test_a_description_is_the_deployments_own_not_the_word_that_prefects_client_writes_for_none(given, read):
+    api = FakeApi(NOON)
+    raw = with_flow(api, "nightly", deployment_id=str(uuid4()))
+    stored = DeploymentCreate(name="prod", flow_id=uuid4(), description=given).model_dump(mode="json")
+    api.deployments = {raw["deployment_id"]: stored}
+    assert read_run(api, UUID(raw["id"])).deployment_description == read
 
 
 def test_deployment_has_schedule_source_and_owners():
