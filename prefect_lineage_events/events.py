@@ -128,7 +128,7 @@ class StatementInfo(_Value):
     the last of them started; `part` of `parts`: a statement with too many inputs for one event is split into several.
     `renames` are (from, to) pairs of URIs for effects `rename`, `swap`, `clone`, and for moved files. `from_program`:
     it reads rows of the program's own beside its inputs, such as a DataFrame that DuckDB takes for a table.
-    `if_exists`: a DROP that may have found nothing.
+    `if_exists`: a DROP that may have found nothing. `or_replace`: a CREATE that replaces a table of the same name.
     `calls_procedure`: the statements of a procedure ran, which the text does not have.
     """
 
@@ -146,6 +146,7 @@ class StatementInfo(_Value):
     renames: tuple[tuple[Text, Text], ...] = ()
     from_program: bool = False
     if_exists: bool = False
+    or_replace: bool = False
     calls_procedure: bool = False
     query_id: Label | None = None
     dialect: Label = ""

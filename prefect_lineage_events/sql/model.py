@@ -137,7 +137,8 @@ class Statement:
     `declared` gives, per output's dotted name, the columns and types that the text itself states (CREATE TABLE lists,
     CTAS output names; a type is "" when unknown). `renames` are (from, to) pairs for effects `rename`, `swap`, `clone`.
     `if_exists`: a DROP that may have found nothing to drop. `if_not_exists`: a CREATE that may have found the table
-    there. `calls_procedure`: the statements of a procedure run, which the text does not have. `result_columns` are the
+    there. `or_replace`: a CREATE that replaces a table of the same name. `calls_procedure`: the statements of a
+    procedure run, which the text does not have. `result_columns` are the
     output names of a read, or of a RETURNING, where the text gives them.
     `from_program`: it reads rows in the program's memory, which are no table (a DataFrame that DuckDB scans, or that
     `write_pandas` uploads). `bound` are, per output, the columns that take values of the program (binds; `*`: such
@@ -168,6 +169,7 @@ class Statement:
     program_columns: Mapping[TableRef, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     if_exists: bool = False
     if_not_exists: bool = False
+    or_replace: bool = False
     calls_procedure: bool = False
     confidence: Confidence = "exact"
     reason: str = ""
@@ -188,5 +190,6 @@ class Statement:
             "reason": self.reason,
             "from_program": self.from_program,
             "if_exists": self.if_exists,
+            "or_replace": self.or_replace,
             "calls_procedure": self.calls_procedure,
         }

@@ -70,10 +70,10 @@ class Lifetime:
             return "OVERWRITE" if replaced else "CREATE"
         if self.renamed:
             return "RENAME"
-        if "overwrite" in self.effects or {"truncate", "fill"} <= self.effects:
-            return "OVERWRITE"
-        if "truncate" in self.effects:
+        if "emptied" in self.effects:
             return "TRUNCATE"
+        if not self.effects.isdisjoint({"overwrite", "or replace", "truncate"}):
+            return "OVERWRITE"
         return "ALTER" if "alter" in self.effects else None
 
 
@@ -137,6 +137,7 @@ class Lifetimes:
         return next(reversed(self._by_name.get(dataset, [])), None)
 
     def _change(self, step: Step, output: EventDataset) -> Lifetime:
+        before = self._live.get((output.dataset, output.temporary))
         if step.operation == "create":
             lifetime = self._create(output)
         else:
@@ -151,10 +152,15 @@ class Lifetimes:
         if step.effect == "truncate" and "fill" not in lifetime.effects:
             # A run does not empty a table that it has just made: its CREATE had IF NOT EXISTS, and found an older one.
             lifetime.effects.add("empty unfilled")
-        if step.operation == "create" and step.effect == "overwrite":
+        replaces = step.info.or_replace or step.effect == "overwrite"
+        if step.operation == "create" and replaces and not (before is lifetime and lifetime.created):
             lifetime.effects.add("or replace")
         if step.operation == "create" and step.inputs and not lifetime.created:
             lifetime.effects.add("overwrite")
+        if step.effect == "truncate":
+            lifetime.effects.add("emptied")
+        elif (step.operation == "write" and step.effect != "delete") or step.operation == "create":
+            lifetime.effects.discard("emptied")
         if (step.operation == "write" and step.effect not in ("truncate", "delete")) or (
             step.operation == "create" and step.inputs
         ):

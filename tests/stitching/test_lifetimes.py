@@ -107,6 +107,32 @@ def test_lifecycle_of_a_truncated_table_is_truncate():
     assert lifecycles(lineage(Story().write("t", effect="truncate"))) == {"t": "TRUNCATE"}
 
 
+@pytest.mark.parametrize(
+    ("story", "change"),
+    [
+        (Story().write("t", "a").write("t", effect="truncate"), "TRUNCATE"),
+        (Story().write("t", "a", effect="overwrite").write("t", effect="truncate"), "TRUNCATE"),
+        (Story().write("t", effect="truncate").write("t", "a").write("t", effect="truncate"), "TRUNCATE"),
+        (Story().write("t", effect="truncate").write("t", "a").write("t", effect="delete"), "OVERWRITE"),
+    ],
+)
+def test_lifecycle_of_a_table_that_is_empty_in_the_end_is_truncate(story, change):
+    assert lifecycles(lineage(story)) == {"t": change}
+
+
+@pytest.mark.parametrize(
+    ("story", "change"),
+    [
+        (Story().create("t", "a", or_replace=True), "OVERWRITE"),
+        (Story().read("t").create("t", or_replace=True), "OVERWRITE"),
+        (Story().create("t").write("t", "a").create("t", "b", or_replace=True), "CREATE"),
+        (Story().create("t", or_replace=True).rename("t", "u"), "OVERWRITE"),
+    ],
+)
+def test_a_create_or_replace_overwrites_a_table_that_the_run_has_not_made(story, change):
+    assert list(lifecycles(lineage(story)).values()) == [change]
+
+
 def test_lifecycle_of_an_altered_table_is_alter():
     assert lifecycles(lineage(Story().alter("t"))) == {"t": "ALTER"}
 

@@ -38,6 +38,7 @@ class StatementBuilder:
     from_program: bool = False
     if_exists: bool = False
     if_not_exists: bool = False
+    or_replace: bool = False
     calls_procedure: bool = False
     control: Control | None = None
     commits: bool = False
@@ -115,6 +116,7 @@ class StatementBuilder:
             program_columns=columns.program_columns if columns else {},
             if_exists=self.if_exists,
             if_not_exists=self.if_not_exists,
+            or_replace=self.or_replace,
             calls_procedure=self.calls_procedure,
             confidence=self.confidence,
             reason=self.reason,

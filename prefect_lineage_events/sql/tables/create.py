@@ -149,6 +149,7 @@ def create(words: Words, builder: StatementBuilder) -> Definition:
         return Definition(thing, None, at)
     temporary = any(words.word(i) in _TEMPORARY for i in range(1, at))
     builder.if_not_exists = words.follows(at + 1, "IF", "NOT", "EXISTS")
+    builder.or_replace = words.follows(1, "OR", "REPLACE") and DATA_OBJECTS[thing] == "table"
     at = skip_existence(words, at + 1)
     named = read_name(words, at, builder.context.for_new_tables)
     at = max(named.end, at)
@@ -189,10 +190,9 @@ def create(words: Words, builder: StatementBuilder) -> Definition:
         to = words.find(frozenset({"TO", "AS", "("}), at)  # after REFRESH EVERY 1 HOUR [APPEND]
         if words.word(to) == "TO":
             clickhouse_engines.materialised_to(words, to, builder, target)
-    if words.word(at) == "(" and target is not None and (query == -1 or query > at):
-        columns = declared_columns(words, at, builder.context.dialect)
-        if columns:
-            builder.declared[target.name] = columns
+    has_columns = words.word(at) == "(" and (query == -1 or query > at)
+    if has_columns and target and (columns := declared_columns(words, at, builder.context.dialect)):
+        builder.declared[target.name] = columns
     return Definition(thing, target, at, query, is_recursive=words.find(frozenset({"RECURSIVE"}), 1, at) != -1)
 
 

@@ -169,3 +169,19 @@ def test_prefixes_crash_no_program_that_has_raised_the_recursion_limit(prefix: s
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, "it is nested too deeply" in done.stdout) == (0, True), done.stderr[:500]
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect", "replaces"),
+    [
+        ("CREATE OR REPLACE TABLE t AS SELECT a FROM s", "duckdb", True),
+        ("create or replace transient table t clone s", "snowflake", True),
+        ("CREATE OR REPLACE EXTERNAL TABLE d.t (a INT64) OPTIONS (format = 'CSV')", "bigquery", True),
+        ("CREATE TABLE t AS SELECT a FROM s", "duckdb", False),
+        ("CREATE TABLE IF NOT EXISTS t (a int)", "snowflake", False),
+        ("CREATE OR REPLACE VIEW v AS SELECT a FROM s", "postgres", False),
+    ],
+)
+def test_a_statement_says_that_it_replaces_a_table(sql: str, dialect: str, replaces: bool) -> None:
+    (statement,) = analyze(sql, dialect=dialect)
+    assert statement.or_replace is replaces
