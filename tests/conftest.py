@@ -179,7 +179,7 @@ def _send_waiting_events() -> None:
 
 
 @contextmanager
-def _as_api(server: PrefectServer) -> Iterator[PrefectServer]:
+def as_api(server: PrefectServer) -> Iterator[PrefectServer]:
     """The server as the Prefect API of this process, and (by `environment`) of its children."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -258,7 +258,7 @@ def unshared_prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectS
     """A server on SQLite of one test file, as its Prefect API: an automation that fired for a run of another file does
     not fire again until its window has passed.
     """
-    with running_server(request.module.__name__) as server, _as_api(server):
+    with running_server(request.module.__name__) as server, as_api(server):
         yield server
         _send_waiting_events()
 
@@ -266,7 +266,7 @@ def unshared_prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectS
 @pytest.fixture
 def prefect_server(prefect_server_process: PrefectServer) -> Iterator[PrefectServer]:
     """The server on SQLite as this test's Prefect API."""
-    with _as_api(prefect_server_process) as server:
+    with as_api(prefect_server_process) as server:
         yield server
 
 
@@ -274,7 +274,7 @@ def prefect_server(prefect_server_process: PrefectServer) -> Iterator[PrefectSer
 def each_prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectServer]:
     """A server on each of Prefect's databases as the test's Prefect API."""
     name = "prefect_server_process" if request.param == "sqlite" else "prefect_on_postgres"
-    with _as_api(request.getfixturevalue(name)) as server:
+    with as_api(request.getfixturevalue(name)) as server:
         yield server
 
 

@@ -16,9 +16,11 @@ from uuid import uuid4
 import httpx
 import pytest
 from prefect import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.events import emit_event
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.workers.process import ProcessWorker
 
 from prefect_lineage_events import cli, deploy, serving
 from prefect_lineage_events.automations.assemble import ASSEMBLE
@@ -100,28 +102,18 @@ def test_disabled_automation_stays_disabled(client):
     assert deploy.deploy().enabled
 
 
-def test_deployments_move_to_a_work_pool_and_back(client, prefect_server):
-    command = [
-        sys.executable,
-        "-m",
-        "prefect",
-        "work-pool",
-        "create",
-        "lineage-pool",
-        "--type",
-        "process",
-        "--overwrite",
-    ]
-    subprocess.run(command, env=prefect_server.environment, check=True, capture_output=True)
+def test_deployments_move_to_a_work_pool_and_back(client):
+    process_pool(client, "lineage-pool")
     deploy.deploy(work_pool="lineage-pool")
     assert {d.work_pool_name for d in our_deployments(client)} == {"lineage-pool"}
     deploy.deploy()
     assert {d.work_pool_name for d in our_deployments(client)} == {None}
 
 
-def process_pool(server, name):
-    command = [sys.executable, "-m", "prefect", "work-pool", "create", name, "--type", "process", "--overwrite"]
-    subprocess.run(command, env=server.environment, check=True, capture_output=True)
+def process_pool(client, name):
+    """A pool as `prefect work-pool create` makes it, which imports all integrations for eight seconds of a core."""
+    template = ProcessWorker.get_default_base_job_template()
+    client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=template), overwrite=True)
 
 
 def stored_target(client):
@@ -129,8 +121,8 @@ def stored_target(client):
     return json.loads(stored)
 
 
-def test_target_is_stored_with_deployments_of_a_work_pool(client, prefect_server, monkeypatch):
-    process_pool(prefect_server, "target-pool")
+def test_target_is_stored_with_deployments_of_a_work_pool(client, monkeypatch):
+    process_pool(client, "target-pool")
     monkeypatch.setenv("OPENLINEAGE_URL", "http://user:hunter22@marquez:5000")
     monkeypatch.setenv("OPENLINEAGE_API_KEY", "hunter22-key")
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_GRANULARITY", "task")
@@ -145,8 +137,8 @@ def test_target_is_stored_with_deployments_of_a_work_pool(client, prefect_server
     assert stored_target(client) == {}
 
 
-def test_worker_reads_the_stored_target(client, prefect_server, monkeypatch):
-    process_pool(prefect_server, "target-pool")
+def test_worker_reads_the_stored_target(client, monkeypatch):
+    process_pool(client, "target-pool")
     monkeypatch.setenv("OPENLINEAGE_URL", "http://marquez:5000")
     monkeypatch.setenv("PREFECT_INTEGRATIONS_LINEAGE_EVENTS_API_KEY_BLOCK", "marquez-key")
     settings.cache_clear()
@@ -263,8 +255,7 @@ def test_missing_deployment_is_reported_with_a_remedy(client):
 
 
 def test_prefect_yaml_creates_the_same_deployments(client, prefect_server):
-    pool = [sys.executable, "-m", "prefect", "work-pool", "create", "yaml-pool", "--type", "process", "--overwrite"]
-    subprocess.run(pool, env=prefect_server.environment, check=True, capture_output=True)
+    process_pool(client, "yaml-pool")
     file = ROOT / "deployments" / "prefect.yaml"
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
     target = {"OPENLINEAGE_URL": "http://marquez:5000"}
@@ -361,10 +352,10 @@ def test_deleted_deployment_is_not_paused(client):
     serving.pause(uuid4())
 
 
-def test_deployment_of_a_work_pool_is_not_paused_by_the_end_of_serve(client, prefect_server):
+def test_deployment_of_a_work_pool_is_not_paused_by_the_end_of_serve(client):
     name = "prefect-lineage-sweep/lineage"
     served = deploy.deploy().deployments
-    process_pool(prefect_server, "taken-over-pool")
+    process_pool(client, "taken-over-pool")
     deploy.deploy(work_pool="taken-over-pool")
     serving.pause(served[name])
     assert not client.read_deployment_by_name(name).paused

@@ -11,6 +11,8 @@ from prefect.client.schemas.actions import WorkPoolCreate
 
 from prefect_lineage_events import cli
 from tests.by_hand import emit_writes
+from tests.conftest import PrefectServer, as_api
+from tests.markers import wait_until_stored
 
 NO_RUN = "0199c7f0-93d2-7c31-8f0f-2f1f0e6a7b11"
 WINDOW = "--start 2026-01-01T00:00:00Z --end 2026-01-02T00:00:00Z"
@@ -21,10 +23,15 @@ def load() -> None:
     emit_writes([("misspelled", "source")])
 
 
-@pytest.fixture
-def folder(prefect_server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with files, and a server with a flow, a deployment, a work pool and blocks."""
+@pytest.fixture(scope="module")
+def _named(prefect_server_process: PrefectServer) -> None:
+    """A flow, a deployment, a work pool and blocks on the server."""
     pytest.importorskip("prefect_sqlalchemy")
+    with as_api(prefect_server_process):
+        _make_names()
+
+
+def _make_names() -> None:
     from prefect_sqlalchemy import SqlAlchemyConnector
 
     load()
@@ -33,6 +40,12 @@ def folder(prefect_server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     SqlAlchemyConnector(connection_info="sqlite://").save("warehouse", overwrite=True)
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name="containers", type="process"), overwrite=True)
+        wait_until_stored(client)
+
+
+@pytest.fixture
+def folder(_named: None, prefect_server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with files, and the server with the things of those names."""
     for name in ("lineage.jsonl", "load.sql"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
