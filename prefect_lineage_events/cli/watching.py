@@ -27,8 +27,10 @@ _PREFIX = "lineage."
 _LONGEST_WAIT = 30.0
 # Events whose ids are kept, so that none is shown twice after a reconnection.
 _KNOWN = 5_000
-# Events that are read after a reconnection: 50 a page.
+# Events that are read after a connection: 50 a page.
 _MISSED_PAGES = 20
+# Seconds after a connection, and after one reading, until the stored events are read.
+_READ_AFTER = (0.0, 3.0, 10.0, 60.0)
 
 
 def watch(
@@ -79,7 +81,7 @@ async def _events() -> AsyncIterator[Event]:
     from prefect.events.filters import EventFilter, EventNameFilter
 
     seen: OrderedDict[object, None] = OrderedDict()
-    last: dt.datetime | None = None
+    since = dt.datetime.now(dt.timezone.utc)
     wait = 1.0
     while True:
         try:
@@ -87,23 +89,41 @@ async def _events() -> AsyncIterator[Event]:
             async with get_events_subscriber(chosen, reconnection_attempts=0) as subscriber:
                 if wait > 1.0:
                     print("connected again", file=sys.stderr)
-                missed, cut = await asyncio.to_thread(_missed, last) if last else ([], False)
-                for event in missed:
-                    if _is_new(event, seen):
-                        yield event
-                if cut:
-                    print(f"more than {len(missed):,} events were missed; the others are not shown", file=sys.stderr)
-                async for event in subscriber:
+                async for event in _together(subscriber, _missed(since)):
                     wait = 1.0
-                    last = max(last or event.occurred, event.occurred)
+                    since = max(since, event.occurred)
                     if _is_new(event, seen):
                         yield event
         except Exception as error:  # noqa: BLE001  (of websockets, asyncio or httpx; a refusal to authenticate as well)
             reason = " ".join(str(error).split()) or type(error).__name__
             print(f"the connection is lost ({line(reason)}); next try in {wait:.0f} s", file=sys.stderr)
-        last = last or dt.datetime.now(dt.timezone.utc)
         await asyncio.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
+
+
+async def _together(arriving: AsyncIterator[Event], missed: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    """The events of both, as they come, until those that arrive end; an error of either is raised."""
+    found: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
+
+    async def put(events: AsyncIterator[Event], *, ends: bool) -> None:
+        try:
+            async for event in events:
+                found.put_nowait(event)
+            if ends:
+                found.put_nowait(None)
+        except Exception as error:  # noqa: BLE001  (the caller's)
+            found.put_nowait(error)
+
+    tasks = [asyncio.create_task(put(arriving, ends=True)), asyncio.create_task(put(missed, ends=False))]
+    try:
+        while (event := await found.get()) is not None:
+            if isinstance(event, Exception):
+                raise event
+            yield event
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _is_new(event: Event, seen: OrderedDict[object, None]) -> bool:
@@ -115,8 +135,23 @@ def _is_new(event: Event, seen: OrderedDict[object, None]) -> bool:
     return True
 
 
-def _missed(since: dt.datetime) -> tuple[list[Event], bool]:
-    """The stored events since the last one that was shown, oldest first, and whether there are more of them."""
+async def _missed(since: dt.datetime) -> AsyncIterator[Event]:
+    """The stored events since a time, read several times.
+
+    The server sends what it receives once it has taken notice of the connection, and stores each event some seconds
+    after it has received it.
+    """
+    for number, pause in enumerate(_READ_AFTER):
+        await asyncio.sleep(pause)
+        events, cut = await asyncio.to_thread(_stored, since)
+        for event in events:
+            yield event
+        if cut and not number:
+            print(f"more than {len(events):,} events were missed; the others are not shown", file=sys.stderr)
+
+
+def _stored(since: dt.datetime) -> tuple[list[Event], bool]:
+    """The stored events since a time, oldest first, and whether there are more of them."""
     from prefect import get_client
     from prefect.events.schemas.events import Event as PrefectEvent
 

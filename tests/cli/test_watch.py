@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import datetime as dt
 import json
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
+import httpx
 import pytest
+from prefect.events import Event
 
+from prefect_lineage_events.cli import watching as watching_command
 from tests.conftest import PrefectServer, running_server
 from tests.services.process import free_port
 
@@ -69,7 +76,8 @@ class Watch:
 
 
 @contextmanager
-def watching(server: PrefectServer, *options: str) -> Iterator[Watch]:
+def watching(server: PrefectServer, *options: str, begun: bool = True) -> Iterator[Watch]:
+    """A `watch` that (`begun`) shows events already."""
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "prefect_lineage_events.cli", "watch", *options],
         env=server.environment,
@@ -79,10 +87,27 @@ def watching(server: PrefectServer, *options: str) -> Iterator[Watch]:
         text=True,
     )
     try:
-        yield Watch(process)
+        watch = Watch(process)
+        if begun:
+            watch.waits_for(lambda: _begins(server, watch))
+        yield watch
     finally:
         process.kill()
         process.wait(60)
+
+
+def _begins(server: PrefectServer, watch: Watch) -> bool:
+    """Send an event; return whether one was shown."""
+    resource = {"prefect.resource.id": "test.marker", "prefect.resource.name": "watched load"}
+    event = {
+        "id": str(uuid4()),
+        "event": "lineage.marker",
+        "occurred": dt.datetime.now(dt.timezone.utc).isoformat(),
+        "resource": resource,
+        "payload": {"summary": "a marker"},
+    }
+    httpx.post(f"{server.api_url}/events", json=[event], timeout=60).raise_for_status()
+    return any("a marker" in one for one in watch.lines)
 
 
 def run(program: str, server: PrefectServer) -> None:
@@ -98,7 +123,7 @@ def port() -> int:
 
 
 def test_events_arrive_as_sentences_until_ctrl_c(prefect_server: PrefectServer) -> None:
-    with watching(prefect_server) as watch, watching(prefect_server, "--flow", "another flow") as other:
+    with watching(prefect_server) as watch, watching(prefect_server, "--flow", "another flow", begun=False) as other:
         run(LOAD.format(output="watched_orders"), prefect_server)
         watch.shows("were written into shop.public.watched_orders from shop.public.source")
         (sentence,) = [one for one in watch.lines if "watched_orders" in one]
@@ -151,3 +176,36 @@ def test_server_that_stops_and_comes_back_is_watched_again(port: int) -> None:
             assert "Traceback" not in "".join(watch.errors)
     finally:
         watching_it.__exit__(None, None, None)
+
+
+def test_event_that_is_stored_after_the_connection_was_made_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = Event(event="lineage.write", resource={"prefect.resource.id": "x"})
+    readings = iter([([], False), ([event], False), ([event], False)])
+    monkeypatch.setattr(watching_command, "_READ_AFTER", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(watching_command, "_stored", lambda _: next(readings))
+
+    async def nothing_arrives() -> AsyncIterator[Event]:
+        await asyncio.Event().wait()
+        yield event
+
+    async def first() -> Event:
+        missed = watching_command._missed(dt.datetime.now(dt.timezone.utc))
+        async with contextlib.aclosing(watching_command._together(nothing_arrives(), missed)) as together:
+            return await anext(together)
+
+    assert asyncio.run(first()) is event
+
+
+def test_error_of_the_connection_ends_the_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching_command, "_stored", lambda _: ([], False))
+
+    async def broken() -> AsyncIterator[Event]:
+        raise ConnectionError("lost")
+        yield
+
+    async def read() -> None:
+        async for _ in watching_command._together(broken(), watching_command._missed(dt.datetime.now(dt.timezone.utc))):
+            pass
+
+    with pytest.raises(ConnectionError, match="lost"):
+        asyncio.run(read())
