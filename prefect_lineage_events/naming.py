@@ -363,6 +363,11 @@ def _real(path: str) -> str:
     return realpath("/" + path.lstrip("/") if path.startswith("/") else path)
 
 
+def joined_paths(path: str, further: str) -> str:
+    """The path to a part of the value to which `path` leads: `customer` and `name` are `customer.name`."""
+    return f"{path}{'.' if path and further and not further.startswith('[') else ''}{further}"
+
+
 def part_of_column(column: str, path: str) -> str:
     """The name of a column, with a path to the part of its value: `payload:customer.name`, `items[].sku`."""
     return f"{column}{'' if path.startswith('[') or not path else ':'}{path}"

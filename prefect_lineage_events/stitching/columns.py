@@ -29,7 +29,7 @@ def with_types(
     known = {(use.dataset, c.name.casefold()): c.type for use in all_uses for c in use.columns if c.type}
     types: dict[_Field, set[str]] = defaultdict(set)
     for edge in edges:
-        if edge.transformation != "IDENTITY" or edge.inferred:
+        if edge.transformation != "IDENTITY" or edge.inferred or edge.path:
             continue
         source = (edge.source, edge.source_column.casefold())
         target = (edge.target, edge.target_column.casefold())
@@ -125,13 +125,20 @@ class Schemas:
         return [c.name for c in self.columns(lifetime)]
 
     def spelled(self, lifetime: Lifetime, name: str) -> str:
-        """A column's name in the spelling of its dataset: Marquez and others compare names with case.
+        """A column's name in the spelling of its dataset: Marquez and others compare names with case."""
+        return self.column_and_path(lifetime, name)[0]
+
+    def column_and_path(self, lifetime: Lifetime, name: str) -> tuple[str, str]:
+        """A column in the spelling of its dataset, and the path to the part of its value that the name means.
 
         A field of a struct (`address.city`) is a part of its column.
         """
         known = self._columns.get(lifetime, {})
-        column = known.get(name.casefold()) or known.get(name.partition(".")[0].casefold())
-        return column.name if column else name
+        first, _, path = name.partition(".")
+        if column := known.get(name.casefold()):
+            return column.name, ""
+        column = known.get(first.casefold())
+        return (column.name, path) if column else (name, "")
 
     def learn(self, lifetime: Lifetime, columns: Iterable[events.Column]) -> None:
         """Add all columns of a table, by the second analysis of the statement that created it."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from prefect_lineage_events.naming import joined_paths
 from prefect_lineage_events.stitching.lifetimes import Lifetime
 from prefect_lineage_events.stitching.model import Evidence
 
@@ -58,9 +59,12 @@ class Provenance:
         self.sources[lifetime] = more_certain(self.sources.get(lifetime), evidence)
 
     def column(self, name: str) -> Origins:
-        """The origins of a column's values."""
+        """The origins of a column's values, or of those of a field of its struct (`address.city`)."""
         if found := self.columns.get(name.casefold()):
             return found[1]
+        first, _, path = name.partition(".")
+        if path and (found := self.columns.get(first.casefold())):
+            return through(found[1], "IDENTITY", path)
         return {Origin(lifetime, name): None for lifetime in self.stars}
 
     def origins(self, name: str) -> Iterator[Origins]:
@@ -119,7 +123,7 @@ def through(origins: Iterable[Origin], transformation: str, path: str = "") -> O
     return {
         o._replace(
             transformation=composed(o.transformation, transformation),
-            path=o.path or (path if o.transformation == "IDENTITY" else ""),
+            path=joined_paths(o.path, path) if o.transformation == "IDENTITY" else o.path,
         ): None
         for o in origins
     }

@@ -126,7 +126,8 @@ class StatementProvenance:
     def _origins(self, lifetime: Lifetime, column: str) -> Origins:
         if lifetime.transient:
             return self._contents[lifetime].whole().column(column)
-        return {Origin(lifetime, self._schemas.spelled(lifetime, column)): None}
+        name, path = self._schemas.column_and_path(lifetime, column)
+        return {Origin(lifetime, name, path=path): None}
 
     def _add_stars(
         self, result: Provenance, resolved: ResolvedStep, stars: list[tuple[EventColumnEdge, Lifetime]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.stitching.histories import Story
 from tests.stitching.lineages import columns, lineage, run, schema
 
@@ -93,4 +95,31 @@ def test_a_field_of_a_struct_is_a_part_of_its_column():
     story = Story().write("b", "a", columns="a.x>y").looked_up("a", "Address:struct").looked_up("b", "y:text")
     edge = story.events[0].columns[0].model_copy(update={"source_column": "address.city"})
     story.events[0] = story.events[0].model_copy(update={"columns": (edge,)})
-    assert columns(lineage(story)) == {"a.Address>b.y"}
+    found = lineage(story)
+    assert columns(found) == {"a.Address:city>b.y"}
+    assert [edge.source_column for edge in found.columns] == ["Address"]
+
+
+@pytest.mark.parametrize(
+    ("read", "path", "part"),
+    [
+        ("address", "", "a.address"),
+        ("address.city", "", "a.address:city"),
+        ("address.city", "[0].name", "a.address:city[0].name"),
+        ("address.city", "name", "a.address:city.name"),
+    ],
+)
+def test_a_field_of_a_struct_in_a_temporary_table_is_one_of_the_column_that_was_copied(read, path, part):
+    story = Story().create("t", "a", columns="a.address>address").write("b", "t", columns="t.x>y").drop("t")
+    edge = story.events[1].columns[0].model_copy(update={"source_column": read, "path": path})
+    story.events[1] = story.events[1].model_copy(update={"columns": (edge,)})
+    assert [f"{e.source.name}.{e.source_part}>{e.target_column}" for e in lineage(story).columns] == [f"{part}>y"]
+
+
+def test_a_field_of_a_struct_gives_a_file_no_type_of_the_whole():
+    story = Story().write("b", "a", columns="a.x>y", into="y:").looked_up("a", "address:struct")
+    event = story.events[0]
+    edge = event.columns[0].model_copy(update={"source_column": "address.city"})
+    output = event.output.model_copy(update={"kind": "file"})
+    story.events[0] = event.model_copy(update={"columns": (edge,), "output": output})
+    assert [(c.name, c.type) for c in lineage(story).outputs[0].columns] == [("y", None)]
