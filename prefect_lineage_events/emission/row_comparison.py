@@ -9,8 +9,9 @@ up among them:
 - `different`: the rows that were written have nothing in common with these.
 - `derived` needs no comparison: the object that was written was derived from the one that was read (`Origins`). If it
   has other origins, which are unknown, the rows are compared, and the known reads are a part of the sources.
-A read of which neither is certain has no verdict. Small numbers and short texts are equal by chance, so they decide
-only where all values of a column, or all of a row, were read.
+A read of which neither is certain has no verdict. The values of an UPDATE, some of which may only select the rows that
+it changes, are different or have none. Small numbers and short texts are equal by chance, so they decide only where all
+values of a column, or all of a row, were read.
 """
 
 from __future__ import annotations
@@ -145,6 +146,8 @@ class RowComparison:
                 return
             run.compared += 1
             verdicts = _compared(_cells(_rows(sample)), run.reads, made=origins is not None and origins.made)
+            if sample.selecting:
+                verdicts = [one for one in verdicts if one[1] == "different"]
             note.compared = {id(read.note): (read.note, verdict) for read, verdict in verdicts}
             # A statement on the catalogue, such as PRAGMA table_info, reads no dataset.
             if unseen := {id_: read for id_, read in run.unseen.items() if read.pending_events}:

@@ -47,12 +47,14 @@ class Origins:
 class RowSample:
     """Some rows of a read or a write. `columns` returns their values by column, in our thread.
 
-    `whole`: all rows and columns are in it. `by_row`: `columns` returns rows instead.
+    `whole`: all rows and columns are in it. `by_row`: `columns` returns rows instead. `selecting`: some of the values
+    may only select the rows that are changed, so that a read which has them all need not be where they came from.
     """
 
     columns: Callable[[], Sequence[Sequence[Any]]]
     whole: bool = False
     by_row: bool = False
+    selecting: bool = False
 
 
 # Runs of which so many rows are stored that no more will be: those of further reads need not be kept.
@@ -77,7 +79,7 @@ def positions_read(rows: int, number: int = MAX_ROWS_READ) -> Sequence[int]:
     return range(rows) if rows <= number else (*range(number), *(p for p in positions(rows) if p >= number))
 
 
-def of_parameters(parameters: Any, sets: Any) -> RowSample | None:
+def of_parameters(parameters: Any, sets: Any, *, selecting: bool = False) -> RowSample | None:
     """A sample of the rows that a statement binds: a single one, or some of many `sets`."""
     if sets is None:
         rows: list[Any] = [parameters]
@@ -86,7 +88,7 @@ def of_parameters(parameters: Any, sets: Any) -> RowSample | None:
     else:
         return None
     copied = [[plain(value) for value in islice(_values(row), MAX_COLUMNS)] for row in rows]
-    return RowSample(lambda: copied, by_row=True) if any(copied) else None
+    return RowSample(lambda: copied, by_row=True, selecting=selecting) if any(copied) else None
 
 
 def of_rows(rows: list[Any], *, whole: bool) -> RowSample | None:

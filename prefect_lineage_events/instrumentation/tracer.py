@@ -46,6 +46,7 @@ _SESSION = re.compile(
 _QUERY = re.compile(r"\s{0,99}SELECT\b", re.IGNORECASE)
 # A statement whose binds are rows of the program: those of an UPDATE or a DELETE select rows too.
 _INSERT = re.compile(r"\s{0,99}(?:INSERT|REPLACE|UPSERT|MERGE)\b", re.IGNORECASE)
+_UPDATE = re.compile(r"\s{0,99}UPDATE\b", re.IGNORECASE)
 
 
 class ConnectionTracer:
@@ -121,6 +122,8 @@ class ConnectionTracer:
                 note.value_origins = value_matching.origins(run.key, parameters, sets)
                 if _binds_rows(sql, sets, rows):
                     note.sample = row_samples.of_parameters(parameters, sets)
+                elif _UPDATE.match(sql):
+                    note.sample = row_samples.of_parameters(parameters, sets, selecting=True)
             self._note_call(note)
             self.has_reported = self.has_reported or run is not None
             return note if worker.put(note) else None

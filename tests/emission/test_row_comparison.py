@@ -43,9 +43,11 @@ class Story:
             self.rows.store(note, RowSample(lambda: rows, whole, by_row=True))
         return self
 
-    def verdicts(self, rows: Sequence[Sequence[Any]] | None, origins: Origins | None = None) -> dict[str, str]:
+    def verdicts(
+        self, rows: Sequence[Sequence[Any]] | None, origins: Origins | None = None, *, selecting: bool = False
+    ) -> dict[str, str]:
         note = self.note("write")
-        note.sample = None if rows is None else RowSample(lambda: rows, by_row=True)
+        note.sample = None if rows is None else RowSample(lambda: rows, by_row=True, selecting=selecting)
         note.origins = origins
         self.rows.compare(note)
         names = {id(read): name for name, read in self.reads.items()}
@@ -64,6 +66,12 @@ def test_rows_of_two_equal_reads_may_be_of_either():
 
 def test_rows_of_python_are_different_from_all_that_were_read():
     assert Story().read("people", PEOPLE).verdicts([(31_337, "made up")]) == {"people": "different"}
+
+
+def test_values_that_may_only_select_rows_are_no_proof_of_a_source():
+    story = Story().read("people", PEOPLE).read("cities", CITIES)
+    assert story.verdicts([("Paris",)], selecting=True) == {"people": "different"}
+    assert story.verdicts([("closed", "open")], selecting=True) == {"people": "different", "cities": "different"}
 
 
 def test_some_columns_of_a_read_are_equal():

@@ -137,6 +137,23 @@ def a_total() -> None:
     one_row("total")
 
 
+@flow(name="constants of an update")
+def constants_of_an_update() -> None:
+    """Values that Python knows by itself, after a read of another table."""
+    with ENGINE.begin() as connection:
+        connection.execute(sa.text("SELECT name, country FROM customers")).all()
+        change = sa.text("UPDATE orders SET status = :new WHERE status = :old")
+        connection.execute(change, {"new": "closed", "old": "open"})
+
+
+@flow(name="values of an update")
+def values_of_an_update() -> None:
+    with ENGINE.begin() as connection:
+        names = connection.execute(sa.text("SELECT id, name FROM customers")).all()
+        change = sa.text("UPDATE marks SET name = :name WHERE id = :id")
+        connection.execute(change, [{"name": f"Dr. {name}", "id": number} for number, name in names])
+
+
 if __name__ == "__main__":
     copies_in_a_task()
     copies_in_the_body()
@@ -149,4 +166,6 @@ if __name__ == "__main__":
     cached()
     a_watermark_and_a_log()
     a_total()
+    constants_of_an_update()
+    values_of_an_update()
     ENGINE.dispose()
