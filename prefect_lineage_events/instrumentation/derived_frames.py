@@ -1,4 +1,4 @@
-"""Patches that follow what a program derives from frames that it has read, or makes of them.
+"""Patches that follow what a program derives from frames of pandas that it has read, or makes of them.
 
 What is derived from others is known from `NDFrame.__finalize__`, through which pandas passes on the metadata of the
 objects of nearly each operation (pandas.pydata.org/docs/development/extending.html, "Define original properties").
@@ -18,7 +18,7 @@ from prefect_lineage_events import patches
 from prefect_lineage_events.emission.notes import StatementNote
 from prefect_lineage_events.emission.row_samples import Origins, origins_in_call, statements_in_call
 from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.instrumentation.frame_classes import frame_class
+from prefect_lineage_events.instrumentation.frame_classes import LIBRARIES, frame_class
 from prefect_lineage_events.instrumentation.frames import MAX_ORIGINS, inherit, keep, origins_kept, origins_of
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
 from prefect_lineage_events.instrumentation.read_frames import forget
@@ -103,7 +103,7 @@ def _is_made(function: Callable[..., Any], instance: Any, args: tuple[Any, ...],
             parts = data.values() if type(data) is dict else data if type(data) is list else [data]
             if frames := _frames_among(parts):
                 inherit(instance, frames)
-            elif caller.partition(".")[0] != "pandas":
+            elif caller.partition(".")[0] not in LIBRARIES:
                 keep(instance, Origins(made=True))
     return result
 
@@ -176,12 +176,13 @@ def _statements_of_call() -> Iterator[list[StatementNote]]:
         statements_in_call.reset(token)
 
 
-def _reads_by_statements(
+def reads_by_statements(
     function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
+    """Call a function that reads rows of a database into a frame, or into several one after the other."""
     with _statements_of_call() as statements:
         result = function(*args, **kwargs)
-    if statements and hasattr(result, "iloc"):
+    if statements and frame_class(result).is_table:
         with guarded("following a frame"):
             keep(result, Origins(tuple(statements)))
     elif statements and isinstance(result, GeneratorType):
@@ -201,11 +202,12 @@ def _kept_chunks(chunks: Generator[Any, Any, Any], origins: Origins) -> Generato
         chunks.close()
 
 
-def _writes_by_statements(
+def writes_by_statements(
     function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
+    """Call a method that writes the rows of its frame to a database, perhaps by such a method of another library."""
     frame = args[0] if instance is None and args else instance
-    token = origins_in_call.set(origins_of(frame))
+    token = origins_in_call.set(origins_of(frame) or origins_in_call.get())
     try:
         return function(*args, **kwargs)
     finally:
@@ -214,13 +216,6 @@ def _writes_by_statements(
 
 def _patched(wrapper: Callable[..., Any]) -> patches.Make:
     return lambda original, is_on: PatchedFunction(original, in_file_of(original, wrapper), enabled=is_on)
-
-
-def follow_polars(kind: Any) -> None:
-    """Patch the methods by which polars changes columns of a frame in place."""
-    for name in ("__setitem__", "replace_column"):
-        if name in vars(kind):
-            patches.add(kind, name, _patched(_changes))
 
 
 def follow_pandas(pandas: Any) -> None:
@@ -255,9 +250,9 @@ def follow_pandas(pandas: Any) -> None:
     merging = getattr(sys.modules.get("pandas.core.reshape.merge"), "_OrderedMerge", object)
     if "get_result" in vars(merging):
         patches.add(merging, "get_result", _patched(_merges))
-    patches.add(generic, "to_sql", _patched(_writes_by_statements))
+    patches.add(generic, "to_sql", _patched(writes_by_statements))
     sql = sys.modules.get("pandas.io.sql")
     for name in ("SQLDatabase", "SQLiteDatabase", "ADBCDatabase"):
         for method in ("read_query", "read_table"):
             if method in vars(getattr(sql, name, object)):
-                patches.add(getattr(sql, name), method, _patched(_reads_by_statements))
+                patches.add(getattr(sql, name), method, _patched(reads_by_statements))

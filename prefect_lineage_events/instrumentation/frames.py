@@ -1,7 +1,7 @@
 """Samples and origins of frames and tables in memory: pandas', polars' and pyarrow's.
 
-A frame that was read, or derived from one by operations of pandas (`derived_frames`), has the read as an origin. No
-attribute of a frame is set: programs and files would show it.
+A frame that was read, or derived from one by pandas (`derived_frames`) or polars (`files/polars/derived`),
+has the read as an origin. No attribute of a frame is set: programs and files would show it.
 """
 
 from __future__ import annotations

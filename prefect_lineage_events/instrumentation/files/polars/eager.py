@@ -8,7 +8,6 @@ from typing import Any
 from prefect_lineage_events import patches
 from prefect_lineage_events.guard import count_loss
 from prefect_lineage_events.instrumentation.access import Access, Call, Describe, reports
-from prefect_lineage_events.instrumentation.derived_frames import follow_polars
 from prefect_lineage_events.instrumentation.files.lakes import delta_target, iceberg_target
 from prefect_lineage_events.instrumentation.files.locations import accesses, locate
 from prefect_lineage_events.instrumentation.files.polars.lazy import targets
@@ -120,4 +119,3 @@ def patch_data_frame(kind: Any) -> None:
     for name, describe in describes.items():
         if hasattr(kind, name):
             patches.add(kind, name, reports(describe))
-    follow_polars(kind)

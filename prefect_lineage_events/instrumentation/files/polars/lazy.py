@@ -28,6 +28,7 @@ from prefect_lineage_events.instrumentation.access import (
 )
 from prefect_lineage_events.instrumentation.files.lakes import LakeTable, delta_target, iceberg_target
 from prefect_lineage_events.instrumentation.files.locations import Location, locate
+from prefect_lineage_events.instrumentation.files.polars.derived import pass_on_origins
 from prefect_lineage_events.instrumentation.files.polars.plan import Plan
 from prefect_lineage_events.instrumentation.files.polars.queries import Query, plan_of, query, read
 from prefect_lineage_events.instrumentation.files.polars.scans import columns_of_schema, take_fresh
@@ -128,6 +129,7 @@ def _ran(describe: Describe, call: Call, caller: FrameType) -> Any:
     """Run a query, and note it. Functions of the program that it calls (`map_batches`) note their own accesses."""
     result = eval(code_in(caller), caller.f_globals, {"_lineage_call": (call.function, call.args, call.kwargs)})
     report_call(describe, replace(call, result=result))
+    pass_on_origins(call.instance, result)
     return result
 
 
@@ -218,6 +220,7 @@ def _when_done(result: Any, frames: list[Any]) -> None:
         for frame, one in zip(frames, results, strict=False):
             call = Call(done, frame, (), {}, one)
             report_call(lambda c: _collected(c.instance, c.result, "polars.LazyFrame.collect_async", running), call)
+            pass_on_origins(frame, one)
 
     result.result.add_done_callback(done)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from prefect_lineage_events.instrumentation.files.everywhere import patch_everywhere
 from prefect_lineage_events.instrumentation.files.polars import callbacks, eager, lazy
+from prefect_lineage_events.instrumentation.files.polars.derived import follow_polars
 from prefect_lineage_events.instrumentation.files.polars.scans import remembers
 from prefect_lineage_events.instrumentation.files.polars.tables import patch_tables
 from prefect_lineage_events.instrumentation.import_hooks import when_imported
@@ -24,6 +25,7 @@ def _patch(module: Any) -> None:
         function = vars(module).get(name)
         if function is not None:
             patch_everywhere(name, function, make)
+    follow_polars(module)
     for later, patch in _LATER.items():  # polars imports them when they are used
         when_imported(later, patch)
 
