@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,8 @@ SPEC = Path(__file__).parents[1] / "schemas"
 OWN_SPEC = Path(package.__file__).parent / "spec"
 # The folder has schemas of other formats too.
 SPEC_FILES = (SPEC / "OpenLineage.json", *sorted((SPEC / "facets").glob("*.json")))
+_OFFICIAL = "https://openlineage.io/spec/"
+_CUSTOM_KEY = re.compile(r"[a-z][A-Za-z0-9]*_[a-z][A-Za-z0-9_]*")
 _ENDS = {"COMPLETE", "FAIL", "ABORT"}
 
 
@@ -41,6 +44,9 @@ def faults(events: Iterable[dict[str, Any]]) -> list[str]:
 def _faults(event: dict[str, Any]) -> Iterator[str]:
     yield from _against(event["schemaURL"], event, event["eventType"])
     for path, facet in _facets(event):
+        key = path.rpartition("/")[2]
+        if not facet["_schemaURL"].startswith(_OFFICIAL) and not _CUSTOM_KEY.fullmatch(key):
+            yield f"{event['eventType']} {path}: the key of a facet of one's own is `prefix_name`"
         yield from _against(facet["_schemaURL"], facet, f"{event['eventType']} {path}")
 
 

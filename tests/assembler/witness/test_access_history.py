@@ -122,6 +122,18 @@ def test_a_part_that_the_view_cut_is_said(cut):
     assert statement.cut
 
 
+@pytest.mark.parametrize("read", ["[[]]", '[{"objectDomain": "Table", "objectName": "DB.S.A"}, 1]', '"text"', "{}", {}])
+def test_objects_in_a_shape_that_is_not_documented_leave_a_gap(read):
+    (statement,) = said(("q1", None, STARTED, read, json.dumps([modified("DB.S.T", {})]))).statements
+    assert statement.cut
+
+
+@pytest.mark.parametrize("read", [None, "[]", "null"])
+def test_a_statement_that_read_nothing_leaves_no_gap(read):
+    (statement,) = said(("q1", None, STARTED, read, json.dumps([modified("DB.S.T", {})]))).statements
+    assert not statement.cut
+
+
 def test_an_answer_is_bounded_and_says_so():
     wide = modified("DB.S.B", {f"C{n}": [("DB.S.A", f"C{n}")] for n in range(MAX_COLUMNS + 1)})
     (statement,) = said(row("q1", [accessed("DB.S.A")], [wide])).statements
