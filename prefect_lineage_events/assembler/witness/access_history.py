@@ -102,7 +102,8 @@ def _row(row: Sequence[Any]) -> _Row | None:
     """The row, or None if it is not one of the view."""
     try:
         query_id, root, started, read, modified = row
-        of_read, of_modified = _objects(read), _objects(modified)
+        of_read, whole_read = _objects(read)
+        of_modified, whole_modified = _objects(modified)
     except (ValueError, TypeError, RecursionError):
         return None
     return _Row(
@@ -111,14 +112,20 @@ def _row(row: Sequence[Any]) -> _Row | None:
         started if isinstance(started, dt.datetime) else None,
         of_read,
         of_modified,
-        cut=any(_is_cut(one) or _is_unknown(one) for one in (*of_read, *of_modified)),
+        cut=not (whole_read and whole_modified)
+        or any(_is_cut(one) or _is_unknown(one) for one in (*of_read, *of_modified)),
     )
 
 
-def _objects(value: Any) -> list[Mapping[str, Any]]:
-    """The objects of a column: the connector returns an ARRAY as JSON text."""
-    found = json.loads(value) if isinstance(value, str) else value or []
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+def _objects(value: Any) -> tuple[list[Mapping[str, Any]], bool]:
+    """The objects of a column, and whether these are all: not in a shape that the documentation does not have.
+
+    The connector returns an ARRAY as JSON text.
+    """
+    found = json.loads(value) if isinstance(value, str) else value
+    listed = found if isinstance(found, list) else []
+    objects = [one for one in listed if isinstance(one, Mapping)]
+    return objects, found is None or (found is listed and len(objects) == len(listed))
 
 
 def _is_cut(one: Mapping[str, Any]) -> bool:
