@@ -100,6 +100,8 @@ class Dialect:
     copies_by_position: bool = False
     # The account keeps a history of what each statement accessed, by its query id. docs.snowflake.com: ACCESS_HISTORY
     access_history: bool = False
+    # CALL runs a table function: there are no procedures. duckdb.org: CALL
+    calls_functions: bool = False
     # EXPLAIN of a table describes it. dev.mysql.com: EXPLAIN; clickhouse.com: EXPLAIN
     explains_tables: bool = False
     # EXECUTE runs what PREPARE made; elsewhere it calls a procedure or takes a text. postgresql.org, duckdb.org,

@@ -93,7 +93,7 @@ DIALECTS: dict[str, Dialect] = {
     "druid": Dialect(),
     "duckdb": Dialect(
         use_names_either=True, always_searched="main", temporary_catalog=True, attaches="any", query_function=True,
-        recurring_tables=True, expands_columns=True, file_readers=_DUCKDB_READERS,
+        recurring_tables=True, expands_columns=True, file_readers=_DUCKDB_READERS, calls_functions=True,
         in_memory_scans=frozenset({"pandas_scan", "arrow_scan"}),
         parenthesised_statements=frozenset({"SHOW"}),
         plain="lower", quoted="lower", embedded=True, default_schema="main", prepares=True, file_tables=True,

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import uuid4
 
 from prefect_lineage_events import encoding, filters
-from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.emission.connection_state import ConnectionState
 from prefect_lineage_events.emission.file_columns import columns_of_files, described_files, lacks_columns, observed_text
 from prefect_lineage_events.emission.limits import portions, sql_for_event
@@ -93,8 +92,9 @@ def _pending_events(
     inputs = described_files(names.datasets(statement.inputs), files)
     outputs = names.datasets(statement.outputs)
     if not inputs and not outputs:
-        if dialect_of(state.store.dialect).access_history and note.query_id and statement.calls_procedure:
-            # With its id, the account's access history can say which tables its statements touched.
+        if statement.calls_procedure:
+            # A run that calls one must not look as if all were known. On Snowflake, the account's access history can
+            # say by the query's id which tables its statements touched.
             statement = replace(statement, confidence="partial", reason=_CALL_REASON)
         elif statement.confidence != "partial" or names.dropped:
             return

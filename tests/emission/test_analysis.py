@@ -296,17 +296,19 @@ def test_an_unknown_statement_leaves_the_bound_columns_unknown() -> None:
     assert event.bound_columns is None
 
 
-def test_a_call_on_snowflake_is_reported_by_its_id_and_as_partial() -> None:
-    read = Reader(SNOWFLAKE)
-    (called,) = read("CALL mart.load(1)", query_id="q1")
+@pytest.mark.parametrize("store", [SNOWFLAKE, POSTGRES])
+def test_a_call_is_reported_as_partial(store: stores.Store) -> None:
+    (called,) = Reader(store)("CALL mart.load(1)", query_id="q1")
     assert (called.operation, called.datasets, called.statement.query_id) == ("misc", (), "q1")
     assert (called.statement.confidence, called.statement.reason) == (
         "partial",
         "the statements of a procedure are not in the text of its call",
     )
     assert called.statement.calls_procedure
-    assert read("CALL mart.load(1)") == []
-    assert Reader(POSTGRES)("CALL mart.load(1)", query_id="q1") == []
+
+
+def test_a_call_of_a_function_of_duckdb_is_not_reported() -> None:
+    assert Reader(stores.duckdb("/data/mart.duckdb"))("CALL start_ui()") == []
 
 
 @pytest.mark.parametrize(

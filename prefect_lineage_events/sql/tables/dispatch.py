@@ -286,7 +286,7 @@ class StatementReader:
         found = tables_of_call(words.word(1).lower(), arguments_at(words, 2, self.context.dialect), self.context)
         if found is not None and found.reason:
             builder.doubt("partial", found.reason)
-        builder.calls_procedure = found is None
+        builder.calls_procedure = found is None and not dialect_of(self.context.dialect).calls_functions
         return [builder]
 
     def with_procedure(self, words: Words) -> list[StatementBuilder]:
