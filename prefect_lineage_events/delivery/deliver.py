@@ -77,14 +77,14 @@ def _refusal(event: Event, transports: Sequence[OpenTransport], profile: Profile
             transport.emit(event)
         except Exception as error:  # noqa: BLE001  (each transport has errors of its own)
             failure = classify(error, transport.secrets)
-        if reason := _unplaced(event, transport, profile):
+        if isinstance(failure, TransientDeliveryError):  # also a login page, which is no response of the target
+            away = away or failure
+        elif reason := _unplaced(event, transport, profile):
             unplaced = unplaced or reason
         elif failure is None:
             return None
-        elif isinstance(failure, RefusedError):
-            refusals.append(str(failure))
         else:
-            away = away or failure
+            refusals.append(str(failure))
     if away is not None:
         # Not from the error: requests' own hold the address, with its password.
         raise away from None

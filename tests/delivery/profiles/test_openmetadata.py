@@ -249,6 +249,15 @@ def test_a_response_of_another_server_is_not_taken(body):
     assert isinstance(kept, Unplaced)
 
 
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_login_page_before_the_server_leaves_all_events_to_the_sweep(status):
+    server = OpenMetadata(tables())
+    server.answer = lambda one: (status, "<!DOCTYPE html><title>Sign in</title>", {"Content-Type": "text/html"})
+    with pytest.raises(TransientDeliveryError, match="responds with a web page") as caught:
+        send(server, event(["shop.public.orders"], ["shop.public.mart"]))
+    assert not caught.value.retry_soon
+
+
 def test_a_refusal_that_names_no_table_is_final():
     server = OpenMetadata(tables())
     server.answer = lambda one: (400, '{"code": 400, "message": "Unable to process JSON"}', {})
