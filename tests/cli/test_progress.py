@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from prefect import flow
 
+from prefect_lineage_events import cli
 from tests.by_hand import emit_writes
 from tests.conftest import PrefectServer
 
@@ -63,19 +64,28 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize(("command", "step"), COMMANDS, ids=lambda one: one[0] if isinstance(one, list) else "")
-def test_progress_is_shown_on_a_terminal_alone(command: list[str], step: str, prefect_server: PrefectServer) -> None:
+def test_progress_is_shown_on_a_terminal_alone(
+    command: list[str],
+    step: str,
+    prefect_server: PrefectServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     load()
     out, shown = on_terminal(command, prefect_server.environment)
     assert step in shown
     assert out
     assert step not in out
     assert "\x1b" not in out
-    piped = subprocess.run(
-        [sys.executable, "-m", "prefect_lineage_events.cli", *command],
-        env=prefect_server.environment, cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert step not in piped.stdout + piped.stderr
+    capsys.readouterr()
+    cli.main(command)  # with pipes
+    piped = capsys.readouterr()
+    assert piped.out
+    assert step not in piped.out + piped.err
     if command[0] != "export":
-        out, shown = on_terminal([*command, "--json"], prefect_server.environment)
-        assert step not in shown
-        assert "error" not in json.loads(out)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.stderr, "isatty", lambda: True)
+            cli.main([*command, "--json"])
+        answer = capsys.readouterr()
+        assert step not in answer.err
+        assert "error" not in json.loads(answer.out)
