@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
-# Tests of a file share its services; tests/conftest.py orders the files.
-PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+# Tests of a file share its services; tests/conftest.py orders the files, and tests/scheduling.py shares out whole flows.
+WORKERS ?= 4
+PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 # Tests start hundreds of processes that import the package: its bytecode is kept.
 unexport PYTHONDONTWRITEBYTECODE
@@ -130,10 +131,10 @@ $(VENV)-lowest/.stamp: pyproject.toml tests/services/requirements-lowest.txt $(S
 	touch $@
 
 # What runs on the ends of the ranges; `make test-latest TESTS=tests` runs all (an hour or more). CHOSEN is an expression of
-# `pytest -k`: its tests, most of one file, are shared among the workers, each with a server of its own.
+# `pytest -k`.
 TESTS ?= tests/flows tests/stores tests/blocks
 CHOSEN ?=
-AT_AN_END = $(if $(CHOSEN),--numprocesses 2 --dist load -k "$(CHOSEN)",$(PARALLEL)) $(TESTS)
+AT_AN_END = $(PARALLEL) $(if $(CHOSEN),-k "$(CHOSEN)") $(TESTS)
 # Its newest version is another one than the pinned one, for which the stand-in was made.
 OPENED_AT_LATEST = $(if $(CHOSEN),,tests/instrumentation/opened/test_snowflake.py)
 END_SECONDS ?= $(if $(filter tests,$(TESTS)),7200,1800)
