@@ -11,7 +11,8 @@ class Definition(BaseModel):
     """The definition of a flow.
 
     `path` is that of the file in its git `repository` (an address without credentials), else in the folder of the
-    program or of its packages; it never begins at a root or home. `description` is the docstring, or what takes its
+    program or of its packages; it never begins at a root or home. `commit` stands where no branch is checked out.
+    `description` is the docstring, or what takes its
     place in Prefect's decorator.
     """
 
@@ -23,6 +24,7 @@ class Definition(BaseModel):
     path: Text | None = None
     repository: Text | None = None
     branch: Label | None = None
+    commit: Label | None = None
     description: Text = ""
 
 

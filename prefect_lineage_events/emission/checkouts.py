@@ -1,4 +1,4 @@
-"""The git checkout of a file: the address of its remote, without credentials, and its branch. No program is started."""
+"""The git checkout of a file: its remote without credentials, its branch or commit. No program is started."""
 
 from __future__ import annotations
 
@@ -14,8 +14,17 @@ from prefect_lineage_events.repositories import repository_address
 _MAX_CONFIG = 1_000_000
 _HEADS = "ref: refs/heads/"
 # The branch in HEAD of a repository that keeps its references in another format: gitrepository-layout(5).
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NO_BRANCH = ".invalid"
 _SECTION = re.compile(r'\[\s{0,20}([A-Za-z0-9.\-]{1,100})(?:\s{1,20}"((?:[^"\\]|\\.){0,1000})")?\s{0,20}\](.*)')
+
+
+class Checkout(NamedTuple):
+    """The address of the remote `origin`, without credentials, and the current branch, or the commit without one."""
+
+    address: str | None = None
+    branch: str | None = None
+    commit: str | None = None
 
 
 class _Setting(NamedTuple):
@@ -26,8 +35,8 @@ class _Setting(NamedTuple):
 
 
 @lru_cache(maxsize=50)
-def remote(root: Path) -> tuple[str | None, str | None]:
-    """The address of the remote `origin`, without credentials, and the current branch."""
+def checkout(root: Path) -> Checkout:
+    """The checkout in this folder. A commit is known where HEAD is detached, as in a submodule or in a CI service."""
     try:
         folder = root / ".git"
         if folder.is_file():  # a work tree, or a submodule: gitrepository-layout(5)
@@ -37,11 +46,15 @@ def remote(root: Path) -> tuple[str | None, str | None]:
         settings = list(_settings(shared / "config"))
         head = (folder / "HEAD").read_text(errors="replace").strip()
     except (OSError, ValueError):
-        return None, None
+        return Checkout()
     address = repository_address(_origin(settings))
     is_elsewhere = address is not None and not address.url.startswith("file:")
     branch = head.removeprefix(_HEADS) if head.startswith(_HEADS) else None
-    return address.as_given if address and is_elsewhere else None, branch if branch != _NO_BRANCH else None
+    return Checkout(
+        address.as_given if address and is_elsewhere else None,
+        branch if branch != _NO_BRANCH else None,
+        head if _COMMIT.fullmatch(head) else None,
+    )
 
 
 def _origin(settings: list[_Setting]) -> str | None:

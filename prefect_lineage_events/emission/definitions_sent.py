@@ -10,7 +10,7 @@ from pathlib import Path
 from prefect_lineage_events.context.defined import Defined
 from prefect_lineage_events.credentials import without_credentials
 from prefect_lineage_events.definitions import Definition, RunDefinitions, TaskDefinition
-from prefect_lineage_events.emission import checkouts
+from prefect_lineage_events.emission.checkouts import Checkout, checkout
 
 _MAX_TASKS = 200
 _MAX_FLOWS = 50
@@ -68,36 +68,37 @@ class Definitions:
 
 
 def _definition(one: Defined) -> Definition:
-    repository, branch, path = _place(one.file, one.module)
+    code, path = _place(one.file, one.module)
     return Definition(
         name=one.name,
         module=one.module,
         function=one.function,
         path=path,
-        repository=repository,
-        branch=branch,
+        repository=code.address,
+        branch=code.branch,
+        commit=code.commit,
         description=without_credentials(one.description),
     )
 
 
 @lru_cache(maxsize=500)
-def _place(compiled: str, module: str) -> tuple[str | None, str | None, str | None]:
-    """The repository, the branch and the path of a file. A text that names no file (`<stdin>`) has none."""
+def _place(compiled: str, module: str) -> tuple[Checkout, str | None]:
+    """The checkout and the path of a file. A text that names no file (`<stdin>`) has none."""
     try:
         return _found(Path(compiled).absolute(), module)  # the program's own may be relative to where it began
     except (OSError, RuntimeError):  # a folder that may not be read or is gone, a user without a home
-        return None, None, None
+        return Checkout(), None
 
 
-def _found(file: Path, module: str) -> tuple[str | None, str | None, str | None]:
+def _found(file: Path, module: str) -> tuple[Checkout, str | None]:
     if file.suffix != ".py" or not file.is_file():
-        return None, None, None
+        return Checkout(), None
     root = next((folder for folder in list(file.parents)[:_MAX_DEPTH] if (folder / ".git").exists()), None)
     if root is not None and _INSTALLED.isdisjoint(file.relative_to(root).parts):
-        address, branch = checkouts.remote(root)
-        if address is not None:
-            return address, branch, file.relative_to(root).as_posix()
-    return None, None, _short(file, module)
+        found = checkout(root)
+        if found.address is not None:
+            return found, file.relative_to(root).as_posix()
+    return Checkout(), _short(file, module)
 
 
 def _short(file: Path, module: str) -> str:

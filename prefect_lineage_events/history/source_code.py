@@ -62,9 +62,9 @@ def source_of(definition: Definition) -> SourceCode | None:
     repository = repository_address(definition.repository)
     if repository is None:
         return SourceCode(f"file:{quote(definition.path)}", path=definition.path)
-    branch = _branch(definition.branch)
-    url = file_page(repository.url, branch, definition.path)
-    return SourceCode(url, repository.as_given, branch, None, definition.path)
+    branch, commit = _branch(definition.branch), _commit(definition.commit)
+    url = file_page(repository.url, commit or branch, definition.path)
+    return SourceCode(url, repository.as_given, branch, commit, definition.path)
 
 
 def _cloned(deployment: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -17,7 +17,7 @@ from prefect_lineage_events.emission.definitions_sent import Definitions
 def _no_known_places(monkeypatch) -> None:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     definitions_sent._place.cache_clear()
-    checkouts.remote.cache_clear()
+    checkouts.checkout.cache_clear()
 
 
 def code(folder: Path, name: str = "flows/nightly.py") -> Path:
@@ -35,7 +35,8 @@ def checkout(folder: Path, url: str, head: str = "ref: refs/heads/feature/x") ->
 
 
 def place(file: Path | str, module: str = "__main__") -> tuple[str | None, str | None, str | None]:
-    return definitions_sent._place(str(file), module)
+    found, path = definitions_sent._place(str(file), module)
+    return found.address, found.branch, path
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,19 @@ def test_address_of_the_repository_has_no_credentials_and_is_no_folder(tmp_path,
     repository, _, path = place(code(tmp_path))
     assert repository == shown
     assert path == ("flows/nightly.py" if shown else "nightly.py")
+
+
+@pytest.mark.parametrize(
+    ("head", "commit"), [("ref: refs/heads/main", None), ("0f" * 20, "0f" * 20), ("0f" * 32, "0f" * 32), ("0f", None)]
+)
+def test_a_commit_is_known_where_no_branch_is_checked_out(tmp_path, head, commit):
+    checkout(tmp_path, "https://git.example/etl", head)
+    definitions = Definitions()
+    definitions.add(Defined("f", "__main__", "f", str(code(tmp_path)), ""), None)
+    sent = definitions.take(again=False)
+    assert sent is not None
+    assert sent.flow is not None
+    assert sent.flow.commit == commit
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,13 @@ def test_file_of_the_function_is_the_location_of_a_run_without_a_deployment(repo
     assert (found["type"], found["repoUrl"], found["path"]) == ("git", repository, "flows/load.py")
 
 
+def test_a_file_of_a_checkout_without_a_branch_is_located_by_its_commit():
+    defined = DEFINED.model_copy(update={"repository": "https://github.com/acme/etl.git", "commit": "0f" * 20})
+    found = facets(elt(), source=None, definition=defined)["sourceCodeLocation"]
+    assert found["url"] == f"https://github.com/acme/etl/blob/{'0f' * 20}/flows/load.py"
+    assert (found["version"], "branch" in found) == ("0f" * 20, False)
+
+
 def test_without_a_repository_the_location_is_a_file_below_the_programs_folder():
     found = facets(elt(), source=None, definition=DEFINED)["sourceCodeLocation"]
     assert (found["type"], found["url"], found["path"]) == ("file", "file:flows/load.py", "flows/load.py")
