@@ -124,6 +124,8 @@ class Branch:
 
     def _insert(self, listed: exp.Expr | None, cells: Sequence[exp.Expr], env: Env | None) -> Task:
         queries = self.statements.queries
+        if not cells and (values := _values_call(listed)):
+            listed, cells = None, values
         columns = listed.args.get("expressions") or () if isinstance(listed, exp.Tuple) and not _by_name(listed) else ()
         names = [column_name(c, queries.rules) for c in columns]
         if cells:
@@ -139,6 +141,13 @@ def _by_name(listed: exp.Tuple) -> bool:
     """True for DuckDB's INSERT BY NAME, which the parser takes for a column BY with the alias NAME."""
     words = [(item.this.name.upper(), item.alias.upper()) for item in listed.expressions if isinstance(item, exp.Alias)]
     return words == [("BY", "NAME")]
+
+
+def _values_call(listed: exp.Expr | None) -> Sequence[exp.Expr]:
+    """The cells of `INSERT VALUES (a, b)` without a list of columns, where the parser takes VALUES for a function."""
+    call = listed.expressions[0] if isinstance(listed, exp.Tuple) and len(listed.expressions) == 1 else None
+    is_values = isinstance(call, exp.Anonymous) and str(call.this).upper() == "VALUES"
+    return call.expressions if call is not None and is_values else ()
 
 
 def _cells(values: exp.Expr | None) -> Sequence[exp.Expr]:

@@ -34,9 +34,13 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 
 def rows_of(evaluator: Evaluator, alias: Any, function: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """The relation of a function: columns named by the alias, by its own list, or by the function."""
+    rules = evaluator.rules
+    if function.__class__ is exp.Stack and (columns := (yield from stacked(evaluator, function, scope, env))):
+        names = column_names(alias, rules)
+        outputs = [Output(rules.plain(f"col{i}"), lineage) for i, lineage in enumerate(columns)]
+        return Relation(outputs).renamed(names) if names else Relation(outputs)
     origins = yield from evaluator.value(function, "TRANSFORMATION", scope, env)
     lineage: Lineage = tuple(origins)
-    rules = evaluator.rules
     names = column_names(alias, rules) or _declared(function, rules) or _known(function, rules)
     document = rows_of_document(function, names, rules)
     parts = document.lineages(scope) if document is not None else {}
@@ -51,6 +55,22 @@ def rows_of(evaluator: Evaluator, alias: Any, function: exp.Expr, scope: Scope, 
         value = "VALUE" if "VALUE" in names else names[-1]  # of FLATTEN and POSEXPLODE it is one of several
         return Relation([Output(n, lineage, row=row if n == value else None) for n in names], value=lineage)
     return Relation([Output("*", ())], filler=lineage)
+
+
+def stacked(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
+    """The lineages of `stack(2, a, b, c, d)`, whose rows are (a, b) and (c, d); none if the number is not in the text.
+
+    spark.apache.org, docs.databricks.com: stack
+    """
+    number, values = node.args.get("this"), node.args.get("expressions") or ()
+    rows = int(number.name) if number.__class__ is exp.Literal and str(number.name).isdigit() else 0
+    if not rows or not values:
+        return []
+    width = -(-len(values) // rows)
+    found: list[dict[Any, None]] = [{} for _ in range(width)]
+    for position, value in enumerate(values):
+        yield from evaluator.into(found[position % width], value, "IDENTITY", scope, env)
+    return [tuple(lineage) for lineage in found]
 
 
 def unnest(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,9 +14,11 @@ from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.expressions import name_of
 from prefect_lineage_events.sql.columns.functions import column_names
 from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, changed
+from prefect_lineage_events.sql.columns.rules import ColumnRules
 from prefect_lineage_events.sql.columns.scopes import Env, Scope
 
 _DATA = "the columns of a PIVOT are named after values in the data"
+_MAX_COLUMNS = 1_000  # of one PIVOT
 
 
 def pivoted(evaluator: Evaluator, relation: Relation, name: str, pivot: exp.Expr, env: Env | None) -> Task:
@@ -22,14 +26,19 @@ def pivoted(evaluator: Evaluator, relation: Relation, name: str, pivot: exp.Expr
     inner = Scope(evaluator.rules)
     inner.add(name, relation)
     made, used = yield from (_unpivot if pivot.args.get("unpivot") else _pivot)(evaluator, pivot, inner, env)
-    kept = [o for o in relation.outputs if (o.name or o.label).lower() not in used]
+    group = pivot.args.get("group")  # DuckDB: the only columns that are kept
+    if group is not None:
+        kept = yield from _keys(evaluator, group.args.get("expressions") or (), inner, env)
+    else:
+        kept = [o for o in relation.outputs if (o.name or o.label).lower() not in used]
     names = column_names(pivot.args.get("alias"), evaluator.rules)
     if names and len(names) >= len(made) and not relation.closed:  # the first names mean unknown columns
         kept = [Output(name, ()) for name in names[: len(names) - len(made)]]
     if not made:  # `FOR x IN (ANY)`
         evaluator.unclear = evaluator.unclear or _DATA
         return Relation([*kept, Output("*", ())], relation.hidden | used, ())
-    result = Relation(kept + made, relation.hidden | used, relation.filler)
+    hidden = frozenset() if group is not None else relation.hidden | used
+    result = Relation(kept + made, hidden, None if group is not None else relation.filler)
     return result.renamed(names) if names else result
 
 
@@ -94,12 +103,23 @@ def pivot_statement(evaluator: Evaluator, node: exp.Expr, source: Relation, scop
         values = [name_of(v, rules) for v in into.args.get("expressions") or ()] if into is not None else ["value"]
         made = [Output(label, ()) for label in labels] + [Output(value, tuple(found)) for value in values]
     else:
-        for aggregate in args.get("using") or ():
+        aggregates = args.get("using") or ()
+        for aggregate in aggregates:
             yield from evaluator.into(found, aggregate, "AGGREGATION", scope, env)
+        decides: dict[Any, None] = {}
         for column in columns:
-            yield from evaluator.into(found, column, "CONDITIONAL", scope, env)
-        made = [Output("*", ())]
-        evaluator.unclear = evaluator.unclear or _DATA
+            values_of = column.args["this"] if isinstance(column, exp.In) else column
+            yield from evaluator.into(decides, values_of, "CONDITIONAL", scope, env)
+        found.update(decides)
+        counted: list[Lineage] = []
+        for aggregate in aggregates:
+            origins = yield from evaluator.value(aggregate, "AGGREGATION", scope, env)
+            counted.append((*origins, *decides))
+        names = _listed_names(columns, aggregates, rules)
+        counted = counted or [tuple(decides)]  # without USING, the rows are counted
+        made = [Output(name, counted[i % len(counted)]) for i, name in enumerate(names)] or [Output("*", ())]
+        if not names:
+            evaluator.unclear = evaluator.unclear or _DATA
     group = args.get("group")
     if group is None:
         kept = [o for o in source.outputs if o.name.lower() not in used]
@@ -107,6 +127,22 @@ def pivot_statement(evaluator: Evaluator, node: exp.Expr, source: Relation, scop
         kept = yield from _keys(evaluator, group.args.get("expressions") or (), scope, env)
     unlisted = None if args.get("unpivot") else tuple(found) if group is not None else ()
     return Relation([*kept, *made], source.hidden | used, unlisted)
+
+
+def _listed_names(columns: Sequence[exp.Expr], aggregates: Sequence[exp.Expr], rules: ColumnRules) -> list[str]:
+    """The names of PIVOT's columns where the text lists their values: `ON a IN ('x', 'y')`; else none.
+
+    duckdb.org: PIVOT. The values of several columns and an aggregate's name are joined by `_`.
+    """
+    if not all(isinstance(c, exp.In) and c.args.get("expressions") for c in columns):
+        return []
+    values = [[v.alias_or_name for v in column.args["expressions"]] for column in columns]
+    if not columns or not all(map(all, values)) or math.prod(map(len, values)) * len(aggregates or "1") > _MAX_COLUMNS:
+        return []
+    one = len(aggregates) < 2
+    suffixes = ["_" + (a.alias or a.sql(dialect="duckdb").lower()) if a.alias or not one else "" for a in aggregates]
+    joined = ("_".join(combination) for combination in itertools.product(*values))
+    return [rules.quoted(name + suffix) for name in joined for suffix in suffixes or [""]]
 
 
 def _listed(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:

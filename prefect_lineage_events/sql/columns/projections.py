@@ -10,6 +10,7 @@ from sqlglot import exp
 from prefect_lineage_events.sql.columns import stars, structs
 from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.expressions import is_template, lineage_of, name_of, parts_of
+from prefect_lineage_events.sql.columns.functions import stacked
 from prefect_lineage_events.sql.columns.naming import unnamed
 from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, Row
 from prefect_lineage_events.sql.columns.scopes import Env, Scope
@@ -119,8 +120,12 @@ class Projection:
         for node in inputs:
             yield from self.evaluator.into(origins, node, "TRANSFORMATION", self.scope, self.env)
         columns = names.args.get("expressions") or () if names is not None else ()
-        for column in columns:
+        values: list[Lineage] = []
+        if inputs and inputs[0].__class__ is exp.Stack:
+            values = yield from stacked(self.evaluator, inputs[0], self.scope, self.env)
+        for position, column in enumerate(columns):
             identifier = column.args["this"] if column.__class__ is exp.ColumnDef else column
-            self.named(name_of(identifier, self.scope.rules), tuple(origins))
+            lineage = values[position] if position < len(values) else tuple(origins)
+            self.named(name_of(identifier, self.scope.rules), lineage)
         if not columns:
             self.outputs.append(Output("*", ()))

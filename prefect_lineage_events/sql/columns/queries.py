@@ -160,16 +160,18 @@ class Queries:
 
     def _recursive(self, cte: Cte, body: exp.Expr, names: Sequence[str], env: Env) -> Task:
         """The relation of a recursive CTE, from its anchor on. Steps may swap columns: walk until nothing is new."""
+        if body.args.get("with_") is not None:
+            env = yield from self.with_(body.args["with_"], env)
         anchor, *steps = branches_of(body)
         cte.relation = None
-        start = yield self.query(anchor[0], env, None)
+        start = yield self.query(anchor.query, env, None)
         cte.relation = start.renamed(names) if names else start
         for _ in range(4):
             branches = []
-            for step, how in steps:
-                branches.append(((yield self.query(step, env, None)), how))
+            for step in steps:
+                branches.append(((yield self.query(step.query, env, None)), step))
             before = cte.relation
-            merged = combine(before, branches, by_name=False)
+            merged = combine(before, branches)
             cte.relation = merged
             if [set(o.lineage) for o in merged.outputs] == [set(o.lineage) for o in before.outputs]:
                 break
@@ -257,13 +259,13 @@ class Queries:
     def _set_operation(self, node: exp.Expr, env: Env | None, parent: Scope | None) -> Task:
         if node.args.get("with_") is not None:
             env = yield from self.with_(node.args["with_"], env)
-        (first, _), *others = branches_of(node)
-        start = yield self.query(first, env, parent)
+        first, *others = branches_of(node)
+        start = yield self.query(first.query, env, parent)
         branches = []
-        for branch, how in others:
-            branches.append(((yield self.query(branch, env, parent)), how))
+        for branch in others:
+            branches.append(((yield self.query(branch.query, env, parent)), branch))
             self.budget.spend(len(branches[-1][0].outputs))
-        relation = combine(start, branches, bool(node.args.get("by_name")))
+        relation = combine(start, branches)
         if node.args.get("order") is not None:
             scope = Scope(self.rules, parent)
             scope.add("", relation)

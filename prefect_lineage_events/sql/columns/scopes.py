@@ -64,12 +64,13 @@ class Scope:
     qualifier fails the lookup, unless the scope is `loose` (the variables of a row pattern). `rows` are the fields of
     aliases whose value is a struct, `called` the sources that the text gives a name of their own. `expands` is the
     COLUMNS(...) of the expression that is read, which is evaluated once for each column: `bound` is the one it stands
-    for then.
+    for then. `spelled` are the aliases in the store's own case, `twins` the sources by an alias that differs from an
+    earlier one in case alone.
     """
 
     __slots__ = (
         "aliases", "ambiguous", "assigned", "bound", "by_alias", "called", "dotted", "expands", "loose", "merged",
-        "parent", "rows", "rules", "sources", "unseen", "windows",
+        "parent", "rows", "rules", "sources", "spelled", "twins", "unseen", "windows",
     )  # fmt: skip
 
     def __init__(self, rules: ColumnRules, parent: Scope | None = None) -> None:
@@ -89,6 +90,8 @@ class Scope:
         self.rows: dict[str, Row] = {}
         self.bound: Output | None = None
         self.expands: exp.Expr | None = None
+        self.spelled: dict[str, str] = {}
+        self.twins: dict[str, Relation] = {}
 
     @property
     def cost(self) -> int:
@@ -99,7 +102,11 @@ class Scope:
         """Add a relation by its alias, if it has one, and by the parts of its table name; return its key."""
         key = alias.lower()
         if not key or key in self.sources:
+            if key and alias != self.spelled.get(key, alias):
+                self.twins[alias] = relation
             key = f"{key}\0{len(self.sources)}"
+        else:
+            self.spelled[key] = alias
         self.sources[key] = relation
         lower = tuple(p.lower() for p in parts)
         for start in range(len(lower)):
@@ -230,7 +237,7 @@ class Scope:
 
     def _of_source(self, parts: Sequence[str]) -> Lineage | None:
         first = parts[0].lower()
-        relation = self.sources.get(first)
+        relation = self.twins.get(parts[0]) or self.sources.get(first)
         if relation is not None:
             return _column_of(relation, parts[1:], first)
         if self.dotted:

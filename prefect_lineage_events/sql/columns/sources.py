@@ -27,12 +27,13 @@ from prefect_lineage_events.sql.columns.scopes import Env, Scope
 _UNKNOWN = Relation([Output("*", ())], filler=())
 # Rows of the program's own (a DataFrame): their columns are values that it gives, as binds are.
 _OF_THE_PROGRAM = Relation([Output("*", ((PROGRAM, "*", "IDENTITY"),))])
+_AROUND_TABLES = (exp.Final, exp.Stream)  # ClickHouse's FINAL, Databricks' STREAM(t)
 _NAMES_ITSELF = (exp.Unnest, exp.Lateral, exp.TableFromRows)
 
 
 def item(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:
     """Add an item of a FROM clause, with the items joined in it, to the scope; return their keys."""
-    while node.__class__ is exp.Final:
+    while node.__class__ in _AROUND_TABLES:
         node = node.args["this"]
     args = node.args
     alias, pivots = args.get("alias"), args.get("pivots") or ()

@@ -343,6 +343,15 @@ QUERIES: dict[str, list[Case]] = {
                 b <- t.b
                 b <- u.b
                 c <- u.c""", dialect="duckdb"),
+        Case("columns that one side alone has are left out (BigQuery)",
+             "select a, b from t left union all by name select a, c from u", "a <- t.a\nb <- t.b\na <- u.a", dialect="bigquery"),
+        Case("columns that are not on both sides are left out (BigQuery)",
+             "select a, b from t inner union all by name select c, a from u", "a <- t.a\na <- u.a", dialect="bigquery"),
+        Case("columns that are not listed are left out (BigQuery)",
+             "select a, b from t union all corresponding by (b) select b, a from u", "b <- t.b\nb <- u.b", dialect="bigquery"),
+        Case("a WITH in a CTE that may be recursive hides it",
+             "with q as (with q as (select c from u) select c from q union all select id from u) select c from q",
+             "C <- U.C\nC <- U.ID", dialect="snowflake"),
         Case("its ORDER BY refers to its outputs", "select a from t union all select c from u order by a",
              """a <- t.a
                 a <- u.c""",
