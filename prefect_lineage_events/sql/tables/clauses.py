@@ -19,6 +19,34 @@ _BEFORE_TARGET = frozenset({TokenType.INTO, TokenType.OVERWRITE, TokenType.TABLE
 _BEFORE_APPLY = frozenset({TokenType.STAR, TokenType.R_PAREN})
 
 
+_NO_NAMES = frozenset({TokenType.L_PAREN, *_TEXTS})
+_ALL_ROWS = ((TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM"))
+_SET_OPERATORS = frozenset({TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT, TokenType.ALL, TokenType.DISTINCT})
+
+
+def all_rows(tokens: Sequence[Token]) -> Sequence[Token]:
+    """`TABLE t` in the place of a query, as `SELECT * FROM t`. postgresql.org, dev.mysql.com, docs.snowflake.com: TABLE
+
+    `f(TABLE t)` is an argument, and INSERT INTO TABLE t a target.
+    """
+    written: list[Token] | None = None
+    done = 0
+    for at in [at for at, token in enumerate(tokens[:-1]) if token.token_type is TokenType.TABLE]:
+        if tokens[at + 1].token_type not in _NO_NAMES and _begins_query(tokens, at):
+            select = [as_kind(tokens[at], kind, text) for kind, text in _ALL_ROWS]
+            written = [*(written or []), *tokens[done:at], *select]
+            done = at + 1
+    return tokens if written is None else [*written, *tokens[done:]]
+
+
+def _begins_query(tokens: Sequence[Token], at: int) -> bool:
+    before = tokens[at - 1].token_type if at else TokenType.L_PAREN
+    if before is TokenType.L_PAREN:
+        return at < 2 or tokens[at - 2].token_type not in _NAMES
+    is_inserted = tokens[0].token_type is TokenType.INSERT and at > 2 and (before in _NAMES or before in _CLOSING)
+    return is_inserted or before in _SET_OPERATORS
+
+
 def merge_with_delete(tokens: Sequence[Token]) -> Sequence[Token]:
     """Oracle's `UPDATE SET ... DELETE WHERE c` in a MERGE, as `WHEN MATCHED AND c THEN DELETE` (docs.oracle.com)."""
     if tokens[0].token_type is not TokenType.MERGE:
@@ -30,10 +58,10 @@ def merge_with_delete(tokens: Sequence[Token]) -> Sequence[Token]:
         depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
         follows = tokens[at + 1].token_type if at + 1 < len(tokens) else None
         if token.token_type is TokenType.DELETE and follows is TokenType.WHERE and not depth:
-            written += [_as(token, TokenType.WHEN, "WHEN"), _as(token, TokenType.VAR, "MATCHED")]
-            waiting = [_as(token, TokenType.THEN, "THEN"), token]
+            written += [as_kind(token, TokenType.WHEN, "WHEN"), as_kind(token, TokenType.VAR, "MATCHED")]
+            waiting = [as_kind(token, TokenType.THEN, "THEN"), token]
         elif token.token_type is TokenType.WHERE and waiting and tokens[at - 1].token_type is TokenType.DELETE:
-            written.append(_as(token, TokenType.AND, "AND"))
+            written.append(as_kind(token, TokenType.AND, "AND"))
         else:
             if token.token_type is TokenType.WHEN and not depth:
                 written += waiting
@@ -74,9 +102,9 @@ def named_target(tokens: Sequence[Token]) -> Sequence[Token]:
     argument = tokens[at + 2]
     parts = split_identifier(argument.text, "databricks") if end == at + 3 and argument.token_type in _TEXTS else ()
     if not parts:
-        return [*tokens[:at], _as(tokens[at], TokenType.PLACEHOLDER, "?"), *tokens[end + 1 :]]
-    named = [_as(argument, TokenType.IDENTIFIER, part) for part in parts]
-    dotted = [token for name in named for token in (_as(argument, TokenType.DOT, "."), name)]
+        return [*tokens[:at], as_kind(tokens[at], TokenType.PLACEHOLDER, "?"), *tokens[end + 1 :]]
+    named = [as_kind(argument, TokenType.IDENTIFIER, part) for part in parts]
+    dotted = [token for name in named for token in (as_kind(argument, TokenType.DOT, "."), name)]
     return [*tokens[:at], *dotted[1:], *tokens[end + 1 :]]
 
 
@@ -87,6 +115,71 @@ def _names_target(tokens: Sequence[Token], i: int) -> bool:
         and tokens[i - 1].token_type in _BEFORE_TARGET
         and tokens[i].text.upper() == "IDENTIFIER"
     )
+
+
+def tsql(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Remove OPTION (...) from the end, and WITH XMLNAMESPACES (...) (learn.microsoft.com: OPTION, XMLNAMESPACES)."""
+    if tokens[-1].token_type is TokenType.R_PAREN:
+        opening = _opening(tokens, len(tokens) - 1)
+        if opening > 1 and tokens[opening - 1].text.upper() == "OPTION":
+            tokens = tokens[: opening - 1]
+    if len(tokens) > 3 and tokens[1].text.upper() == "XMLNAMESPACES" and tokens[0].token_type is TokenType.WITH:
+        end = _closing(tokens, 2)
+        if end > 2 and end + 1 < len(tokens):
+            has_ctes = tokens[end + 1].token_type is TokenType.COMMA
+            tokens = [*tokens[: int(has_ctes)], *tokens[end + 1 + has_ctes :]]
+    return tokens
+
+
+def redshift(tokens: Sequence[Token]) -> Sequence[Token]:
+    """`MERGE ... REMOVE DUPLICATES` replaces and adds all rows of the source (docs.aws.amazon.com/redshift: MERGE)."""
+    if tokens[0].token_type is not TokenType.MERGE or [t.text.upper() for t in tokens[-2:]] != ["REMOVE", "DUPLICATES"]:
+        return tokens
+    last = tokens[-1]
+    updated = [
+        (TokenType.WHEN, "WHEN"),
+        (TokenType.VAR, "MATCHED"),
+        (TokenType.THEN, "THEN"),
+        (TokenType.UPDATE, "UPDATE"),
+    ]
+    inserted = [(TokenType.WHEN, "WHEN"), (TokenType.NOT, "NOT"), (TokenType.VAR, "MATCHED"), (TokenType.THEN, "THEN")]
+    every = [
+        (TokenType.SET, "SET"),
+        (TokenType.STAR, "*"),
+        *inserted,
+        (TokenType.INSERT, "INSERT"),
+        (TokenType.STAR, "*"),
+    ]
+    return [*tokens[:-2], *(as_kind(last, kind, text) for kind, text in [*updated, *every])]
+
+
+def databricks(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Rewrite names that sqlglot does not know: `IDENTIFIER('s.t')` of a target, and `t@v1`."""
+    return _without_versions(named_target(tokens))
+
+
+def _without_versions(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Remove the version of `t@v12` and `t@20240101000000000` (docs.databricks.com: table history, @ syntax)."""
+    if not any(token.token_type is TokenType.PARAMETER for token in tokens):
+        return tokens
+    kept: list[Token] = []
+    at = 0
+    while at < len(tokens):
+        if tokens[at].token_type is TokenType.PARAMETER and _is_version(tokens, at):
+            at += 2
+        else:
+            kept.append(tokens[at])
+            at += 1
+    return kept
+
+
+def _is_version(tokens: Sequence[Token], at: int) -> bool:
+    before, following = tokens[at - 1] if at else None, tokens[at + 1] if at + 1 < len(tokens) else None
+    if before is None or following is None or before.token_type not in _NAMES:
+        return False
+    text = following.text
+    version = text.isdigit() or (text[:1] in ("v", "V") and text[1:].isdigit())
+    return version and before.end + 1 == tokens[at].start and tokens[at].end + 1 == following.start
 
 
 def clickhouse(tokens: Sequence[Token]) -> Sequence[Token]:
@@ -100,9 +193,9 @@ def _infile(tokens: Sequence[Token]) -> Sequence[Token]:
     if tokens[0].token_type is not TokenType.INSERT or tokens[at - 1].token_type is not TokenType.FROM:
         return tokens
     before, name = tokens[at - 1], tokens[at + 1]
-    select = [_as(before, TokenType.SELECT, "SELECT"), _as(before, TokenType.STAR, "*"), before]
-    opening, closing = _as(name, TokenType.L_PAREN, "("), _as(name, TokenType.R_PAREN, ")")
-    return [*tokens[: at - 1], *select, _as(tokens[at], TokenType.VAR, "file"), opening, name, closing]
+    select = [as_kind(before, TokenType.SELECT, "SELECT"), as_kind(before, TokenType.STAR, "*"), before]
+    opening, closing = as_kind(name, TokenType.L_PAREN, "("), as_kind(name, TokenType.R_PAREN, ")")
+    return [*tokens[: at - 1], *select, as_kind(tokens[at], TokenType.VAR, "file"), opening, name, closing]
 
 
 def _names_as_texts(tokens: Sequence[Token]) -> Sequence[Token]:
@@ -125,10 +218,10 @@ def _names_as_texts(tokens: Sequence[Token]) -> Sequence[Token]:
             continue
         named = tokens[at + 2 : end]
         if is_list:
-            texts = [_as(t, TokenType.STRING, t.text) if i % 2 == 0 else t for i, t in enumerate(named)]
-            texts = [_as(named[0], TokenType.L_BRACKET, "["), *texts, _as(named[-1], TokenType.R_BRACKET, "]")]
+            texts = [as_kind(t, TokenType.STRING, t.text) if i % 2 == 0 else t for i, t in enumerate(named)]
+            texts = [as_kind(named[0], TokenType.L_BRACKET, "["), *texts, as_kind(named[-1], TokenType.R_BRACKET, "]")]
         else:
-            texts = [_as(named[0], TokenType.STRING, "".join(t.text for t in named))]
+            texts = [as_kind(named[0], TokenType.STRING, "".join(t.text for t in named))]
         written = [*(written or []), *tokens[done : at + 2], *texts]
         done = end
     return tokens if written is None else [*written, *tokens[done:]]
@@ -166,13 +259,13 @@ def apply_of_a_name(tokens: Sequence[Token]) -> Sequence[Token]:
             if end > at + 2:
                 is_lambda = any(t.token_type is TokenType.ARROW for t in tokens[at:end])
                 name = " " if is_lambda else f"{tokens[at + 1].text} "
-                written += [inner, _as(tokens[at + 1], TokenType.VAR, name)]
+                written += [inner, as_kind(tokens[at + 1], TokenType.VAR, name)]
                 at = end
         elif written[-2].token_type in _BEFORE_APPLY and inner.token_type is not TokenType.FROM:
             written += [
-                _as(inner, TokenType.L_PAREN, "("),
-                _as(inner, TokenType.VAR, inner.text),
-                _as(inner, TokenType.R_PAREN, ")"),
+                as_kind(inner, TokenType.L_PAREN, "("),
+                as_kind(inner, TokenType.VAR, inner.text),
+                as_kind(inner, TokenType.R_PAREN, ")"),
             ]
             at += 1
     return written
@@ -188,5 +281,16 @@ def _closing(tokens: Sequence[Token], opening: int) -> int:
     return opening
 
 
-def _as(token: Token, kind: TokenType, text: str) -> Token:
-    return Token(kind, text, token.line, token.col, token.start, token.end)
+def _opening(tokens: Sequence[Token], closing: int) -> int:
+    """The position of the parenthesis that the one at `closing` closes; -1 if there is none."""
+    depth = 0
+    for at in range(closing, -1, -1):
+        depth += (tokens[at].token_type in _CLOSING) - (tokens[at].token_type in _OPENING)
+        if not depth:
+            return at
+    return -1
+
+
+def as_kind(token: Token, kind: TokenType, text: str = "") -> Token:
+    """A token of another kind, perhaps with another text, at the place of this one."""
+    return Token(kind, text or token.text, token.line, token.col, token.start, token.end)

@@ -13,7 +13,16 @@ from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from prefect_lineage_events.sql.packed_tokens import PackedTokens
-from prefect_lineage_events.sql.tables.clauses import clickhouse, merge_with_delete, mysql, named_target
+from prefect_lineage_events.sql.tables.clauses import (
+    all_rows,
+    as_kind,
+    clickhouse,
+    databricks,
+    merge_with_delete,
+    mysql,
+    redshift,
+    tsql,
+)
 from prefect_lineage_events.sql.tables.metered_parser import ParserStopped, parser
 from prefect_lineage_events.sql.tables.output_clause import as_insert, without_target
 from prefect_lineage_events.sql.templates import FILLER
@@ -88,8 +97,11 @@ _BEFORE_PARSING: dict[str, Callable[[Sequence[Token]], Sequence[Token]]] = {
     "oracle": merge_with_delete,
     "clickhouse": clickhouse,
     "mysql": mysql,
-    "databricks": named_target,
-    "spark": named_target,
+    "databricks": databricks,
+    "spark": databricks,
+    "redshift": redshift,
+    "tsql": tsql,
+    "fabric": tsql,
 }
 
 
@@ -100,13 +112,14 @@ def parse(tokens: Sequence[Token], text: str, dialect: str) -> tuple[Expr | None
         return None, reason
     if isinstance(tokens, PackedTokens):
         tokens = list(tokens)
-    tokens = _with_functions(tokens, text)
+    tokens = all_rows(_with_functions(tokens, text))
     if dialect in _BEFORE_PARSING:
         tokens = _BEFORE_PARSING[dialect](tokens)
     if len(tokens) > 2 and tokens[1].text.upper() in _OPTIONS and tokens[0].text.upper() in _OPTIONED:
         tokens = _without_options(tokens)
     elif tokens[0].token_type == TokenType.REPLACE and len(tokens) > 1:
-        tokens = [_insert(tokens[0]), *tokens[1:]]
+        # REPLACE differs from INSERT only in the handling of keys (dev.mysql.com, sqlite.org: REPLACE)
+        tokens = [as_kind(tokens[0], TokenType.INSERT), *tokens[1:]]
     tokens, into = without_target(tokens) if dialect in _WITH_OUTPUT else (tokens, ())
     _quiet.on = True
     try:
@@ -195,7 +208,7 @@ def _without_options(tokens: Sequence[Token]) -> list[Token]:
             at += 1
         else:
             break
-    first = _insert(tokens[0]) if tokens[0].token_type == TokenType.REPLACE else tokens[0]
+    first = as_kind(tokens[0], TokenType.INSERT) if tokens[0].token_type == TokenType.REPLACE else tokens[0]
     return [first, *tokens[at:]]
 
 
@@ -216,14 +229,13 @@ def _is_called_with_text(tokens: Sequence[Token], i: int) -> bool:
     return [t.token_type for t in tokens[i + 1 : i + 3]] == [TokenType.L_PAREN, TokenType.STRING]
 
 
-def _insert(token: Token) -> Token:
-    """INSERT for REPLACE, which differs only in the handling of keys (dev.mysql.com: REPLACE; sqlite.org: REPLACE)."""
-    return Token(TokenType.INSERT, token.text, token.line, token.col, token.start, token.end)
-
-
 # `NOT NOT ...`: the parser goes one deeper with each. Only Python's recursion limit stops sqlglot's compiled code: a
 # program that has raised it would end with a segmentation fault.
 _MAX_PREFIXES = 500
+# `a -> b -> c ...`: each arrow is parsed within the one before it, and the tree so far is copied at each.
+_MAX_ARROWS = 200
+_ARROWS = frozenset({TokenType.ARROW, TokenType.DARROW, TokenType.HASH_ARROW, TokenType.DHASH_ARROW})
+_BETWEEN_ARROWS = frozenset({TokenType.COMMA, TokenType.AND, TokenType.OR})
 _BETWEEN_PREFIXES = frozenset({
     TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER, TokenType.COMMA, TokenType.R_PAREN,
 })  # fmt: skip
@@ -236,6 +248,7 @@ def _limit_exceeded(tokens: Sequence[Token]) -> str:
     if len(tokens) > MAX_TOKENS:
         return f"it has more than {MAX_TOKENS:,} tokens"
     depth = joins = typed = ifs = prefixes = 0
+    arrows = [0]  # in a row, by depth
     is_counted = False
     last = tokens[0]
     previous = TokenType.COMMA
@@ -247,6 +260,7 @@ def _limit_exceeded(tokens: Sequence[Token]) -> str:
             return "it is nested too deeply"
         if kind in _OPENING:
             depth += 1
+            arrows.append(0)
             joins = max(joins - 1, 0) if previous == TokenType.USING else joins
             typed = typed + 1 if previous in _TYPES and kind != TokenType.CASE else typed
             if depth > MAX_DEPTH:
@@ -257,6 +271,14 @@ def _limit_exceeded(tokens: Sequence[Token]) -> str:
                     return "types are nested too deeply"
         elif kind in _CLOSING:
             depth -= 1
+            if len(arrows) > 1:
+                arrows.pop()
+        elif kind in _ARROWS:
+            arrows[-1] += 1
+            if arrows[-1] > _MAX_ARROWS:
+                return "it is nested too deeply"
+        elif kind in _BETWEEN_ARROWS:
+            arrows[-1] = 0
         elif kind in _QUERIES:
             depth += previous in _BEFORE_QUERY
             if depth > MAX_DEPTH:

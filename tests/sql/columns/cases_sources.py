@@ -46,6 +46,31 @@ SOURCES: dict[str, list[Case]] = {
         Case("one expression, several columns", "select posexplode(arr) as (p, v) from t",
              """p <- t.arr TRANSFORMATION
                 v <- t.arr TRANSFORMATION""", dialect="spark"),
+        Case("stack makes rows of columns", "select a, stack(2, 'p', b, 'q', c) as (k, v) from t",
+             """a <- t.a
+                v <- t.b
+                v <- t.c""", dialect="spark"),
+        Case("stack in a LATERAL VIEW", "select k, v from t lateral view stack(2, 'p', b, 'q', c) s as k, v",
+             """v <- t.b
+                v <- t.c""", dialect="hive"),
+        Case("stack of a number of rows that is not in the text", "select stack(n, a, b) as (k, v) from t",
+             """k <- t.n TRANSFORMATION
+                k <- t.a TRANSFORMATION
+                k <- t.b TRANSFORMATION
+                v <- t.n TRANSFORMATION
+                v <- t.a TRANSFORMATION
+                v <- t.b TRANSFORMATION""", dialect="spark"),
+        Case("a stream of a table", "select s.a from stream(d.t) as s where b = 1", "a <- d.t.a", "* <~ d.t.b FILTER",
+             dialect="databricks"),
+        Case("aliases that differ in case", 'select "Q".a as x, q.a as y from t as "Q" join u as q on true',
+             """x <- t.a
+                y <- u.a""", dialect="postgres"),
+        Case("a TABLE in the place of a query", "with q as (table u) select c from q union all select id from (table u) r",
+             """C <- U.C
+                C <- U.ID""", dialect="snowflake", known=True),
+        Case("versions of tables", "select p.a, q.b from t@v12 p join u@20240101000000000 q on true",
+             """a <- t.a
+                b <- u.b""", dialect="databricks"),
         Case("Hive's TRANSFORM", "select transform (a, b) using 'x' as (p, q) from t",
              """p <- t.a TRANSFORMATION
                 p <- t.b TRANSFORMATION
@@ -110,6 +135,21 @@ SOURCES: dict[str, list[Case]] = {
         Case("DuckDB's PIVOT statement", "pivot t on a using sum(b) group by c", "c <- t.c", dialect="duckdb"),
         Case("DuckDB's PIVOT as a table", "create table p as pivot t on a using sum(b) group by c",
              "p.c <- t.c", dialect="duckdb"),
+        Case("DuckDB's PIVOT of listed values",
+             "select \"p_x\" as p, \"q_max(d)\" as q from (pivot t on a in ('p', 'q') using sum(b) as x, max(d) group by c)",
+             """p <- t.b AGGREGATION
+                p <- t.a CONDITIONAL
+                q <- t.d AGGREGATION
+                q <- t.a CONDITIONAL""", dialect="duckdb"),
+        Case("DuckDB's PIVOT of listed values of several columns",
+             "with n as (pivot t on a in (p), b in (q, r) using sum(c)) select p_r from n",
+             """p_r <- t.c AGGREGATION
+                p_r <- t.a CONDITIONAL
+                p_r <- t.b CONDITIONAL""", dialect="duckdb"),
+        Case("DuckDB's PIVOT with a GROUP BY of its own", "select * from w pivot (sum(y) for z in (p) group by x)",
+             """x <- w.x
+                p <- w.y AGGREGATION
+                p <- w.z CONDITIONAL""", dialect="duckdb", known=True, result=["x", "p"]),
         Case("DuckDB's UNPIVOT statement", "unpivot t on a, b into name n value v",
              """id <- t.id
                 v <- t.a

@@ -159,15 +159,25 @@ def test_the_parser_is_stopped_despite_garbage_collections(monkeypatch: pytest.M
             metered_parser._meter.check()
 
 
-@pytest.mark.parametrize("prefix", ["NOT ", "- ", "~ ", "NOT - ", "EXISTS NOT "])
-def test_prefixes_crash_no_program_that_has_raised_the_recursion_limit(prefix: str) -> None:
+@pytest.mark.parametrize(
+    "chain",
+    [
+        *(prefix * 12_000 for prefix in ("NOT ", "- ", "~ ", "NOT - ", "EXISTS NOT ")),
+        *(arrow * 1_000 for arrow in ("a -> ", "a ->> ", "a #> ", "a -> (b) -> ", "a -> f(1, 2) -> ")),
+    ],
+    ids=lambda chain: chain[:16],
+)
+def test_chains_crash_no_program_that_has_raised_the_recursion_limit(chain: str) -> None:
     program = (
         "import sys\n"
         "from prefect_lineage_events.sql import analyze\n"
         "sys.setrecursionlimit(1_000_000)\n"
-        f"print(*(one.reason for one in analyze('SELECT ' + {prefix!r} * 12_000 + 'a FROM t', dialect='')))\n"
+        "print(*(one.reason for one in analyze(sys.stdin.read(), dialect='')))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
+    text = f"SELECT {chain} a FROM t"
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=text, capture_output=True, text=True, timeout=300, check=False
+    )
     assert (done.returncode, "it is nested too deeply" in done.stdout) == (0, True), done.stderr[:500]
 
 
@@ -185,3 +195,11 @@ def test_prefixes_crash_no_program_that_has_raised_the_recursion_limit(prefix: s
 def test_a_statement_says_that_it_replaces_a_table(sql: str, dialect: str, replaces: bool) -> None:
     (statement,) = analyze(sql, dialect=dialect)
     assert statement.or_replace is replaces
+
+
+@pytest.mark.parametrize("arrow", ["->", "->>", "#>"])
+def test_many_short_chains_of_arrows_are_parsed(arrow: str) -> None:
+    conditions = " AND ".join(f"doc {arrow} 'k{i}' {arrow} 'l' = '1'" for i in range(400))
+    columns = ", ".join(f"f(doc {arrow} 'k{i}', doc {arrow} 'l') AS c{i}" for i in range(400))
+    [statement] = analyze(f"SELECT {columns} FROM t WHERE {conditions}", dialect="postgres")
+    assert (statement.confidence, len(statement.result_columns)) == ("exact", 400)
