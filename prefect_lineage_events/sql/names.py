@@ -133,6 +133,8 @@ def _of_bigquery(parts: Sequence[Part], context: Context) -> TableRef:
 
 def _table(folded: Sequence[str], context: Context, spelling: tuple[str, ...] = ()) -> TableRef:
     """The table of a folded name. A temporary table takes precedence over a lasting one of the same name."""
+    if not folded[-1]:
+        return HIDDEN  # `""`, left over by a template
     own = temporary_parts(folded, context)
     if own is not None:
         return TableRef(own, temporary=True, doubt=PERHAPS_MADE if own in context.doubtful else "")

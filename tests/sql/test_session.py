@@ -42,6 +42,9 @@ SNOWFLAKE = Session("snowflake", "DB", "PUBLIC")
         ("snowflake", "use schema s", "DB.S.T"),
         ("snowflake", "use database d", "D.PUBLIC.T"),
         ("snowflake", "use d.s", "D.S.T"),
+        ("snowflake", "use database identifier('d')", "D.PUBLIC.T"),
+        ("snowflake", "set d = 'other'; use database identifier($d)", "OTHER.PUBLIC.T"),
+        ("snowflake", "set d = 'other'; create database if not exists identifier($d)", "OTHER.PUBLIC.T"),
         ("snowflake", "use role admin", "DB.PUBLIC.T"),
         ("snowflake", "use warehouse wh", "DB.PUBLIC.T"),
         ("snowflake", "alter session set query_tag = 'x'", "DB.PUBLIC.T"),
@@ -57,6 +60,21 @@ def test_names_are_completed_with_the_settings_of_use_and_set(dialect: str, text
     session = Session(dialect, "DB", None if dialect == "mysql" else "PUBLIC")
     statement, _ = run(session, text, "select a from t")
     assert inputs(statement) == [name]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ("snowflake", "create schema identifier($unknown)"),
+        ("snowflake", "use schema $unknown"),
+        ("snowflake", "use identifier($unknown)"),
+        ("databricks", "use schema identifier(:unknown)"),
+        ("tsql", "use $(unknown)"),
+    ],
+)
+def test_a_setting_that_is_known_only_at_run_time_names_no_table(dialect: str, text: str) -> None:
+    statement, _ = run(Session(dialect, "DB", "PUBLIC"), text, "select a from t")
+    assert not any(name.lower().endswith("db.public.t") for name in inputs(statement))
 
 
 @pytest.mark.parametrize(

@@ -313,5 +313,7 @@ def apply_changes(words: Words, builder: StatementBuilder) -> Query | None:
     source = words.find(frozenset({"FROM"}), 4)
     if source != -1:
         at = source + 1 + (words.word(source + 1) == "STREAM")
+        if words.word(at) == "(" and words.word(at + 1) in _QUERY:  # AUTO CDC INTO t FROM (SELECT ...)
+            return Query(at + 1, words.close(at))
         builder.read(read_name(words, at + (words.word(at) == "("), builder.context).table)
     return None

@@ -46,7 +46,7 @@ OTHERS = frozenset(
         "PROFILE", "DIRECTORY", "LIBRARY", "OUTLINE", "CONTEXT", "EDITION", "JAVA", "CONTROLFILE", "DISKGROUP",
         "BODY", "ASSEMBLY", "AUTHORIZATION", "QUOTA", "METASTORE", "PRIVILEGES", "DEFAULT", "FULLTEXT", "ENDPOINT",
         "EXTERNAL_FUNCTION", "RECIPIENT", "PROVIDER", "DATASHARE", "LOCATION", "CONSUMER", "VIRTUAL_SCHEMA", "SCRIPT",
-        "SERVERLESS", "RESERVATION", "CAPACITY", "ASSIGNMENT", "BINDING", "MAPPING",
+        "SERVERLESS", "RESERVATION", "CAPACITY", "ASSIGNMENT", "BINDING", "MAPPING", "LISTING",
     }
 )  # fmt: skip
 # Things of a database that hold no data: DATABASE ROLE (docs.snowflake.com), DATABASE LINK (docs.oracle.com), DATABASE
@@ -84,6 +84,8 @@ def thing_of(words: Words, at: int = 1) -> tuple[str, int]:
             return words.word(at + is_within), at + is_within
         if word == "EVENT" and words.word(at + 1) != "TABLE":
             return word, at
+        if word == "SOURCE" and words.word(at - 1) == "DATA":  # learn.microsoft.com: CREATE EXTERNAL DATA SOURCE
+            return "DATA", at
         if word in ROUTINES or (word in DATA_OBJECTS and words.kinds[at] == Kind.WORD):
             following = words.word(at + 1)
             if _is_of_another_kind(words, at, word, following):
@@ -115,8 +117,6 @@ def _is_of_another_kind(words: Words, at: int, word: str, following: str) -> boo
     MATERIALIZED VIEW LOG ON t (docs.oracle.com), TABLE FUNCTION f() and TABLE MACRO m() (cloud.google.com/bigquery,
     duckdb.org).
     """
-    if word == "SOURCE":  # learn.microsoft.com: CREATE EXTERNAL DATA SOURCE
-        return words.word(at - 1) == "DATA"
     if word == "VIEW":
         return following == "LOG" and words.word(at + 2) == "ON"
     is_named = words.is_name(at + 2) and words.word(at + 2) != "AS"

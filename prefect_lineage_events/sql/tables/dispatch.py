@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
 
 from prefect_lineage_events.dialects import dialect_of
 from prefect_lineage_events.sql.context import Context
@@ -18,12 +19,14 @@ from prefect_lineage_events.sql.tables import alter_drop, copy, create, execute,
 from prefect_lineage_events.sql.tables.arguments import arguments_at
 from prefect_lineage_events.sql.tables.builder import StatementBuilder
 from prefect_lineage_events.sql.tables.cached_tables import cached
+from prefect_lineage_events.sql.tables.clauses import as_kind
 from prefect_lineage_events.sql.tables.column_types import declared_columns
 from prefect_lineage_events.sql.tables.create import Definition
 from prefect_lineage_events.sql.tables.local_variables import parameters
 from prefect_lineage_events.sql.tables.parser import target
 from prefect_lineage_events.sql.tables.parsing import Refused, read_tree
 from prefect_lineage_events.sql.tables.recovery import recover
+from prefect_lineage_events.sql.tables.recovery_names import read_name
 from prefect_lineage_events.sql.tables.required_words import UNKNOWN_STATEMENT, WITHOUT_DATA, WITHOUT_TARGET
 from prefect_lineage_events.sql.tables.scripting_blocks import TRANSITION_TABLES, body_of, do_body, is_of_a_block
 from prefect_lineage_events.sql.tables.table_functions import tables_of_call
@@ -128,7 +131,7 @@ class StatementReader:
             self._read_transfer_query(transfer(words, builder), words, builder)
             if verb in ALWAYS_MOVES and not (builder.inputs or builder.outputs or words.word(2) == "DATABASE"):
                 builder.doubt("partial", WITHOUT_DATA)
-        elif words.word(1) == ":=" and not TOUCHING.isdisjoint(words.upper):
+        elif (words.word(1) == ":=" or _declares_query(words)) and not TOUCHING.isdisjoint(words.upper):
             return self.embedded_query(words, builder)
         elif (
             verb not in NO_DATA
@@ -222,8 +225,25 @@ class StatementReader:
             return [builder]
         if create.is_routine(words):  # learn.microsoft.com: ALTER PROCEDURE, dev.mysql.com: ALTER EVENT
             return self.create(words, builder)
-        self._defined(alter_drop.alter(words, builder), words, builder)
+        definition = alter_drop.alter(words, builder)
+        self._defined(definition, words, builder)
+        if builder.effect in ("update", "delete"):
+            self._mutated(definition.name_end, words, builder)
         return [builder]
+
+    def _mutated(self, at: int, words: Words, builder: StatementBuilder) -> None:
+        """Parse `ALTER TABLE t UPDATE a = 1 WHERE ...` as the UPDATE that it is, and DELETE likewise."""
+        start = create.skip_existence(words, 2)
+        named = words.tokens_between(start, read_name(words, start, self.context).end)
+        rest = words.tokens_between(at + 1, len(words))
+        verb = words.tokens_between(at, at + 1)
+        if named and rest and verb:
+            is_update = words.word(at) == "UPDATE"
+            before = verb if is_update else [*verb, as_kind(verb[0], TokenType.FROM, "FROM")]
+            after = [as_kind(verb[0], TokenType.SET, "SET")] if is_update else []
+            inner = StatementBuilder(self.context)
+            if read_tree(inner, [*before, *named, *after, *rest], words.source, self._refused):
+                builder.tree, builder.refs, builder.unions = inner.tree, inner.refs, inner.unions
 
     def _defined(self, definition: Definition, words: Words, builder: StatementBuilder) -> None:
         """Read the query of a definition, and make it the tree of a CREATE whose head was read by rules."""
@@ -327,6 +347,15 @@ class StatementReader:
             builder.kind = "read"
             builder.doubt("recovered", "read from its words: a query within another statement")
         return [builder]
+
+
+def _declares_query(words: Words) -> bool:
+    """True for `c CURSOR FOR SELECT ...` and `r RESULTSET DEFAULT (SELECT ...)`, declarations after the first.
+
+    docs.snowflake.com: DECLARE; postgresql.org: Cursors in PL/pgSQL
+    """
+    at = 1 + words.is_word(1, "NO") + words.is_word(1 + words.is_word(1, "NO"), "SCROLL")
+    return words.is_name(0) and words.word(at) in ("CURSOR", "RESULTSET")
 
 
 _Read = Callable[[StatementReader, Words, StatementBuilder], list[StatementBuilder]]

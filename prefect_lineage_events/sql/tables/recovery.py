@@ -329,6 +329,8 @@ class _Scan(ChangeReader):
         words = self.words
         recursive = words.word(at + 1) == "RECURSIVE"
         first = at + 2 if recursive else at + 1
+        if words.follows(first, "XMLNAMESPACES", "("):  # learn.microsoft.com: WITH XMLNAMESPACES (...), a AS (...)
+            first = words.close(first + 1) + 2
         if not words.is_name(first):
             return 0
         after = words.close(first + 1) + 1 if words.word(first + 1) == "(" else first + 1

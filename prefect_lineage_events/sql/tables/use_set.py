@@ -15,6 +15,7 @@ from prefect_lineage_events.sql.words import Kind, Words
 
 _LEVELS = {"DATABASE": "database", "CATALOG": "database", "SCHEMA": "schema", "NAMESPACE": "schema"}
 _ACCOUNT = "the databases attached from an account are known only to the service"
+_MADE = frozenset({"$", ":", "?", "&", "{", "%"})  # of a variable, a bind or a template in the place of a name
 _NO_NAMES = frozenset({"ROLE", "WAREHOUSE", "SECONDARY", "COMPUTE", "ACCOUNT"})
 
 
@@ -29,7 +30,7 @@ def use(words: Words, builder: StatementBuilder) -> None:
         level, at = _LEVELS[words.word(1)], 2
         if facts.database_is_schema and words.word(1) == "DATABASE":
             level = "schema"
-    parts = _name(words, at, dialect)
+    parts = _name(words, at, builder)
     if not parts:
         return
     if facts.levels < 3:
@@ -53,11 +54,17 @@ def use(words: Words, builder: StatementBuilder) -> None:
         ]
 
 
-def _name(words: Words, at: int, dialect: str) -> list[str]:
+def _name(words: Words, at: int, builder: StatementBuilder) -> list[str]:
+    """The parts of a name; a single empty one if it is known only when the statement runs."""
+    dialect = builder.context.dialect
+    if words.word(at) == "IDENTIFIER" and words.word(at + 1) == "(":
+        at += 2
     if words.kind(at) == Kind.STRING:
         return list(split_identifier(words.texts[at], dialect))
-    if words.word(at) == "IDENTIFIER" and words.kind(at + 2) == Kind.STRING:
-        return list(split_identifier(words.texts[at + 2], dialect))
+    if words.word(at)[:1] in _MADE:
+        name = words.between(at, at + 1 + (words.word(at) == "$")).lstrip("$").upper()
+        value = builder.context.variables.get(name, "")
+        return list(split_identifier(value, dialect)) or [""]
     parts, _ = read_parts(words, at, dialect)
     return [fold(text, quoted, dialect) for text, quoted in parts]
 
@@ -95,7 +102,7 @@ def _schema(words: Words, at: int, builder: StatementBuilder, local: bool = Fals
         _duckdb_path(words.texts[at], builder)
         return
     if not (_is_transactional(builder) or dialect == "" or is_path):
-        parts = _name(words, at, dialect)
+        parts = _name(words, at, builder)
         known = bool(parts) and parts[0].upper() not in ("DEFAULT", "$USER")
         builder.session.append(("schema", parts[-1] if known else ""))
         return
@@ -125,7 +132,7 @@ def _duckdb_path(text: str, builder: StatementBuilder) -> None:
 def _role(words: Words, at: int, builder: StatementBuilder, local: bool) -> None:
     """SET ROLE r, SET SESSION AUTHORIZATION u: `$user` of the search path is the current role or user."""
     name = "user" if words.word(at) == "AUTHORIZATION" else "role"
-    value = "" if words.word(at + 1) in ("NONE", "DEFAULT") else "".join(_name(words, at + 1, builder.context.dialect))
+    value = "" if words.word(at + 1) in ("NONE", "DEFAULT") else "".join(_name(words, at + 1, builder))
     builder.session.append((f"local {name}" if local else name, value))
 
 
@@ -204,11 +211,11 @@ def created(thing: str, words: Words, at: int, builder: StatementBuilder) -> Non
     at += 3 if words.follows(at, "IF", "NOT", "EXISTS") else 0
     if words.word(at) == "AUTHORIZATION":  # CREATE SCHEMA AUTHORIZATION u: the schema is called like the user
         at += 1
-    parts = _name(words, at, builder.context.dialect)
+    parts = _name(words, at, builder)
     facts = dialect_of(builder.context.dialect)
     if not facts.creation_uses:
         is_own = _is_transactional(builder) or (len(parts) == 1 and facts.use_names_either)
-        if parts and thing == "SCHEMA" and is_own:
+        if parts and parts[-1] and thing == "SCHEMA" and is_own:
             builder.session.append(("created schema", parts[-1]))
         return
     if parts and thing == "DATABASE":

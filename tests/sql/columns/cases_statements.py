@@ -118,6 +118,25 @@ STATEMENTS: dict[str, list[Case]] = {
         Case("a field of a struct changes its column", "update n set s.f = t.a from t where true", "n.s <- t.a",
              dialect="bigquery"),
     ],
+    "around a query": [
+        Case("XMLNAMESPACES and query hints",
+             "with xmlnamespaces ('http://x' as n), q as (select a from t) select a from q option (recompile, use hint('y'))",
+             "a <- t.a", dialect="tsql"),
+    ],
+    "mutations (ClickHouse)": [
+        Case("an UPDATE", "alter table if exists d.t on cluster q update a = b + 1, c = (select max(x) from w) where e = 1",
+             """d.t.a <- d.t.b TRANSFORMATION
+                d.t.c <- w.x AGGREGATION""", "d.t.* <~ d.t.e FILTER", dialect="clickhouse"),
+        Case("a DELETE", "alter table t delete where a in (select c from u)", "",
+             """t.* <~ t.a FILTER
+                t.* <~ u.c FILTER""", dialect="clickhouse"),
+        Case("one of a partition has no tree", "alter table t update a = b in partition 5 where c = 1", "", dialect="clickhouse"),
+    ],
+    "flows of changes (Databricks)": [
+        Case("of a query", "create flow f as auto cdc into n from (select a, b + 1 as c from stream(t)) keys (a) sequence by c",
+             """n.a <- t.a
+                n.c <- t.b TRANSFORMATION""", dialect="databricks"),
+    ],
     "merge": [
         Case("all columns by a star alone",
              "merge into n using t on n.k = t.k when matched then update * when not matched then insert *", "n.* <- t.*"),
@@ -150,6 +169,14 @@ STATEMENTS: dict[str, list[Case]] = {
              "when not matched then insert *",
              """n.id <- u.id
                 n.c <- u.c""", dialect="databricks", known=True),
+        Case("values without a list of columns (Redshift)",
+             "merge into w using t on w.x = t.id when not matched then insert values (t.id, t.a, t.b + 1)",
+             """w.x <- t.id
+                w.y <- t.a
+                w.z <- t.b TRANSFORMATION""", dialect="redshift", known=True),
+        Case("REMOVE DUPLICATES takes every column (Redshift)", "merge into n using u on n.id = u.id remove duplicates",
+             """n.id <- u.id
+                n.c <- u.c""", dialect="redshift", known=True),
         Case("every column of an unknown source", "merge into n using q on n.id = q.id when not matched then insert row",
              "n.* <- q.*", dialect="bigquery"),
         Case("a branch for rows that are not in the target has the source alone",

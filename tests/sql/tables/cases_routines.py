@@ -66,7 +66,7 @@ MYSQL: Cases = {
         Case("GET DIAGNOSTICS", "get diagnostics condition 1 @x = returned_sqlstate; get current diagnostics @n = number", "", "", "misc misc"),
     ],
     "changes": [
-        Case("INSERT of a TABLE", "insert into t (a, b) table s as n (m, o) on duplicate key update b = n.o", "s", "t", "write", confidence="recovered"),
+        Case("INSERT of a TABLE", "insert into t (a, b) table s as n (m, o) on duplicate key update b = n.o", "s", "t", "write"),
         Case("a portion of a period", "delete from t for portion of p from '2001-01-01' to '2002-01-01'", "", "t", "write", "delete", confidence="recovered"),
     ],
 }  # fmt: skip
@@ -228,6 +228,7 @@ ATHENA: Cases = {
 
 DATABRICKS: Cases = {
     "routines": [
+        Case("a flow of changes of a query", "create flow f as auto cdc into t from (select * from stream(s)) keys (k)", "s", "t", "misc"),
         Case("a flow of changes", "create flow f as auto cdc into t from stream(s) keys (k)", "s", "t", "misc"),
     ],
 }  # fmt: skip

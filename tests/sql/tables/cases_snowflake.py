@@ -69,6 +69,7 @@ SNOWFLAKE: Cases = {
     ],
     "scripting": [
         Case("an anonymous block", "begin insert into t select * from a; delete from u; end;", "A", "T U", "write write misc"),
+        Case("a cursor after other declarations", "declare x int; c cursor for select * from a; r resultset default (select * from b); begin return 1; end;", "A B", "", "misc read read misc misc", confidence="recovered"),
         Case("DECLARE and variables", "declare x int; begin insert into t select * from a where id = :x; return x; end;", "A", "T", "misc write misc misc"),
         Case("IF", "begin if (x > 1) then insert into t select * from a; end if; end;", "A", "T", "write misc misc"),
         Case("FOR over a query", "for r in (select * from a) do insert into t values (r.x); end for;", "A", "T", "read write misc", confidence="recovered"),

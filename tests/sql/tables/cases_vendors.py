@@ -29,7 +29,7 @@ REDSHIFT: Cases = {
         Case("an array of a table is no table", "select * from t a, a.items i", "t"),
     ],
     "changes": [
-        Case("MERGE REMOVE DUPLICATES", "merge into t using a on t.id = a.id remove duplicates", "a", "t", "write", "update", confidence="recovered"),
+        Case("MERGE REMOVE DUPLICATES", "merge into t using a on t.id = a.id remove duplicates", "a", "t", "write", "update"),
     ],
     "definitions": [
         Case("external table", "create external table s.t (x int) stored as parquet location 's3://b/c'", "", "s.t", "create", "create"),
