@@ -130,6 +130,9 @@ class Dialect:
     # duckdb.org, trino.io, spark.apache.org, docs.oracle.com, ibm.com/docs/en/db2: ALTER or RENAME TABLE).
     # dev.mysql.com: RENAME TABLE; docs.snowflake.com: ALTER TABLE; clickhouse.com: RENAME; cwiki.apache.org: Hive
     renames_into_current_schema: bool = False
+    # CREATE TABLE with columns and a query: the columns of the query are added, or go to those of their names.
+    # Elsewhere the list names them by position. dev.mysql.com: CREATE TABLE ... SELECT
+    creates_by_name: bool = False
     # `CREATE TABLE t AS s` takes a table after AS. clickhouse.com, docs.teradata.com: CREATE TABLE
     creates_as_table: bool = False
     # `SET autocommit = 0`. dev.mysql.com/doc/refman/8.4/en/innodb-autocommit-commit-rollback.html

@@ -119,6 +119,7 @@ DIALECTS: dict[str, Dialect] = {
     "materialize": _POSTGRES,
     "mysql": replace(
         _MYSQL, renames_into_current_schema=True, sets_autocommit=True, do_evaluates=True, json_arrows="all",
+        creates_by_name=True,
         constants=frozenset({"utc_date", "utc_time", "utc_timestamp"}),
     ),
     "oracle": Dialect(

@@ -27,7 +27,8 @@ class ColumnRules:
     rows of an unnested array of structs have their fields as columns. With `rows_by_name` a table's name in the
     position of a value is its whole row. With `sets_of_tables` the right side of IN may be a table's name.
     `program_scans` are functions whose rows are the program's own. `arrows`: the arguments of a function in which `->`
-    is the operator of JSON and no lambda's (a function that takes a lambda has it after its list).
+    is the operator of JSON and no lambda's (a function that takes a lambda has it after its list). With
+    `creates_by_name` the columns that CREATE TABLE lists beside a query are not those of the query by position.
     """
 
     plain: Callable[[str], str]
@@ -46,6 +47,7 @@ class ColumnRules:
     variables: frozenset[str] = frozenset()
     program_scans: frozenset[str] = frozenset()
     arrows: Literal["none", "first", "all"] = "none"
+    creates_by_name: bool = False
 
 
 # docs.snowflake.com/en/sql-reference/functions/flatten
@@ -77,4 +79,5 @@ def rules_of(dialect: str) -> ColumnRules:
         sets_of_tables=facts.sets_of_tables,
         program_scans=facts.in_memory_scans,
         arrows=facts.json_arrows,
+        creates_by_name=facts.creates_by_name,
     )

@@ -8,7 +8,7 @@ from typing import Any
 from sqlglot import exp
 
 from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
-from prefect_lineage_events.sql.columns.expressions import name_of
+from prefect_lineage_events.sql.columns.expressions import name_of, parts_of
 from prefect_lineage_events.sql.columns.functions import column_names, function_name, rows_of, unnest
 from prefect_lineage_events.sql.columns.json_rows import element_of
 from prefect_lineage_events.sql.columns.pivots import pivot_statement, pivoted
@@ -35,6 +35,8 @@ def item(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) ->
     """Add an item of a FROM clause, with the items joined in it, to the scope; return their keys."""
     while node.__class__ in _AROUND_TABLES:
         node = node.args["this"]
+    if node.__class__ is exp.AtIndex:
+        return [_indexed(evaluator, node, scope)]
     args = node.args
     alias, pivots = args.get("alias"), args.get("pivots") or ()
     if node.__class__ is exp.Subquery and not alias and not pivots and not is_query(args["this"]):
@@ -58,6 +60,16 @@ def item(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) ->
     for lateral in args.get("laterals") or ():
         keys += yield from item(evaluator, lateral, scope, env)
     return keys
+
+
+def _indexed(evaluator: Evaluator, node: exp.Expr, scope: Scope) -> str:
+    """Redshift's `o.items AS i AT n`: an array of a source before it, and the position (Unnesting queries)."""
+    array = node.args["this"]
+    column = array.args["this"] if isinstance(array, exp.Alias) else array
+    lineage = element_of(scope.qualified(parts_of(column, evaluator.rules))) if isinstance(column, exp.Column) else ()
+    name = name_of(array.args["alias"], evaluator.rules) if isinstance(array, exp.Alias) else str(column.name)
+    outputs = [Output(name, lineage), Output(name_of(node.args["expression"], evaluator.rules), ())]
+    return scope.add(name, Relation(outputs, filler=changed([lineage], IDENTITY), value=lineage))
 
 
 def join(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None) -> Task:

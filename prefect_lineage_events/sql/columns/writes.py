@@ -198,7 +198,8 @@ class Statements:
         relation = NOTHING
         if isinstance(query, (exp.Query, exp.Values, exp.Table, exp.Pivot)):
             relation = yield self.queries.query(query, env, None)
-            names = [column_name(c, self.queries.rules) for c in columns]
+            by_name = self.queries.rules.creates_by_name and args.get("kind") == "TABLE"
+            names = [] if by_name else [column_name(c, self.queries.rules) for c in columns]
             at = [p if o.name == "*" else 0 for o, p in zip(relation.outputs, positions(relation.outputs), strict=True)]
             self.put(ref, relation.outputs, target_columns(relation.outputs, names), at if names else ())
             self.decide([ref])
@@ -265,9 +266,11 @@ class Statements:
     def _declare(self, ref: TableRef, relation: Relation, columns: Sequence[exp.Expr]) -> None:
         """Note the columns and types that the text gives to a table; none if it leaves one open."""
         declared = {column_name(c, self.queries.rules): self._type(c) for c in columns}
-        if not declared and relation.outputs and relation.closed:
+        is_added = not declared or self.queries.rules.creates_by_name
+        if is_added and relation.outputs and relation.closed:
             names = [o.name or ("" if o.label.startswith("_") else o.label) for o in relation.outputs]
-            declared = dict.fromkeys(names, "") if all(names) else {}
+            known = {name.lower() for name in declared}
+            declared |= dict.fromkeys([name for name in names if name.lower() not in known], "") if all(names) else {}
         if declared:
             self.declared[ref.name] = declared
 

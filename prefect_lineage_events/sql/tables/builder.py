@@ -99,7 +99,10 @@ class StatementBuilder:
         if columns is not None:
             if columns.reason:
                 self.doubt("partial", columns.reason)
-            declared = {**columns.declared, **declared}
+            for name, found in columns.declared.items():
+                listed = declared.get(name, {})
+                known = {column.lower() for column in listed}
+                declared[name] = {**listed, **{c: kind for c, kind in found.items() if c.lower() not in known}}
         return Statement(
             kind=self.kind,
             inputs=tuple(self.inputs),

@@ -19,6 +19,9 @@ _BEFORE_TARGET = frozenset({TokenType.INTO, TokenType.OVERWRITE, TokenType.TABLE
 _BEFORE_APPLY = frozenset({TokenType.STAR, TokenType.R_PAREN})
 
 
+_WITH_HINTS = frozenset({TokenType.INSERT, TokenType.MERGE})
+_OF_TARGET = frozenset({TokenType.INTO, TokenType.DOT, TokenType.WITH, TokenType.PARAMETER, TokenType.HASH, *_NAMES})
+_MAX_TARGET = 12  # tokens of a target's name
 _NO_NAMES = frozenset({TokenType.L_PAREN, *_TEXTS})
 _ALL_ROWS = ((TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM"))
 _SET_OPERATORS = frozenset({TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT, TokenType.ALL, TokenType.DISTINCT})
@@ -118,7 +121,11 @@ def _names_target(tokens: Sequence[Token], i: int) -> bool:
 
 
 def tsql(tokens: Sequence[Token]) -> Sequence[Token]:
-    """Remove OPTION (...) from the end, and WITH XMLNAMESPACES (...) (learn.microsoft.com: OPTION, XMLNAMESPACES)."""
+    """Remove OPTION (...) from the end, WITH XMLNAMESPACES (...), and hints of a target: `INSERT t WITH (TABLOCK)`.
+
+    learn.microsoft.com: OPTION clause, WITH XMLNAMESPACES, INSERT, MERGE
+    """
+    tokens = _without_hints(tokens)
     if tokens[-1].token_type is TokenType.R_PAREN:
         opening = _opening(tokens, len(tokens) - 1)
         if opening > 1 and tokens[opening - 1].text.upper() == "OPTION":
@@ -128,6 +135,16 @@ def tsql(tokens: Sequence[Token]) -> Sequence[Token]:
         if end > 2 and end + 1 < len(tokens):
             has_ctes = tokens[end + 1].token_type is TokenType.COMMA
             tokens = [*tokens[: int(has_ctes)], *tokens[end + 1 + has_ctes :]]
+    return tokens
+
+
+def _without_hints(tokens: Sequence[Token]) -> Sequence[Token]:
+    verb = next((i for i, token in enumerate(tokens) if token.token_type in _WITH_HINTS), len(tokens))
+    for at in range(verb + 1, min(verb + _MAX_TARGET, len(tokens) - 1)):
+        if tokens[at].token_type is TokenType.WITH and tokens[at + 1].token_type is TokenType.L_PAREN:
+            return [*tokens[:at], *tokens[_closing(tokens, at + 1) + 1 :]]
+        if tokens[at].token_type not in _OF_TARGET:
+            break
     return tokens
 
 

@@ -62,6 +62,9 @@ SOURCES: dict[str, list[Case]] = {
                 v <- t.b TRANSFORMATION""", dialect="spark"),
         Case("a stream of a table", "select s.a from stream(d.t) as s where b = 1", "a <- d.t.a", "* <~ d.t.b FILTER",
              dialect="databricks"),
+        Case("the positions of an array's elements (Redshift)", "select o.id, i.sku, n from o, o.items as i at n",
+             """id <- o.id
+                sku <- o.items TRANSFORMATION""", dialect="redshift"),
         Case("aliases that differ in case", 'select "Q".a as x, q.a as y from t as "Q" join u as q on true',
              """x <- t.a
                 y <- u.a""", dialect="postgres"),

@@ -119,6 +119,10 @@ STATEMENTS: dict[str, list[Case]] = {
              dialect="bigquery"),
     ],
     "around a query": [
+        Case("hints of an INSERT", "insert into n with (tablock, holdlock) (x) select a from t with (nolock)", "n.x <- t.a",
+             dialect="tsql"),
+        Case("hints of a MERGE", "merge d.n with (holdlock) q using t on q.k = t.k when matched then update set x = t.a",
+             "d.n.x <- t.a", dialect="tsql"),
         Case("XMLNAMESPACES and query hints",
              "with xmlnamespaces ('http://x' as n), q as (select a from t) select a from q option (recompile, use hint('y'))",
              "a <- t.a", dialect="tsql"),
@@ -271,6 +275,14 @@ STATEMENTS: dict[str, list[Case]] = {
              "create table n as select a as x from t; insert into w select * from n",
              """n.x <- t.a
                 w.x <- n.x""", known=True),
+    ],
+    "create with columns beside a query (MySQL)": [
+        Case("a query adds its columns", "create table n (z int) select a, b as c from t", "n.a <- t.a\nn.c <- t.b",
+             dialect="mysql", declared={"n": {"z": "int", "a": "", "c": ""}}),
+        Case("or gives values to those of its names", "create table n (b int, a int) as select a, b from t",
+             "n.a <- t.a\nn.b <- t.b", dialect="mysql", declared={"n": {"b": "int", "a": "int"}}),
+        Case("a view's list names them by position", "create view n (b, a) as select a, b from t", "n.b <- t.a\nn.a <- t.b",
+             dialect="mysql"),
     ],
     "procedures": [
         Case("tables of a body are connected",
