@@ -1,7 +1,8 @@
 """Variables of a child process by which its own OpenLineage integration finds the run that started it.
 
 `OPENLINEAGE_CONTEXT` is read by dbt-ol since OpenLineage 1.54, `OPENLINEAGE_PARENT_ID` and `OPENLINEAGE_ROOT_PARENT_ID`
-by earlier versions; these three parts are separated by slashes, so a job with a slash in its name has only the first.
+by earlier versions; these three parts are separated by slashes, so only the first is set where a job's name or
+namespace has one, as the default namespace (`prefect://host:port`).
 Spark's integration reads properties: `spark-submit` takes them from `SPARK_SUBMIT_OPTS` in client mode.
 https://openlineage.io/docs/integrations/dbt and https://openlineage.io/docs/integrations/spark/configuration/usage
 """
