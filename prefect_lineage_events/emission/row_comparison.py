@@ -2,8 +2,8 @@
 
 Digests of the values of rows that were read are kept until the run ends, within limits. The rows of a write are looked
 up among them:
-- `equal`: these rows, or some of their columns, are among those that were written, and in no other read. All rows of
-  the sample were found in some read.
+- `equal`: these rows, or some of their columns, are among those that were written, and in no read of other datasets.
+  All rows of the sample were found in some read.
 - `alike`: they are among those that were written, and so are rows of another read, or may be: of a read without a
   sample, whose rows are not known, that is all there is to say.
 - `different`: the rows that were written have nothing in common with these.
@@ -221,9 +221,11 @@ def _compared(rows: list[list[_Cell | None]], reads: Sequence[_Read], *, made: b
     possible = {id(read) for some in found_in for read in some}
     cut = sum(not read.whole for read in reads)
     sources = {
-        id(some[0])
+        id(read)
         for row, some in zip(known, found_in, strict=True)
-        if len(some) == 1 and (cut == (not some[0].whole) or some[0].has_rare_value(row))
+        if _are_of_the_same(some)
+        for read in some
+        if cut == sum(not one.whole for one in some) or read.has_rare_value(row)
     }
     verdicts: list[tuple[_Read, RowVerdict]] = []
     for read in reads:
@@ -232,6 +234,21 @@ def _compared(rows: list[list[_Cell | None]], reads: Sequence[_Read], *, made: b
         elif id(read) not in shared and read.whole:
             verdicts.append((read, "different"))
     return verdicts
+
+
+def _are_of_the_same(reads: Sequence[_Read]) -> bool:
+    """Return whether all of these read the same datasets."""
+    if len(reads) == 1:
+        return True
+    first, *others = (_datasets(read.note) for read in reads)
+    return bool(first) and all(other == first for other in others)
+
+
+def _datasets(note: ReadNote) -> frozenset[str]:
+    if isinstance(note, RecordNote):
+        return frozenset(dataset.uri for dataset in note.inputs)
+    events = (pending.coalesced().event for pending in note.pending_events)
+    return frozenset(dataset.uri for event in events for dataset in event.inputs)
 
 
 def _varying(rows: Sequence[Sequence[_Cell | None]]) -> Sequence[int]:

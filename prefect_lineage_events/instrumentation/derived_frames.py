@@ -43,9 +43,9 @@ _OF_ONE: dict[str, tuple[str, ...]] = {
     "pandas.core.groupby.generic": (*_OF_GROUPS, *_OF_GROUPS_TOO),
     "pandas.core.resample": ("aggregate", "agg", "transform", "size", "nunique", "quantile"),
     "pandas.core.window.rolling": ("_apply", "_apply_pairwise"),
-    "pandas.core.series": ("value_counts",),
+    "pandas.core.series": ("value_counts", "unstack"),
     "pandas.core.base": ("value_counts",),
-    "pandas.core.frame": ("value_counts", "aggregate", "agg"),
+    "pandas.core.frame": ("value_counts", "aggregate", "agg", "unstack", "pivot"),
 }
 
 

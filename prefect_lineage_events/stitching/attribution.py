@@ -167,15 +167,15 @@ class Attribution:
         reads = step.reads_with("derived")
         chosen = self._possibilities_of(resolved, reads or step.reads_with("equal"), moment)
         if not chosen:
-            columns = written.names
             alike = self._possibilities_of(resolved, step.reads_with("alike"), moment)
-            chosen = [p for p in alike if columns <= p.names or not p.names]
+            chosen = [p for p in alike if written.names <= p.names or not p.names]
             if len({p.sources for p in chosen}) != 1:
                 return None
         totals = [p.total for p in chosen if p.total is not None]
         if not reads and (len(totals) < len(chosen) or written.count is None or written.count > sum(totals)):
             return None  # the sample has no row of another source
         whole = len(totals) == len(chosen) and sum(totals) == written.count
+        whole = whole or (len(chosen) == 1 and chosen[0].has_number_of(written))  # in one of several reads
         candidates = [] if whole and not reads else self._beside(resolved, moment, chosen, are_all=bool(reads))
         stacked = len(chosen) > 1 and (not reads or (whole and all(written.names <= p.names for p in chosen)))
         if len(chosen) == 1:

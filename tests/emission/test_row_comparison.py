@@ -31,12 +31,14 @@ class Story:
         self.run = Run(RunInfo(flow_run_id=key or uuid4()))
         self.reads: dict[str, RecordNote] = {}
 
-    def note(self, operation: Any) -> RecordNote:
-        return RecordNote(operation, Dataset("duckdb", "t"), (), self.run, NOW)
+    def note(self, operation: Any, table: str = "t") -> RecordNote:
+        dataset = Dataset("duckdb", table)
+        reads = operation == "read"
+        return RecordNote(operation, None if reads else dataset, (dataset,) if reads else (), self.run, NOW)
 
-    def read(self, name: str, rows: Sequence[Sequence[Any]] | None, *, whole: bool = True) -> Story:
+    def read(self, name: str, rows: Sequence[Sequence[Any]] | None, *, whole: bool = True, table: str = "") -> Story:
         """A read with these rows; without any, one of which there is no sample."""
-        self.reads[name] = note = self.note("read")
+        self.reads[name] = note = self.note("read", table or name)
         note.pending_events.append(object())
         self.rows.expect(note)
         if rows is not None:
@@ -62,6 +64,11 @@ def test_rows_of_one_read_are_equal_and_those_of_the_other_different():
 def test_rows_of_two_equal_reads_may_be_of_either():
     story = Story().read("people", PEOPLE).read("copy", PEOPLE)
     assert story.verdicts(PEOPLE) == {"people": "alike", "copy": "alike"}
+
+
+def test_rows_of_two_reads_of_one_table_are_of_that_table():
+    story = Story().read("people", PEOPLE).read("again", PEOPLE, table="people").read("cities", CITIES)
+    assert story.verdicts(PEOPLE) == {"people": "equal", "again": "equal", "cities": "different"}
 
 
 def test_rows_of_python_are_different_from_all_that_were_read():

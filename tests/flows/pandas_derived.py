@@ -48,6 +48,18 @@ def by_status() -> None:
         group.agg(total=("amount", "sum")).to_sql(f"status_{status}", ENGINE, index=False)
 
 
+@task
+def by_customer(table: str) -> None:
+    """Read both tables, and write rows of one: as a list of tuples, or turned by pandas."""
+    customers = pd.read_sql("SELECT id, name, country FROM customers", ENGINE)
+    orders = pd.read_sql("SELECT id, customer_id, amount FROM orders", ENGINE)
+    assert len(customers) == 3
+    rows = list(zip(orders["id"], orders["amount"], strict=True))
+    listed = pd.DataFrame(rows, columns=["number", "price"])
+    wide = orders.set_index(["customer_id", "id"])["amount"].unstack(fill_value=0).add_prefix("order_")
+    (listed if table == "listed" else wide).to_sql(table, ENGINE, index=False)
+
+
 @flow(name="chunks that are joined")
 def chunks_that_are_joined() -> None:
     both = joined(orders(), customers())
@@ -65,6 +77,12 @@ def a_table_for_each_group() -> None:
     by_status()
 
 
+@flow(name="tables that several tasks read")
+def tables_that_several_tasks_read() -> None:
+    for table in ("wide", "listed"):
+        by_customer(table)
+
+
 @flow(name="beside a frame of another process")
 def beside_a_frame_of_another_process() -> None:
     people = customers()
@@ -72,6 +90,9 @@ def beside_a_frame_of_another_process() -> None:
 
 
 if __name__ == "__main__":
-    for one in (chunks_that_are_joined, looked_up, a_table_for_each_group, beside_a_frame_of_another_process):
-        one()
+    chunks_that_are_joined()
+    looked_up()
+    a_table_for_each_group()
+    tables_that_several_tasks_read()
+    beside_a_frame_of_another_process()
     ENGINE.dispose()
