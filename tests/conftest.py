@@ -181,7 +181,9 @@ def _send_waiting_events() -> None:
 @contextmanager
 def as_api(server: PrefectServer) -> Iterator[PrefectServer]:
     """The server as the Prefect API of this process, and (by `environment`) of its children."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_URL
+
+    from prefect_lineage_events.testing.kept_settings import kept_settings
 
     global _last_api_url
     if server.api_url != _last_api_url:
@@ -190,7 +192,7 @@ def as_api(server: PrefectServer) -> Iterator[PrefectServer]:
     before = os.environ.get("PREFECT_API_URL")
     os.environ["PREFECT_API_URL"] = server.api_url
     try:
-        with temporary_settings({PREFECT_API_URL: server.api_url}):
+        with kept_settings({PREFECT_API_URL: server.api_url}):
             yield server
     finally:
         if before is None:

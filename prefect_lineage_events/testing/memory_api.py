@@ -20,7 +20,9 @@ import prefect.context
 from prefect.client import base
 from prefect.events.clients import NullEventsClient
 from prefect.events.worker import EventsWorker
-from prefect.settings import PREFECT_API_KEY, PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.settings import PREFECT_API_KEY, PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED
+
+from prefect_lineage_events.testing.kept_settings import kept_settings
 
 JSON = dict[str, Any]
 
@@ -146,7 +148,7 @@ def memory_api() -> Iterator[MemoryApi]:
         for client in _CLIENTS:
             stack.callback(_route(client, transport))
         stack.enter_context(
-            temporary_settings(
+            kept_settings(
                 {PREFECT_API_URL: f"http://{HOST}/api", PREFECT_LOGGING_TO_API_ENABLED: False},
                 restore_defaults={PREFECT_API_KEY},
             )
