@@ -43,7 +43,7 @@ os.environ |= {
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_CLI_PROMPT": "false",
     # Integrations that are installed for some tests have plugins and blocks too. To import them all would take each
-    # program a second, and each server six. `tests/documents` runs with all of them, as a reader does.
+    # program a second, and each server six. `tests/test_plugin.py` has a program with all of them, `make demo` a server.
     "PREFECT_PLUGINS_ALLOW": "prefect_lineage_events",
     "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
     "DO_NOT_TRACK": "1",

@@ -1,6 +1,6 @@
 """Prefect's settings for a block, as `temporary_settings` makes them, kept for the next block that needs the same.
 
-To make them takes Prefect a tenth of a second: it reads the environment and the files anew for each of fifty groups.
+To make them takes Prefect a tenth of a second: it reads the environment and the files for each of fifty groups.
 """
 
 from __future__ import annotations

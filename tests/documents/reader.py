@@ -60,6 +60,9 @@ def shell_of(home: Path, prefect: str, marquez: str) -> Shell:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_API_PORT": prefect.rpartition(":")[2],
         "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.5",
+        # As in tests/conftest.py: without the imports of integrations that no page uses.
+        "PREFECT_PLUGINS_ALLOW": "prefect_lineage_events",
+        "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
     }
     now = datetime.now(timezone.utc)
     yesterday, tomorrow = (f"{now + timedelta(days):%Y-%m-%d}T00:00:00Z" for days in (-1, 1))
