@@ -25,6 +25,7 @@ from prefect_lineage_events.sql.columns.transformations import (
     OPENING_BY_NAME,
     ROLES,
     Role,
+    is_method,
     role_of,
 )
 from prefect_lineage_events.sql.model import DIRECT, Transformation
@@ -221,15 +222,22 @@ class Trace:
     def dot(self, node: exp.Expr, how: Transformation) -> None:
         """`(col).field`, `a.b.c.d.e`: fields after a column belong to its name. After anything else they do not."""
         path: list[str] = []
-        whole = node
+        whole, rules = node, self.scope.rules
+        while is_method(node):
+            node = node.args["this"]
+        called = node is not whole
         while node.__class__ is exp.Dot and node.args["expression"].__class__ is exp.Identifier:
-            path.append(name_of(node.args["expression"], self.scope.rules))
+            path.append(name_of(node.args["expression"], rules))
             node = node.args["this"]
         while node.__class__ is exp.Paren:
             node = node.args["this"]
-        if node.__class__ is exp.Column and node.args["this"].__class__ is exp.Identifier:
-            parts = [*parts_of(node, self.scope.rules), *reversed(path)]
-            add(self.scope.qualified(parts), how, self.found)
+        parts = parts_of(node, rules) if node.__class__ is exp.Column else []
+        if called and node.__class__ is exp.Identifier:
+            parts = [name_of(node, rules)]
+        if parts and (called or node.args["this"].__class__ is exp.Identifier):
+            parts += reversed(path)
+            lineage = self.scope.qualified(parts) if len(parts) > 1 else self.scope.column(parts[0])
+            add(lineage, COMPOSED[how]["TRANSFORMATION"] if called else how, self.found)
         else:
             self.opened(whole, how)
 

@@ -167,3 +167,20 @@ def _classify(kind: type[exp.Expr]) -> Role:
     if issubclass(kind, (exp.DataType, exp.JSONPathPart)):
         return Role.LEAF
     return Role.VALUE
+
+
+# Methods of a column's value, as opposed to functions of a schema or package (`dbo.f(a)`).
+# learn.microsoft.com: xml data type methods, OGC methods on geometry, hierarchyid; docs.oracle.com: XMLType
+_METHODS = frozenset(
+    {"value", "query", "nodes", "exist", "modify", "tostring", "getlevel", "getancestor", "getdescendant",
+     "isdescendantof", "extract", "existsnode", "getclobval", "getblobval", "getstringval", "getnumberval"}
+)  # fmt: skip
+
+
+def is_method(node: exp.Expr) -> bool:
+    """True for the call of a method of a column's value: `doc.value('/a', 'int')`, `geo.STArea()`."""
+    if node.__class__ is not exp.Dot:
+        return False
+    call = node.args["expression"]
+    name = str(call.this) if call.__class__ is exp.Anonymous else ""
+    return name.lower() in _METHODS or (name.startswith("ST") and name[2:3].isupper())

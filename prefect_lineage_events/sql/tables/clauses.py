@@ -138,6 +138,17 @@ def tsql(tokens: Sequence[Token]) -> Sequence[Token]:
     return tokens
 
 
+def postgres(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Remove OVERRIDING SYSTEM VALUE and OVERRIDING USER VALUE (postgresql.org: INSERT, MERGE)."""
+    at = next((i for i, t in enumerate(tokens[:-2]) if t.token_type is TokenType.VAR and _overrides(tokens, i)), 0)
+    return postgres([*tokens[:at], *tokens[at + 3 :]]) if at else tokens
+
+
+def _overrides(tokens: Sequence[Token], at: int) -> bool:
+    words = [token.text.upper() for token in tokens[at : at + 3]]
+    return words in (["OVERRIDING", "SYSTEM", "VALUE"], ["OVERRIDING", "USER", "VALUE"])
+
+
 def _without_hints(tokens: Sequence[Token]) -> Sequence[Token]:
     verb = next((i for i, token in enumerate(tokens) if token.token_type in _WITH_HINTS), len(tokens))
     for at in range(verb + 1, min(verb + _MAX_TARGET, len(tokens) - 1)):

@@ -20,6 +20,7 @@ from prefect_lineage_events.sql.tables.clauses import (
     databricks,
     merge_with_delete,
     mysql,
+    postgres,
     redshift,
     tsql,
 )
@@ -99,6 +100,8 @@ _BEFORE_PARSING: dict[str, Callable[[Sequence[Token]], Sequence[Token]]] = {
     "mysql": mysql,
     "databricks": databricks,
     "spark": databricks,
+    "": postgres,
+    "postgres": postgres,
     "redshift": redshift,
     "tsql": tsql,
     "fabric": tsql,

@@ -121,6 +121,8 @@ STATEMENTS: dict[str, list[Case]] = {
     "around a query": [
         Case("hints of an INSERT", "insert into n with (tablock, holdlock) (x) select a from t with (nolock)", "n.x <- t.a",
              dialect="tsql"),
+        Case("OVERRIDING of generated values", "insert into n (x) overriding system value select a from t", "n.x <- t.a",
+             dialect="postgres"),
         Case("hints of a MERGE", "merge d.n with (holdlock) q using t on q.k = t.k when matched then update set x = t.a",
              "d.n.x <- t.a", dialect="tsql"),
         Case("XMLNAMESPACES and query hints",

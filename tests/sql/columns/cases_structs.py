@@ -158,6 +158,18 @@ STRUCTS: dict[str, list[Case]] = {
              """id <- u.id TRANSFORMATION
                 c <- u.c TRANSFORMATION""", dialect="duckdb", known=True, result=["id", "c"]),
     ],
+    "methods of a value": [
+        Case("of XML", "select doc.value('(/a)[1]', 'int') v, t.doc.query('/b').value('.', 'int') w, dbo.f(t.b) as f from t",
+             """v <- t.doc TRANSFORMATION
+                w <- t.doc TRANSFORMATION
+                f <- t.b TRANSFORMATION""", dialect="tsql"),
+        Case("rows of XML", "select x.n.value('@k', 'int') as k from d.t as q cross apply q.doc.nodes('/r') as x(n)",
+             "k <- d.t.doc TRANSFORMATION", dialect="tsql"),
+        Case("of a place", "select max(geo.STArea()) as s from t", "s <- t.geo AGGREGATION", dialect="tsql"),
+        Case("of an object", "select q.doc.getClobVal() as c, p.f(q.a) as f from t q",
+             """C <- T.DOC TRANSFORMATION
+                F <- T.A TRANSFORMATION""", dialect="oracle"),
+    ],
     "a field of a struct of the text's own": [
         Case("a struct's", "select struct(a as x, b as y).x from t", "x <- t.a", dialect="spark"),
         Case("named_struct", "select named_struct('x', a, 'y', b).y as m from t", "m <- t.b", dialect="spark"),
