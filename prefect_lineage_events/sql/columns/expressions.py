@@ -14,9 +14,8 @@ from sqlglot import exp
 from prefect_lineage_events.sql.columns.json_paths import arrow_of_json
 from prefect_lineage_events.sql.columns.relations import IDENTITY, PROGRAM, Lineage, Origin, closed_path
 from prefect_lineage_events.sql.columns.rules import ColumnRules
-from prefect_lineage_events.sql.columns.scopes import Scope
+from prefect_lineage_events.sql.columns.scopes import Scope, with_path
 from prefect_lineage_events.sql.columns.transformations import (
-    AGGREGATES_BY_NAME,
     CHOOSING_BY_NAME,
     CHOOSING_BY_PAIRS,
     COMBINED_WITH_IF,
@@ -25,6 +24,7 @@ from prefect_lineage_events.sql.columns.transformations import (
     OPENING_BY_NAME,
     ROLES,
     Role,
+    aggregates,
     is_method,
     role_of,
 )
@@ -133,8 +133,7 @@ class Trace:
         if name in CHOOSING_BY_NAME or name in CHOOSING_BY_PAIRS:
             self.chosen_argument(node.args.get("expressions") or (), how, pairs=name in CHOOSING_BY_PAIRS)
             return
-        aggregates = name in AGGREGATES_BY_NAME
-        self.below(node, COMPOSED[how]["AGGREGATION" if aggregates else "TRANSFORMATION"])
+        self.below(node, COMPOSED[how]["AGGREGATION" if aggregates(name) else "TRANSFORMATION"])
 
     def chosen_argument(self, arguments: Sequence[exp.Expr], how: Transformation, *, pairs: bool) -> None:
         """CHOOSE(i, a, b): `i` decides. multiIf(x, a, y, b, c): so does each first one of a pair."""
@@ -229,6 +228,8 @@ class Trace:
         while node.__class__ is exp.Dot and node.args["expression"].__class__ is exp.Identifier:
             path.append(name_of(node.args["expression"], rules))
             node = node.args["this"]
+        inner = node.args.get("this")
+        is_column = node.__class__ is exp.Paren and inner.__class__ is exp.Column and not inner.args.get("table")
         while node.__class__ is exp.Paren:
             node = node.args["this"]
         parts = parts_of(node, rules) if node.__class__ is exp.Column else []
@@ -237,6 +238,8 @@ class Trace:
         if parts and (called or node.args["this"].__class__ is exp.Identifier):
             parts += reversed(path)
             lineage = self.scope.qualified(parts) if len(parts) > 1 else self.scope.column(parts[0])
+            if not lineage and is_column and parts[0].lower() not in self.scope.sources:
+                lineage = with_path(self.scope.column(parts[0]), parts[1:])
             add(lineage, COMPOSED[how]["TRANSFORMATION"] if called else how, self.found)
         else:
             self.opened(whole, how)

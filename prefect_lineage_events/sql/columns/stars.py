@@ -15,7 +15,7 @@ from prefect_lineage_events.sql.columns.evaluator import Evaluator, Task
 from prefect_lineage_events.sql.columns.expressions import Found, name_of
 from prefect_lineage_events.sql.columns.relations import Lineage, Output, Relation, changed
 from prefect_lineage_events.sql.columns.scopes import Env, Scope
-from prefect_lineage_events.sql.columns.transformations import AGGREGATES_BY_NAME
+from prefect_lineage_events.sql.columns.transformations import aggregates
 from prefect_lineage_events.sql.model import Transformation
 
 _COMPARED = (exp.Like, exp.ILike, exp.Glob, exp.SimilarTo)
@@ -260,9 +260,9 @@ def _applied(evaluator: Evaluator, node: exp.Expr, scope: Scope, env: Env | None
     function = node.args.get("expression")
     text = function.name if isinstance(function, exp.Expr) else ""
     name = text.strip()
-    aggregates = exp.FUNCTION_BY_NAME.get(name.upper(), exp.Func)
+    known = exp.FUNCTION_BY_NAME.get(name.upper(), exp.Func)
     how: Transformation = (
-        "AGGREGATION" if issubclass(aggregates, exp.AggFunc) or name.lower() in AGGREGATES_BY_NAME else "TRANSFORMATION"
+        "AGGREGATION" if issubclass(known, exp.AggFunc) or aggregates(name.lower()) else "TRANSFORMATION"
     )
     outputs = [
         Output(

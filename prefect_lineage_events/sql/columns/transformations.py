@@ -131,10 +131,18 @@ ROLES: dict[type[exp.Expr], Role] = {
 }
 
 # Aggregates that sqlglot keeps as functions it does not know.
-AGGREGATES_BY_NAME = frozenset(
+_AGGREGATES_BY_NAME = frozenset(
     {"every", "any", "bit_and", "bit_or", "bit_xor", "bool_or", "bool_and", "xmlagg", "collect", "first", "last",
-     "median", "sketch_agg", "hll_union_agg", "jsonb_agg", "json_agg", "wm_concat", "sys_xmlagg", "ratio_to_report"}
+     "median", "wm_concat", "sys_xmlagg", "ratio_to_report", "json_arrayagg", "json_objectagg", "json_group_array",
+     "json_group_object", "jsonb_group_array", "jsonb_group_object", "histogram", "product", "mad", "entropy", "favg",
+     "fsum", "kahan_sum", "geometric_mean", "numeric_histogram", "histogram_numeric", "some", "stats_mode", "total",
+     "varp", "stdevp", "vector_avg", "vector_sum"}
 )  # fmt: skip
+
+
+def aggregates(name: str) -> bool:
+    """True for an aggregate by its name in lower case, which sqlglot does not know."""
+    return name in _AGGREGATES_BY_NAME or name.endswith("_agg")
 
 
 # Functions that choose one of their arguments: by the first one, or by each second one.

@@ -95,6 +95,8 @@ QUERIES: dict[str, list[Case]] = {
         Case("an aggregate", "select max(a) as x from t", "x <- t.a AGGREGATION"),
         Case("COUNT(*) depends on no column", "select count(*) as n, count(t.*) as m from t", "", known=True),
         Case("COUNT(DISTINCT a) does", "select count(distinct a) as n from t", "n <- t.a AGGREGATION"),
+        Case("aggregates that the parser does not know", "select json_arrayagg(a) as x, my_agg(b) as y, first_value(c) as z from t",
+             "x <- t.a AGGREGATION\ny <- t.b AGGREGATION\nz <- t.c TRANSFORMATION", dialect="mysql"),
         Case("an expression over an aggregate stays aggregated", "select round(sum(a + 1), 2) as x from t",
              "x <- t.a AGGREGATION"),
         Case("FILTER decides over an aggregate", "select count(*) filter (where a) as n from t", "n <- t.a CONDITIONAL",

@@ -7,6 +7,8 @@ SOURCES: dict[str, list[Case]] = {
         Case("a field of a struct is a path", "select s.f.g from t", "g <- t.s.f.g", dialect="bigquery"),
         Case("a field of a struct behind its table", "select t.s.f from t", "f <- t.s.f", dialect="bigquery"),
         Case("a field of a composite", "select (t.s).f from t", "f <- t.s.f", dialect="postgres"),
+        Case("a field of a composite without its table", "select (s).f.g, (s).h as x from t", "g <- t.s.f.g\nx <- t.s.h",
+             dialect="postgres"),
         Case("a path through a CTE", "with q as (select s as r from t) select r.f from q", "f <- t.s.f", dialect="bigquery"),
         Case("an unknown qualifier where the store has no such paths", "select q.a from t", "", dialect="postgres"),
         Case("a path into JSON", "select j:a.b::string as x from t", "X <- T.J TRANSFORMATION", dialect="snowflake"),
