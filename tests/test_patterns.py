@@ -122,7 +122,7 @@ def test_no_pattern_backtracks_without_bound() -> None:
 
 # Patterns that are applied to a user's whole text, of any length: from each position they read a bounded part of it.
 BOUNDED = {
-    "instrumentation.tracer": ("_SESSION", "_QUERY", "_INSERT"),
+    "instrumentation.tracer": ("_SESSION", "_QUERY", "_INSERT", "_UPDATE"),
     "instrumentation.drivers.snowflake.connector": ("_OWN_UPLOAD", "_BOUND_NAME"),
     "sql.scanner": ("DOLLAR_TAG",),
     "sql.templates": ("_NUMBERED",),
