@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from uuid import uuid4
@@ -26,7 +26,6 @@ from prefect_lineage_events.sql.redaction.shown_names import without_values_of_t
 # A statement that describes another one, and a data-modifying WITH query.
 _PLAN = re.compile(r"(?=(\s*))\1(?:EXPLAIN|PROFILE|DESCRIBE|DESC)\b", re.IGNORECASE)
 _WRITES_INSIDE = re.compile(r"\bAS (?:NOT )?(?:MATERIALIZED )?\( ?(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
-_CALL_REASON = "the statements of a procedure are not in the text of its call"
 _MAX_REASON = 300
 
 
@@ -91,13 +90,8 @@ def _pending_events(
     names = _Names(state, directories(statement.inputs))
     inputs = described_files(names.datasets(statement.inputs), files)
     outputs = names.datasets(statement.outputs)
-    if not inputs and not outputs:
-        if statement.calls_procedure:
-            # A run that calls one must not look as if all were known. On Snowflake, the account's access history can
-            # say by the query's id which tables its statements touched.
-            statement = replace(statement, confidence="partial", reason=_CALL_REASON)
-        elif statement.confidence != "partial" or names.dropped:
-            return
+    if not inputs and not outputs and (statement.confidence != "partial" or names.dropped):
+        return
     tables = {d.uri: table.parts for table, d in (inputs | outputs).items()}
     renames = tuple(names.renames(statement.renames))
     info = _statement_info(statement, note, state, values, renames=renames, written=bool(outputs))

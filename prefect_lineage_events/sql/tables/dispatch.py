@@ -27,7 +27,7 @@ from prefect_lineage_events.sql.tables.parser import target
 from prefect_lineage_events.sql.tables.parsing import Refused, read_tree
 from prefect_lineage_events.sql.tables.recovery import recover
 from prefect_lineage_events.sql.tables.recovery_names import read_name
-from prefect_lineage_events.sql.tables.required_words import UNKNOWN_STATEMENT, WITHOUT_DATA, WITHOUT_TARGET
+from prefect_lineage_events.sql.tables.required_words import CALL, UNKNOWN_STATEMENT, WITHOUT_DATA, WITHOUT_TARGET
 from prefect_lineage_events.sql.tables.scripting_blocks import TRANSITION_TABLES, body_of, do_body, is_of_a_block
 from prefect_lineage_events.sql.tables.table_functions import tables_of_call
 from prefect_lineage_events.sql.words import (
@@ -298,7 +298,8 @@ class StatementReader:
             return self._nested.executed_text(found.text)
         if found.reason:
             builder.doubt("partial", found.reason)
-        builder.calls_procedure = found.is_procedure
+        if found.is_procedure:
+            _calls_procedure(builder)
         return [builder]
 
     def call(self, words: Words, builder: StatementBuilder) -> list[StatementBuilder]:
@@ -306,7 +307,8 @@ class StatementReader:
         found = tables_of_call(words.word(1).lower(), arguments_at(words, 2, self.context.dialect), self.context)
         if found is not None and found.reason:
             builder.doubt("partial", found.reason)
-        builder.calls_procedure = found is None and not dialect_of(self.context.dialect).calls_functions
+        if found is None and not dialect_of(self.context.dialect).calls_functions:
+            _calls_procedure(builder)
         return [builder]
 
     def with_procedure(self, words: Words) -> list[StatementBuilder]:
@@ -374,3 +376,8 @@ _READERS: dict[str, _Read] = {
     "CALL": StatementReader.call,
     **dict.fromkeys(("SET", "DECLARE", "LET", "RETURN", "FOR", "OPEN", "CURSOR"), StatementReader.embedded_query),
 }
+
+
+def _calls_procedure(builder: StatementBuilder) -> None:
+    builder.calls_procedure = True
+    builder.doubt("partial", CALL)

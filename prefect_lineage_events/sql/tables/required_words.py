@@ -23,6 +23,7 @@ _LEFT_OVER = "words behind a name are not understood"
 _WITHOUT_INTO = "an INSERT without INTO, which the dialect requires"
 _WITHOUT_FROM = "a DELETE without FROM, which the dialect requires"
 _WITHOUT_SET = "an UPDATE without SET"
+CALL = "the statements of a procedure are not in the text of its call"
 UNKNOWN_STATEMENT = "an unknown kind of statement"
 _AFTER_INSERT = frozenset({"INTO", "OVERWRITE", "ALL", "FIRST"})
 _ENDS_TARGETS = frozenset({"WHERE", "(", "SET", "USING"})

@@ -207,7 +207,7 @@ TSQL: Cases = {
         Case("GO", "insert into t select * from a\nGO\ndelete from u\nGO", "a", "t u", "write write"),
         Case("IF with BEGIN and END", "if exists (select 1 from a) begin insert into t select * from b end", "a b", "t", "read write", confidence="recovered"),
     ],
-    "no data": [Case("EXEC", "exec dbo.p @x = 1", kind="misc"), Case("DECLARE", "declare @x int = 1", kind="misc")],
+    "no data": [Case("EXEC", "exec dbo.p @x = 1", kind="misc", confidence="partial"), Case("DECLARE", "declare @x int = 1", kind="misc")],
 }  # fmt: skip
 
 # https://docs.oracle.com/en/database/oracle/oracle-database/23/sqlrf

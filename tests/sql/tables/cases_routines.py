@@ -156,7 +156,7 @@ TSQL: Cases = {
         Case("INSERT of a procedure", "insert into t exec dbo.p 1", "", "t", "write", confidence="partial"),
         Case("EXEC of a variable", "exec (@sql)", "", "", "misc", confidence="partial"),
         Case("EXECUTE on a linked server", "execute ('insert into t select * from a') at srv", "", "", "misc", confidence="partial"),
-        Case("EXEC of a procedure", "exec @rc = dbo.p @a = 1", "", "", "misc"),
+        Case("EXEC of a procedure", "exec @rc = dbo.p @a = 1", "", "", "misc", confidence="partial"),
     ],
     "routines": [
         Case("ALTER PROCEDURE", "alter procedure p as insert into t select * from a", "a", "t", "misc"),

@@ -77,7 +77,7 @@ SNOWFLAKE: Cases = {
         Case("EXECUTE IMMEDIATE of a block", "execute immediate $$ begin insert into t select * from a; end $$", "A", "T", "write misc"),
         Case("EXECUTE IMMEDIATE of an unknown text", "execute immediate :stmt", "", "", "misc", confidence="partial"),
         Case("a procedure's body", "create procedure p() returns int as begin insert into t select * from a; end", "A", "T", "misc"),
-        Case("CALL", "call db.s.p(1)", kind="misc"),
+        Case("CALL", "call db.s.p(1)", kind="misc", confidence="partial"),
     ],
     "no data": [
         Case("USE", "use schema db.s", kind="misc"),
