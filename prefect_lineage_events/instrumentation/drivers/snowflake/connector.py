@@ -102,11 +102,13 @@ def rows(cursor: Any) -> int | None:
     """The number of rows that the statement read or wrote; None where the connector counts something else.
 
     Its `rowcount` is right for queries and DML. DDL and COPY return a report, one line for each table or file: the
-    rows they wrote are in `stats`, if the server reports them.
+    rows they wrote are in `stats`, if the connector has it (4.0 does not) and the server reports them.
     """
     if cursor.is_file_transfer or _statements(cursor):
         return None
-    return cursor.stats.num_rows_inserted if _is_report(cursor) else rowcount(cursor)
+    if _is_report(cursor):
+        return getattr(getattr(cursor, "stats", None), "num_rows_inserted", None)
+    return rowcount(cursor)
 
 
 def has_result(cursor: Any) -> bool:
