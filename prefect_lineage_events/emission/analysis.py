@@ -150,18 +150,18 @@ def _by_output(
         may_exist = statement.if_not_exists and state.schemas is not None  # with columns that the store describes
         declared = () if may_exist else _declared(statement.declared, table)
         described = output.model_copy(update={"columns": declared}) if declared else output
-        yield table, {**fields, "output": described, **_values(statement, table, inlined=note.inlined)}
+        yield table, {**fields, "output": described, **_values(statement, table, note)}
 
 
-def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str, Any]:
+def _values(statement: Statement, table: TableRef, note: StatementNote) -> dict[str, Any]:
     """The columns of an output that take binds, and those that take constants; empty where they are unknown.
 
-    `inlined` literals are binds. Rows of the program have columns that the statement does not list.
+    Literals that the driver has `inlined` are binds. Rows of the program have columns that the statement does not list.
     """
     bound, constant = statement.bound.get(table), statement.constant.get(table, ())
     if statement.kind not in ("write", "create") or (bound is None and not constant):
         return {}
-    if inlined:
+    if note.inlined:
         # a literal beside a column of the same table may have been a bind, and then its column is not known
         values = tuple(dict.fromkeys((*(bound or ()), *constant)))
         return {"bound_columns": values} if values else {}
@@ -171,8 +171,22 @@ def _values(statement: Statement, table: TableRef, *, inlined: bool) -> dict[str
     return {
         "bound_columns": bound,
         "constant_columns": tuple(name for name in constant if name not in bound),
-        "program_columns": statement.program_columns.get(table, ()),
+        "program_columns": _named_before(bound, statement.program_columns.get(table, ()), note.renamed),
     }
+
+
+def _named_before(
+    bound: Iterable[str], pairs: Sequence[tuple[str, str]], renamed: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """The pairs (column, column of the program's rows) of a statement, with the names that these had when they were
+    read: those of columns that the program has `renamed` since.
+    """
+    if not renamed:
+        return tuple(pairs)
+    taken = {column for column, _ in pairs}
+    pairs = [*pairs, *((column, column) for column in bound if column not in taken)]
+    before = [(column, [old for new, old in renamed if new == own] or [own]) for column, own in pairs]
+    return tuple((column, name) for column, names in before for name in names if names != [column])
 
 
 def _result_columns(note: StatementNote, state: ConnectionState) -> tuple[Column, ...]:

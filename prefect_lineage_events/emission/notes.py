@@ -54,7 +54,7 @@ class StatementNote:
     rolls back) or returned to a savepoint. `thread` is the path of the thread of control that ran it
     (`context.threads`). `inlined`: the driver has written the values of binds into the text. `value_origins` are
     statements whose single row had a value that this one bound (`value_matching`). `sample` are some of the rows that
-    it binds, `origins` those of the object that they come from.
+    it binds, `origins` those of the object that they come from, `renamed` the columns that this has renamed.
 
     Only our thread uses `countable` (whether one number of rows can be that of the noted text), `pending_events` (those
     made of the note, completed when the rows are known) and `compared` (reads, and the verdicts on their rows, by the
@@ -78,6 +78,7 @@ class StatementNote:
     value_origins: Sequence[StatementNote | RecordNote] = ()
     sample: RowSample | None = None
     origins: Origins | None = None
+    renamed: Sequence[tuple[str, str]] = ()
     countable: bool = True
     pending_events: Sequence[Any] = ()
     compared: dict[int, tuple[StatementNote | RecordNote, RowVerdict]] = field(default_factory=dict)
@@ -201,7 +202,7 @@ class RecordNote:
     of each input; with them, `edges` are all edges. `later` computes these three in our thread. `description` names the
     call, or the operation of a `record_misc`. A write that moves or copies its input has this as its `effect`, and the
     paths from and to which a file was `moved`. `opening` is the read of an open file that this one replaces. `sample`,
-    `origins`, `pending_events`, `compared`: as of a statement; the sample of a read has rows that were read.
+    `origins`, `renamed`, `pending_events`, `compared`: as of a statement; the sample of a read has rows that were read.
     """
 
     operation: Literal["read", "write", "misc", "drop"]
@@ -227,6 +228,7 @@ class RecordNote:
     value_origins: Sequence[StatementNote | RecordNote] = ()
     sample: RowSample | None = None
     origins: Origins | None = None
+    renamed: Sequence[tuple[str, str]] = ()
     pending_events: list[Any] = field(default_factory=list)
     compared: dict[int, tuple[StatementNote | RecordNote, RowVerdict]] = field(default_factory=dict)
 

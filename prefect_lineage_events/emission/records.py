@@ -52,6 +52,7 @@ def from_record(note: RecordNote) -> list[PendingEvent]:
         "columns": _recorded_edges(note, reports),
         "value_origins": ids_of_reads(note.value_origins),
         "rows_compared": rows_compared(note),
+        "program_columns": tuple(note.renamed),
     }
     if note.input_columns is not None:
         fields |= {"result_columns": note.columns} if note.operation == "read" else {}

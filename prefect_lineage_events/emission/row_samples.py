@@ -35,12 +35,14 @@ class Origins:
     """The reads that an object of the program was derived from, by its library's own operations.
 
     `made`: the program made it of Python's objects, by no operation on what was read. `partial`: it was also derived
-    from an object of unknown origins, such as one of another process or of a cache.
+    from an object of unknown origins, such as one of another process or of a cache. `renamed` are pairs (column, a
+    name that its values had when they were read).
     """
 
     reads: tuple[StatementNote | RecordNote, ...] = ()
     made: bool = False
     partial: bool = False
+    renamed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

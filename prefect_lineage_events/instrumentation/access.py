@@ -166,6 +166,7 @@ def _sample(note: RecordNote, data: Any) -> None:
             frames.keep_read(data, note)
         else:
             note.sample, note.origins = frames.sample_written(data), frames.origins_of(data)
+            note.renamed = note.origins.renamed if note.origins else ()
 
 
 def is_inside() -> bool:

@@ -19,7 +19,16 @@ from prefect_lineage_events.emission.notes import StatementNote
 from prefect_lineage_events.emission.row_samples import Origins, origins_in_call, statements_in_call
 from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.frame_classes import LIBRARIES, frame_class
-from prefect_lineage_events.instrumentation.frames import MAX_ORIGINS, inherit, keep, origins_kept, origins_of
+from prefect_lineage_events.instrumentation.frames import (
+    COMPUTED,
+    MAX_ORIGINS,
+    MAX_RENAMED,
+    inherit,
+    keep,
+    origins_kept,
+    origins_of,
+    rename,
+)
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
 from prefect_lineage_events.instrumentation.read_frames import forget
 
@@ -93,6 +102,18 @@ def _changes_by_indexer(
     return result
 
 
+def _renames(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Set an axis of a frame: `rename`, `set_axis`, `add_prefix` and an assignment to `columns` all do."""
+    before = instance.columns if origins_of(instance) is not None and instance.ndim == 2 else None
+    result = function(*args, **kwargs)
+    if before is not None:
+        with guarded("following a frame"):
+            after = instance.columns
+            if after is not before:
+                rename(instance, zip(before[:MAX_RENAMED], after[:MAX_RENAMED], strict=False))
+    return result
+
+
 def _is_made(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Make a frame. One that a program makes of what it read has the same origins; else it is made of Python's."""
     result = function(*args, **kwargs)
@@ -156,6 +177,13 @@ def _comes_from_elsewhere(
     return result
 
 
+def _aggregated(kwargs: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """Columns of a named aggregation (`total=("amount", "sum")`) that have another name than what they are of."""
+    for name, value in kwargs.items():
+        if isinstance(value, tuple) and value and value[0] != name:
+            yield COMPUTED, name
+
+
 def _passes_on(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a method whose result is made of the values of its frame, or of the one that a group or window is of."""
     result = function(*args, **kwargs)
@@ -163,6 +191,7 @@ def _passes_on(function: Callable[..., Any], instance: Any, args: tuple[Any, ...
         with guarded("following a frame"):
             if origins_kept.get(result) is None:
                 inherit(result, (getattr(instance, "obj", instance),))
+            rename(result, _aggregated(kwargs), copied=True)
     return result
 
 
@@ -247,6 +276,8 @@ def follow_pandas(pandas: Any) -> None:
             for name in names:
                 if getattr(vars(kind).get(name), "__module__", "") == module_name:
                     patches.add(kind, name, _patched(_passes_on))
+    if "_set_axis" in vars(generic):
+        patches.add(generic, "_set_axis", _patched(_renames))
     merging = getattr(sys.modules.get("pandas.core.reshape.merge"), "_OrderedMerge", object)
     if "get_result" in vars(merging):
         patches.add(merging, "get_result", _patched(_merges))

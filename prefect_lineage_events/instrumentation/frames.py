@@ -7,6 +7,7 @@ has the read as an origin. No attribute of a frame is set: programs and files wo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from prefect_lineage_events.emission import worker
@@ -25,6 +26,9 @@ from prefect_lineage_events.instrumentation.frame_classes import frame_class
 from prefect_lineage_events.instrumentation.kept import Kept
 
 MAX_ORIGINS = 50
+MAX_RENAMED = 500
+# The earlier name of a column whose values were computed of others: it is none of a column that was read.
+COMPUTED = "(computed)"
 
 origins_kept: Kept[Origins] = Kept()
 
@@ -136,6 +140,34 @@ def keep(frame: Any, origins: Origins) -> None:
         return
 
 
+def rename(frame: Any, names: Iterable[tuple[Any, Any]], *, copied: bool = False) -> None:
+    """Keep that columns of a frame have got new names: pairs of the old and the new one, all given at once.
+
+    `copied`: a column may be there under its old name as well.
+    """
+    origins = origins_kept.get(frame)
+    changed = [(old, new) for old, new in names if type(old) is type(new) is str and old != new]
+    if origins is None or not changed:
+        return
+    earlier = dict[str, list[str]]()
+    for new, old in origins.renamed:
+        earlier.setdefault(new, []).append(old)
+    gone = {new for _, new in changed} | (set() if copied else {old for old, _ in changed})
+    kept = [pair for pair in origins.renamed if pair[0] not in gone]
+    pairs = [(new, first) for old, new in changed for first in earlier.get(old, [old])]
+    keep(frame, replace(origins, renamed=tuple(dict.fromkeys((*kept, *pairs)))[:MAX_RENAMED]))
+
+
+def _renamed_together(known: list[Origins]) -> tuple[tuple[str, str], ...]:
+    """The renamed columns of an object that was made of several: none if these were read apart.
+
+    A column of one may have had its name all along in another one.
+    """
+    reads = {id(read) for origins in known if origins.renamed for read in origins.reads}
+    apart = any(id(read) not in reads for origins in known for read in origins.reads)
+    return () if apart else tuple(dict.fromkeys(pair for origins in known for pair in origins.renamed))[:MAX_RENAMED]
+
+
 def inherit(target: Any, sources: Iterable[Any]) -> None:
     """Add the origins of the objects that another one was made of."""
     known = [origins for one in sources if (origins := origins_kept.get(one)) is not None]
@@ -146,6 +178,7 @@ def inherit(target: Any, sources: Iterable[Any]) -> None:
     reads = {id(read): read for origins in known for read in origins.reads}
     if len(reads) <= MAX_ORIGINS:
         made = not reads and all(origins.made for origins in known)
-        keep(target, Origins(tuple(reads.values()), made, any(origins.partial for origins in known)))
+        renamed = _renamed_together(known)
+        keep(target, Origins(tuple(reads.values()), made, any(origins.partial for origins in known), renamed))
     else:
         origins_kept.pop(target)

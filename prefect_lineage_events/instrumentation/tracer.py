@@ -237,6 +237,7 @@ class ConnectionTracer:
         if (statements := row_samples.statements_in_call.get()) is not None:
             statements.append(note)
         note.origins = row_samples.origins_in_call.get()
+        note.renamed = note.origins.renamed if note.origins else ()
 
     def _announce_begin(self) -> None:
         """Note the begin of the transaction, before its first noted statement."""

@@ -7,10 +7,10 @@ So do the functions that stack frames, or take over those of other libraries.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import update_wrapper
-from itertools import islice
+from itertools import chain, islice
 from types import FunctionType
 from typing import Any
 
@@ -19,7 +19,16 @@ from prefect_lineage_events.guard import guarded
 from prefect_lineage_events.instrumentation.derived_frames import reads_by_statements, writes_by_statements
 from prefect_lineage_events.instrumentation.files.everywhere import patch_everywhere
 from prefect_lineage_events.instrumentation.frame_classes import frame_class
-from prefect_lineage_events.instrumentation.frames import MAX_ORIGINS, inherit, keep, origins_kept, origins_of
+from prefect_lineage_events.instrumentation.frames import (
+    COMPUTED,
+    MAX_ORIGINS,
+    MAX_RENAMED,
+    inherit,
+    keep,
+    origins_kept,
+    origins_of,
+    rename,
+)
 from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
 from prefect_lineage_events.instrumentation.read_frames import forget
 
@@ -41,6 +50,8 @@ _READERS = ("read_database", "read_database_uri")
 # Beginnings of the names of the modules of frames and series; methods that return several of them.
 _OF_FRAMES = ("polars.", "pandas", "pyarrow.")
 _RETURN_SEVERAL = frozenset({"__next__", "partition_by"})
+# Methods that give columns new names, or those of expressions.
+_NAMES = frozenset({"rename", "select", "select_seq", "with_columns", "with_columns_seq", "agg"})
 _CHANGES = ("__setitem__", "replace_column")
 
 
@@ -82,9 +93,28 @@ def _derive(instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result
             _inherit_all(results, list(_objects((instance, *args, *kwargs.values()))))
 
 
+def _named_before(method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """Pairs of the old and the new name of columns, by the arguments of `rename`, or by expressions."""
+    if method == "rename":
+        mapping = args[0] if args else kwargs.get("mapping")
+        yield from mapping.items() if isinstance(mapping, Mapping) else ()
+        return
+    listed = chain.from_iterable(one if isinstance(one, list | tuple) else (one,) for one in args)
+    for name, expression in (*((None, one) for one in islice(listed, MAX_RENAMED)), *kwargs.items()):
+        if isinstance(expression, str):
+            yield expression, name
+        elif hasattr(expression, "meta"):
+            roots = expression.meta.root_names()
+            output = name or expression.meta.output_name(raise_if_undetermined=False)
+            if output is not None and output not in roots:
+                is_column = expression.meta.undo_aliases().meta.is_column_selection()
+                yield from ((root if is_column else COMPUTED, output) for root in roots)
+
+
 def _derives(original: Any, is_on: Callable[[], bool]) -> Any:
     """The patch of a method: a plain function, which costs a program little. What polars calls itself is skipped."""
-    modules = (*_OF_FRAMES, "builtins") if original.__name__ in _RETURN_SEVERAL else _OF_FRAMES
+    method = original.__name__
+    modules = (*_OF_FRAMES, "builtins") if method in _RETURN_SEVERAL else _OF_FRAMES
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = original(self, *args, **kwargs)
@@ -95,6 +125,9 @@ def _derives(original: Any, is_on: Callable[[], bool]) -> Any:
             and not str(sys._getframe(1).f_globals.get("__name__")).startswith("polars.")
         ):
             _derive(self, args, kwargs, result)
+            if method in _NAMES:
+                with guarded("following a frame"):
+                    rename(result, _named_before(method, args, kwargs), copied=method != "rename")
         return result
 
     return update_wrapper(in_file_of(original, call), original)
