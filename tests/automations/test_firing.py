@@ -277,10 +277,15 @@ def test_table_that_was_only_defined_does_not_count_as_written(client: Any, peop
     defined, loaded = table("stale_defined", "id"), table("stale_loaded", "id")
     for uri in (defined.uri, loaded.uri):
         deploy_with(client, "table-stale", table=uri, hours=12 / 3600, notify=people)
+
+    @flow(name="fires: create")
+    def create_both() -> None:
+        for output, rows in ((defined, None), (loaded, 1)):
+            created = create(output, rows, at=dt.datetime.now(dt.timezone.utc))
+            emit_event(**created.to_prefect())
+
     began = dt.datetime.now(dt.timezone.utc)
-    for output, rows in ((defined, None), (loaded, 1)):
-        created = create(output, rows, at=dt.datetime.now(dt.timezone.utc))
-        emit_event(**created.to_prefect())
+    create_both()
     (got,) = wait_for("the notification", lambda: receiver.got)
     assert got["subject"] == "shop.public.stale_loaded is stale"
     assert firings(client, f"prefect-lineage-table-stale: {defined.uri}", began) == []
