@@ -99,7 +99,7 @@ def taken_by(death: Death | None, events: list[Event]) -> list[Event]:
 
 
 def leases_left(client) -> list[str]:
-    return [row["id"] for row in lease._claims(client)]
+    return [row["id"] for row in lease._leases(client)]
 
 
 def test_sweep_finishes_run_whose_assembler_was_killed(client, target, environment, tmp_path):
