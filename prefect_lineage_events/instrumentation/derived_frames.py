@@ -146,7 +146,7 @@ def _takes_from(position: int) -> patches.Make:
                     inherit(target, (own, *others))
         return result
 
-    return _patched(wrapper)
+    return patched(wrapper)
 
 
 def _splits(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -243,7 +243,8 @@ def writes_by_statements(
         origins_in_call.reset(token)
 
 
-def _patched(wrapper: Callable[..., Any]) -> patches.Make:
+def patched(wrapper: Callable[..., Any]) -> patches.Make:
+    """The maker of a patch by this wrapper, whose code counts as that of the file of the function that it replaces."""
     return lambda original, is_on: PatchedFunction(original, in_file_of(original, wrapper), enabled=is_on)
 
 
@@ -252,19 +253,19 @@ def follow_pandas(pandas: Any) -> None:
     generic = pandas.core.generic.NDFrame
     classes = (pandas, pandas.core.generic, sys.modules["pandas.core.strings.accessor"])
     if "__finalize__" in vars(generic):
-        patches.add(generic, "__finalize__", _patched(_finalizes))
-    patches.add(pandas.DataFrame, "__init__", _patched(_is_made))
+        patches.add(generic, "__finalize__", patched(_finalizes))
+    patches.add(pandas.DataFrame, "__init__", patched(_is_made))
     for name in _SETTERS:
         if name in vars(pandas.DataFrame):
-            patches.add(pandas.DataFrame, name, _patched(_changes))
+            patches.add(pandas.DataFrame, name, patched(_changes))
     indexer = getattr(getattr(pandas.core, "indexing", None), "_iLocIndexer", object)
     if _BY_INDEXER in vars(indexer):
-        patches.add(indexer, _BY_INDEXER, _patched(_changes_by_indexer))
+        patches.add(indexer, _BY_INDEXER, patched(_changes_by_indexer))
     splitting = vars(sys.modules.get("pandas.core.groupby.ops", object))
     for owner in ("FrameSplitter", "SeriesSplitter"):
         if "_chop" in vars(splitting.get(owner, object)):
-            patches.add(splitting[owner], "_chop", _patched(_splits))
-    patches.add(generic, "__setstate__", _patched(_comes_from_elsewhere))
+            patches.add(splitting[owner], "_chop", patched(_splits))
+    patches.add(generic, "__setstate__", patched(_comes_from_elsewhere))
     for owner, names in _OF_SEVERAL.items():
         kind = next((vars(module)[owner] for module in classes if owner in vars(module)), object)
         for name in names:
@@ -275,15 +276,15 @@ def follow_pandas(pandas: Any) -> None:
         for kind in (one for one in vars(module or object).values() if isinstance(one, type)):
             for name in names:
                 if getattr(vars(kind).get(name), "__module__", "") == module_name:
-                    patches.add(kind, name, _patched(_passes_on))
+                    patches.add(kind, name, patched(_passes_on))
     if "_set_axis" in vars(generic):
-        patches.add(generic, "_set_axis", _patched(_renames))
+        patches.add(generic, "_set_axis", patched(_renames))
     merging = getattr(sys.modules.get("pandas.core.reshape.merge"), "_OrderedMerge", object)
     if "get_result" in vars(merging):
-        patches.add(merging, "get_result", _patched(_merges))
-    patches.add(generic, "to_sql", _patched(writes_by_statements))
+        patches.add(merging, "get_result", patched(_merges))
+    patches.add(generic, "to_sql", patched(writes_by_statements))
     sql = sys.modules.get("pandas.io.sql")
     for name in ("SQLDatabase", "SQLiteDatabase", "ADBCDatabase"):
         for method in ("read_query", "read_table"):
             if method in vars(getattr(sql, name, object)):
-                patches.add(getattr(sql, name), method, _patched(reads_by_statements))
+                patches.add(getattr(sql, name), method, patched(reads_by_statements))

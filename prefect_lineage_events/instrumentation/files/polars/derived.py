@@ -16,7 +16,7 @@ from typing import Any
 
 from prefect_lineage_events import patches
 from prefect_lineage_events.guard import guarded
-from prefect_lineage_events.instrumentation.derived_frames import reads_by_statements, writes_by_statements
+from prefect_lineage_events.instrumentation.derived_frames import patched, reads_by_statements, writes_by_statements
 from prefect_lineage_events.instrumentation.files.everywhere import patch_everywhere
 from prefect_lineage_events.instrumentation.frame_classes import frame_class
 from prefect_lineage_events.instrumentation.frames import (
@@ -29,7 +29,7 @@ from prefect_lineage_events.instrumentation.frames import (
     origins_of,
     rename,
 )
-from prefect_lineage_events.instrumentation.patched_function import PatchedFunction, in_file_of
+from prefect_lineage_events.instrumentation.patched_function import in_file_of
 from prefect_lineage_events.instrumentation.read_frames import forget
 
 _GROUPS = {
@@ -159,10 +159,6 @@ def _changes(function: Callable[..., Any], instance: Any, args: tuple[Any, ...],
     return result
 
 
-def _patched(wrapper: Any) -> patches.Make:
-    return lambda original, is_on: PatchedFunction(original, in_file_of(original, wrapper), enabled=is_on)
-
-
 def _follow(kind: Any, *, operators: frozenset[str]) -> None:
     for name, function in list(vars(kind).items()):
         is_followed = not name.startswith("_") or name in operators
@@ -175,8 +171,8 @@ def follow_polars(polars: Any) -> None:
     for kind in (polars.DataFrame, polars.Series):
         for name in _CHANGES:
             if name in vars(kind):
-                patches.add(kind, name, _patched(_changes))
-        patches.add(kind, "__init__", _patched(_is_made))
+                patches.add(kind, name, patched(_changes))
+        patches.add(kind, "__init__", patched(_is_made))
     _follow(polars.Series, operators=_OPERATORS | _COMPARED)
     _follow(polars.LazyFrame, operators=frozenset({"__getitem__"}))
     for module, names in _GROUPS.items():
@@ -184,9 +180,9 @@ def follow_polars(polars: Any) -> None:
             if (kind := getattr(sys.modules.get(module), name, None)) is not None:
                 _follow(kind, operators=_OPERATORS)
     if "write_database" in vars(polars.DataFrame):
-        patches.add(polars.DataFrame, "write_database", _patched(writes_by_statements))
+        patches.add(polars.DataFrame, "write_database", patched(writes_by_statements))
     _follow(polars.DataFrame, operators=_OPERATORS | _COMPARED)
     for names, wrapper in ((_FUNCTIONS, _returns_derived), (_READERS, reads_by_statements)):
         for name in names:
             if (function := vars(polars).get(name)) is not None:
-                patch_everywhere(name, function, _patched(wrapper))
+                patch_everywhere(name, function, patched(wrapper))
